@@ -1,0 +1,129 @@
+"""What the product says no to. Each refusal becomes problem details (RFC 9457) at the edge."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A no with a reason a person can act on.
+
+    `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` says what is
+    so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
+    header fields of the answer.
+    """
+
+    status: ClassVar[int] = 400
+    slug: ClassVar[str] = "bad-request"
+    title: ClassVar[str] = "Bad request"
+
+    def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: object) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.headers: dict[str, str] = dict(headers or {})
+        self.members = members
+
+
+class BadRequest(Refusal):
+    """The request is not well formed or names something that does not exist in the schema."""
+
+
+class SignedOut(Refusal):
+    """No live session or token comes with the request."""
+
+    status = 401
+    slug = "signed-out"
+    title = "Sign in first"
+
+
+class NotPermitted(Refusal):
+    """The role may not do this, whatever the state."""
+
+    status = 403
+    slug = "not-permitted"
+    title = "Not permitted"
+
+
+class BadOrigin(NotPermitted):
+    """The request comes from another site."""
+
+    slug = "bad-origin"
+    title = "Request from another site"
+
+
+class BadToken(NotPermitted):
+    """The anti-CSRF token is missing or is not this session's."""
+
+    slug = "bad-token"
+    title = "The form has expired"
+
+
+class OutsideReach(Refusal):
+    """No such thing, or not within reach: both answer alike."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class StateConflict(Refusal):
+    """The noun's state does not allow the verb."""
+
+    status = 409
+    slug = "conflict"
+    title = "Not possible in this state"
+
+
+class Stale(Refusal):
+    """The expected version is not the current one (RFC 9110, 13.1.1)."""
+
+    status = 412
+    slug = "stale"
+    title = "Changed in the meantime"
+
+
+class TooLarge(Refusal):
+    """More bytes than the route takes."""
+
+    status = 413
+    slug = "too-large"
+    title = "Too large"
+
+
+class UnsupportedMedia(Refusal):
+    """A content type or coding that the route does not take."""
+
+    status = 415
+    slug = "unsupported-media"
+    title = "Unsupported content type"
+
+
+class KeyReused(Refusal):
+    """An Idempotency-Key that came with another body before."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "Idempotency-Key was used with another request"
+
+
+class PreconditionRequired(Refusal):
+    """A mutation without the expected version (RFC 6585, 3)."""
+
+    status = 428
+    slug = "precondition-required"
+    title = "Expected version missing"
+
+
+class TooMany(Refusal):
+    """A limit is used up (RFC 6585, 4)."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+
+
+class Overloaded(Refusal):
+    """The desk can't take this now; nothing was done (RFC 9110, 15.6.4)."""
+
+    status = 503
+    slug = "overloaded"
+    title = "Try again shortly"
