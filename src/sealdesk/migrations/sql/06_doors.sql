@@ -177,3 +177,11 @@ end $$;
 create function sec.ledger_name() returns text language sql stable security definer set search_path = pg_catalog as $$ select ledger_name from sec.deployment $$;
 create function sec.web_secret() returns bytea language sql stable security definer set search_path = pg_catalog as $$ select web_secret from sec.deployment $$;
 reset role;
+
+-- How much waits to be sequenced: the web refuses posts with 503 beyond a limit (ledger.md 4.2), counting no further than it.
+set role desk_owner;
+create function ledger.backlog(p_limit int) returns table (waiting bigint, oldest timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select (select count(*) from (select from ledger.pending limit p_limit) x), (select min(at) from (select at from ledger.pending order by org_id, qid limit 1) y)
+$$;
+reset role;

@@ -131,3 +131,6 @@ create policy context on app.idempotency to desk_context using (true) with check
 create policy opener on app.thread_member for insert to desk_owner with check (org_id = (select sec.org()));
 create policy counter on app.counter to desk_owner using (org_id = (select sec.org())) with check (org_id = (select sec.org()));
 reset role;
+set role desk_owner;
+create policy backlog on ledger.pending for select to desk_owner using (true);
+reset role;

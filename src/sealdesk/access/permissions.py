@@ -1,0 +1,84 @@
+"""One page of policy: what each role may do, every cell explicit.
+
+Reach is decided in the database (row security under a signed context), state by the noun. This table answers the question between:
+may your role do it? A missing cell fails at import.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a member is in one organisation; SYSTEM is the worker and the operator's commands."""
+
+    REQUESTER = "requester"
+    AGENT = "agent"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    SYSTEM = "system"
+
+
+class Permission(StrEnum):
+    """One verb on one noun."""
+
+    THREAD_OPEN = "thread.open"
+    THREAD_READ = "thread.read"
+    MESSAGE_POST = "message.post"
+    NOTE_POST = "note.post"
+    NOTE_READ = "note.read"
+    TICKET_WORK = "ticket.work"
+    MEMBER_LIST = "member.list"
+    EXPORT_REQUEST = "export.request"
+    EXPORT_ANY = "export.any"
+    EXPORT_READ = "export.read"
+    LEDGER_READ = "ledger.read"
+    LEDGER_AUDIT = "ledger.audit"
+    SESSION_OWN = "session.own"
+    PEOPLE_ADD = "people.add"
+    CONVERSATIONS_IMPORT = "conversations.import"
+    REFUSAL_RECORD = "refusal.record"
+    VERIFICATION_RECORD = "verification.record"
+    EXPORT_BUILD = "export.build"
+
+
+_COLUMNS = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR, Role.SYSTEM)
+# fmt: off
+_TABLE: dict[Permission, str] = {
+    #                                 requester agent admin auditor system
+    Permission.THREAD_OPEN:           "allow  allow  allow  deny   deny",
+    Permission.THREAD_READ:           "allow  allow  allow  allow  allow",
+    Permission.MESSAGE_POST:          "allow  allow  allow  deny   deny",
+    Permission.NOTE_POST:             "deny   allow  allow  deny   deny",
+    Permission.NOTE_READ:             "deny   allow  allow  allow  allow",
+    Permission.TICKET_WORK:           "deny   allow  allow  deny   deny",
+    Permission.MEMBER_LIST:           "deny   allow  allow  allow  allow",
+    Permission.EXPORT_REQUEST:        "allow  allow  allow  allow  deny",
+    Permission.EXPORT_ANY:            "deny   deny   allow  allow  allow",
+    Permission.EXPORT_READ:           "allow  allow  allow  allow  allow",
+    Permission.LEDGER_READ:           "allow  allow  allow  allow  allow",
+    Permission.LEDGER_AUDIT:          "deny   deny   deny   allow  allow",
+    Permission.SESSION_OWN:           "allow  allow  allow  allow  deny",
+    Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
+    Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
+    Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
+    Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
+    Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",
+}
+# fmt: on
+
+
+def _read(table: dict[Permission, str]) -> dict[Role, frozenset[Permission]]:
+    missing = set(Permission) - set(table)
+    if missing:
+        raise RuntimeError(f"GRANTS has no row for {sorted(missing)}")
+    granted: dict[Role, set[Permission]] = {role: set() for role in Role}
+    for permission, cells in table.items():
+        words = cells.split()
+        if len(words) != len(_COLUMNS) or not set(words) <= {"allow", "deny"}:
+            raise RuntimeError(f"GRANTS: {permission} needs allow or deny for each of {[str(role) for role in _COLUMNS]}")
+        for role, word in zip(_COLUMNS, words, strict=True):
+            if word == "allow":
+                granted[role].add(permission)
+    return {role: frozenset(permissions) for role, permissions in granted.items()}
+
+
+GRANTS: dict[Role, frozenset[Permission]] = _read(_TABLE)

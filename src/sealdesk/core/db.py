@@ -1,0 +1,122 @@
+"""Connections to PostgreSQL: one small pool per login, none of which can do what another may."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+POOL_SIZE = 8
+
+
+class DatabaseUnfit(Exception):
+    """The database can't be used as it is; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the desk's database is. `host` is a host name or the folder of a Unix socket."""
+
+    host: str
+    port: int
+    database: str
+
+    @classmethod
+    def of_url(cls, url: str) -> "Whereabouts":
+        """From `postgresql://host:port/database` or `postgresql:///database?host=/folder&port=5432`; logins in it are ignored."""
+        parts = urlsplit(url)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        host = query.get("host") or parts.hostname or "localhost"
+        return cls(unquote(host), int(query.get("port") or parts.port or 5432), unquote(parts.path.lstrip("/")) or "sealdesk")
+
+
+class Database:
+    """The pools of the logins, each opened when first asked for."""
+
+    def __init__(self, where: Whereabouts, passwords: Mapping[str, str], *, pool_size: int = POOL_SIZE) -> None:
+        self.where = where
+        self._passwords = passwords
+        self._size = pool_size
+        self._pools: dict[str, Pool] = {}
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    def of_credentials(cls, path: Path, *, url: str = "", pool_size: int = POOL_SIZE) -> "Database":
+        """From the credentials file; `url` (SEALDESK_DATABASE_URL) overrides the place it names."""
+        try:
+            document = json.loads(path.read_text())
+            where = Whereabouts.of_url(url) if url else Whereabouts(document["host"], int(document["port"]), document["database"])
+            return cls(where, document["logins"], pool_size=pool_size)
+        except (OSError, ValueError, KeyError) as error:
+            raise DatabaseUnfit(f"{path} can't be read as the credentials of the database; run `sealdesk db migrate` first.") from error
+
+    async def pool(self, login: str) -> Pool:
+        """The pool of `login`, opened on first use."""
+        found = self._pools.get(login)
+        if found is None:
+            async with self._opening:
+                found = self._pools.get(login)
+                if found is None:
+                    found = self._pools[login] = await self._open(login)
+        return found
+
+    async def connect(self, login: str) -> Connection:
+        """A connection of its own, outside any pool (the sequencer's lock, a listener)."""
+        return await asyncpg.connect(**self._arguments(login))
+
+    async def close(self) -> None:
+        """Close every pool, giving running work ten seconds."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            try:
+                await asyncio.wait_for(pool.close(), 10)
+            except TimeoutError:
+                pool.terminate()
+
+    async def _open(self, login: str) -> Pool:
+        # Without a reset of our own, each release costs a round trip. A transaction is always ended by the unit.
+        return await asyncpg.create_pool(
+            **self._arguments(login), min_size=0, max_size=self._size, reset=_no_reset, max_inactive_connection_lifetime=300
+        )
+
+    def _arguments(self, login: str) -> dict[str, object]:
+        return {
+            "host": self.where.host,
+            "port": self.where.port,
+            "database": self.where.database,
+            "user": login,
+            "password": self._passwords[login],
+            "timeout": 10,
+            # A server beyond the socket must prove itself by its certificate unless it is this machine.
+            "ssl": False if self.where.host.startswith("/") or self.where.host in ("localhost", "127.0.0.1", "::1") else "prefer",
+            "server_settings": {"application_name": "sealdesk", "jit": "off"},
+        }
+
+
+async def _no_reset(_: Connection) -> None:
+    return None
+
+
+async def refuse_unfit(database: Database, version: str) -> None:
+    """Raise `DatabaseUnfit` unless the rules of access hold (app.lint), the login is plain and the schema is `version`."""
+    pool = await database.pool("desk_gate")
+    async with pool.acquire() as connection:
+        if await connection.fetchval("select rolsuper from pg_roles where rolname = session_user"):
+            raise DatabaseUnfit("The desk's login is a superuser; give it the login that `sealdesk db migrate` made.")
+        present = await connection.fetchval("select version_num from public.alembic_version")
+        if present != version:
+            raise DatabaseUnfit(f"The schema is at version {present}, this release needs {version}; run `sealdesk db migrate`.")
+        breaches = [row["breach"] for row in await connection.fetch("select breach from app.lint")]
+    if breaches:
+        raise DatabaseUnfit(f"The database breaks {len(breaches)} of the rules of access: {'; '.join(breaches[:5])}.")

@@ -1,0 +1,1 @@
+"""SPINE 1: the tamper-evident ledger. It does not know roles."""

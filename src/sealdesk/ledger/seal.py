@@ -1,0 +1,98 @@
+"""Sealing content: off the log, bound to it by a salted commitment, readable only with a key that can be destroyed (ledger.md 5.1)."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sealproof.entry import commitment
+
+SALT_BYTES = 32
+NONCE_BYTES = 12
+
+
+class Unopenable(Exception):
+    """Sealed bytes, key and commitment do not belong together: storage was tampered with or the key is another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Content of an entry before sealing: what a person typed or what describes a person."""
+
+    name: str
+    media: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Content after sealing. `sealed` = nonce || AES-256-GCM(DEK, salt || content, aad = commit); `wrapped` = nonce || AES-256-GCM(KEK, DEK, aad = commit)."""
+
+    slot: str
+    media: str
+    size: int
+    commit: bytes
+    sealed: bytes
+    wrapped: bytes
+
+    def reference(self) -> dict[str, object]:
+        """The member of an entry's `content` that stands for it."""
+        return {"slot": self.slot, "commit": self.commit.hex(), "bytes": self.size, "media": self.media}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Content and the salt that opens its commitment."""
+
+    salt: bytes
+    content: bytes
+
+
+class Sealer:
+    """Seals and opens with keys derived per organisation from one master secret of 32 bytes."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != 32:
+            raise ValueError("the key of keys is 32 bytes")
+        self._master = master
+        self._keks: dict[UUID, AESGCM] = {}
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Sealer":
+        """From a file of 32 bytes that only its owner may read; `PermissionError` otherwise."""
+        if path.stat().st_mode & 0o077:
+            raise PermissionError(f"{path} may be read by others; run: chmod 600 {path}")
+        return cls(path.read_bytes())
+
+    def seal(self, org: UUID, slot: Slot) -> Sealed:
+        """Seal one slot under a key of its own."""
+        salt, dek = os.urandom(SALT_BYTES), os.urandom(32)
+        commit = commitment(salt, slot.content)
+        nonce, key_nonce = os.urandom(NONCE_BYTES), os.urandom(NONCE_BYTES)
+        sealed = nonce + AESGCM(dek).encrypt(nonce, salt + slot.content, commit)
+        wrapped = key_nonce + self._kek(org).encrypt(key_nonce, dek, commit)
+        return Sealed(slot.name, slot.media, len(slot.content), commit, sealed, wrapped)
+
+    def open(self, org: UUID, commit: bytes, sealed: bytes, wrapped: bytes) -> Opened:
+        """Open one slot and check it against its commitment (GCM alone does not commit to a key); `Unopenable` if anything differs."""
+        try:
+            dek = self._kek(org).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], commit)
+            plain = AESGCM(dek).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commit)
+        except (InvalidTag, ValueError) as error:
+            raise Unopenable(commit.hex()) from error
+        salt, content = plain[:SALT_BYTES], plain[SALT_BYTES:]
+        if commitment(salt, content) != commit:
+            raise Unopenable(commit.hex())
+        return Opened(salt, content)
+
+    def _kek(self, org: UUID) -> AESGCM:
+        kek = self._keks.get(org)
+        if kek is None:
+            derived = HKDF(SHA256(), 32, None, b"sealdesk/org-kek/v1" + org.bytes).derive(self._master)
+            kek = self._keks[org] = AESGCM(derived)
+        return kek

@@ -1,0 +1,286 @@
+"""SPINE 3: the unit of work, the only importer of `ledger.append`.
+
+`async with desk.read(actor)` reads under the actor's signed context. `async with desk.change(actor)` changes: state and entry are written in
+one transaction, and a change that asked for no permission or recorded no entry is refused. `desk.keep(actor)` writes the listed tables
+that have no entries. Nothing here knows a feature.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Protocol, Self, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.db import Connection, Database
+from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
+from sealdesk.core.ids import new_id
+from sealdesk.ledger.append import Appender
+from sealdesk.ledger.events import Event, Head, Recorded, Stream
+from sealdesk.ledger.seal import Opened, Sealer
+
+_ROLE_CHANGED = "SD001"
+_LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
+
+
+class Unguarded(AssertionError):
+    """A change tried to commit without having asked for a permission."""
+
+
+class Unrecorded(AssertionError):
+    """A change tried to commit without having recorded an entry."""
+
+
+class OutcomeUnknown(Overloaded):
+    """The COMMIT was answered with a warning: it may or may not be durable, so it is not acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key of one route, with the SHA-256 of the request's body (32 bytes)."""
+
+    route: str
+    value: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, route: str, value: str, body: bytes) -> Self:
+        """The key of a request with this body."""
+        return cls(route, value, sha256(body).digest())
+
+
+class Reading:
+    """Queries under one actor's context: row security decides what exists."""
+
+    def __init__(self, connection: Connection, actor: Actor, sealer: Sealer) -> None:
+        self._connection = connection
+        self._sealer = sealer
+        self.actor = actor
+        self.guarded = False
+
+    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """All rows of `query`."""
+        return await self._connection.fetch(query, *arguments)
+
+    async def row(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        """The first row of `query`, or None."""
+        return await self._connection.fetchrow(query, *arguments)
+
+    async def value(self, query: str, *arguments: object) -> object:
+        """The first column of the first row, or None."""
+        return await self._connection.fetchval(query, *arguments)
+
+    def demand(self, permission: Permission) -> None:
+        """Raise `NotPermitted` unless the actor's role is granted `permission`; marks the work as guarded."""
+        self.actor.demand(permission)
+        self.guarded = True
+
+    async def find(self, noun: "type[FoundT]", key: UUID, permission: Permission) -> "FoundT":
+        """Load or `OutsideReach` (404), then permit or `NotPermitted` (403)."""
+        found = await noun.find(self, key)
+        if found is None:
+            raise OutsideReach()
+        self.demand(permission)
+        return found
+
+    async def open(self, commits: Iterable[bytes]) -> dict[bytes, Opened]:
+        """Open sealed content by commitment; what is out of reach or erased is missing from the answer."""
+        wanted = list(set(commits))
+        if not wanted:
+            return {}
+        rows = await self._connection.fetch(
+            "select c.commit, c.sealed, k.wrapped from ledger.content c join ledger.content_key k using (org_id, commit)"
+            " where c.org_id = $1 and c.commit = any ($2)",
+            self.actor.org,
+            wanted,
+        )
+        return {row["commit"]: self._sealer.open(self.actor.org, row["commit"], row["sealed"], row["wrapped"]) for row in rows}
+
+
+class Change(Reading):
+    """Queries, new rows and entries of one transaction."""
+
+    def __init__(self, connection: Connection, actor: Actor, sealer: Sealer, appender: Appender) -> None:
+        super().__init__(connection, actor, sealer)
+        self._appender = appender
+        self._nothing = False
+        self._minted: UUID | None = None
+        self.replay: UUID | None = None
+        """The entry that this Idempotency-Key stands for, where the request is a repeat: answer from it and leave."""
+
+    async def lock(self, *streams: Stream) -> None:
+        """Lock streams in key order; needed before recording in them. All in one call: another order can deadlock."""
+        await self._appender.lock(streams)
+
+    def hold(self, stream: Stream, seq: int, leaf: bytes, head: Head) -> None:
+        """Note a head that was locked by a finding function of the database."""
+        self._appender.hold(stream, seq, leaf, head.at)
+
+    def head(self, stream: Stream) -> Head:
+        """The head of a held stream."""
+        return self._appender.head(stream)
+
+    def record(self, event: Event) -> Recorded:
+        """Make the entry of `event`; it is written when the block is left."""
+        entry_id, self._minted = self._minted, None
+        return self._appender.record(event, entry_id)
+
+    async def insert(self, table: str, **values: object) -> None:
+        """Insert one row of the actor's organisation."""
+        await self.insert_many(table, [values])
+
+    async def insert_many(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert rows with the same columns."""
+        if not rows:
+            return
+        names = list(rows[0])
+        marks = ", ".join(f"${number}" for number in range(2, len(names) + 2))
+        statement = f"insert into {table} (org_id, {', '.join(names)}) values ($1, {marks})"  # noqa: S608 - names come from code
+        await self._connection.executemany(statement, [(self.actor.org, *(row[name] for name in names)) for row in rows])
+
+    async def execute(self, statement: str, *arguments: object) -> str:
+        """Run an UPDATE; gives the command's tag, for example `UPDATE 1`."""
+        return await self._connection.execute(statement, *arguments)
+
+    def nothing(self) -> None:
+        """Say that the noun is already as asked: the repeat of a mutation leaves no entry."""
+        self._nothing = True
+
+    async def claim(self, key: Key) -> None:
+        """Claim an Idempotency-Key; sets `replay` on a repeat, `KeyReused` (422) with another body. A concurrent twin waits here."""
+        minted = new_id()
+        row = await self._connection.fetchrow("select * from sec.claim_key($1, $2, $3, $4)", key.route, key.value, key.digest, minted)
+        assert row is not None
+        if row["fresh"]:
+            self._minted = minted
+        elif row["same"]:
+            self.replay = row["entry_id"]
+        else:
+            raise KeyReused("Use a new Idempotency-Key for a new request; this one belongs to another.")
+
+    async def settle(self) -> None:
+        """What must hold before COMMIT; writes the entries."""
+        if self.replay is not None:
+            return
+        if not self.guarded:
+            raise Unguarded("the change asked for no permission")
+        if not self._appender.recorded and not self._nothing:
+            raise Unrecorded("the change recorded no entry")
+        await self._appender.flush()
+
+
+class Findable(Protocol):
+    """A noun that can be looked up under a context, locking what its verbs need when `work` is a `Change`."""
+
+    @classmethod
+    async def find(cls, work: Reading, key: UUID) -> Self | None:
+        """The noun, or None where it is out of reach."""
+        ...
+
+
+FoundT = TypeVar("FoundT", bound=Findable)
+
+
+class Desk:
+    """The door to everything stored: three verbs, each under a signed context."""
+
+    def __init__(self, database: Database, sealer: Sealer, ledger_name: str) -> None:
+        self.database = database
+        self.sealer = sealer
+        self.ledger_name = ledger_name
+
+    def origin(self, org: UUID) -> str:
+        """The origin of an organisation's log (ledger.md 3.1); the nil organisation is `sys`."""
+        return f"{self.ledger_name}/ledger/sys" if org.int == 0 else f"{self.ledger_name}/ledger/org/{org}"
+
+    @asynccontextmanager
+    async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
+        """A read-only transaction as `actor`. `SignedOut` (401) if the session has ended."""
+        async with self._entered(actor, "begin read only") as (connection, actual):
+            yield Reading(connection, actual, self.sealer)
+
+    @asynccontextmanager
+    async def change(self, actor: Actor, key: Key | None = None) -> AsyncGenerator[Change]:
+        """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error."""
+        async with self._entered(actor, "begin") as (connection, actual):
+            identity = actual.ledger_kind, "system" if actual.role is Role.SYSTEM else str(actual.member)
+            appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), *identity)
+            change = Change(connection, actual, self.sealer, appender)
+            if key is not None:
+                await change.claim(key)
+            yield change
+            await change.settle()
+
+    @asynccontextmanager
+    async def keep(self, actor: Actor) -> AsyncGenerator[Connection]:
+        """A transaction for the tables without entries: follower positions, verification state, session touch, export progress."""
+        async with self._entered(actor, "begin") as (connection, _):
+            yield connection
+
+    @asynccontextmanager
+    async def _entered(self, actor: Actor, begin: str) -> AsyncGenerator[tuple[Connection, Actor]]:
+        pool = await self.database.pool(_LOGINS[actor.role])
+        connection = await pool.acquire()
+        try:
+            try:
+                await _enter(connection, actor, begin)
+            except asyncpg.PostgresError as error:
+                await connection.execute("rollback")
+                if error.sqlstate != _ROLE_CHANGED or actor.role is Role.SYSTEM:
+                    raise
+                await pool.release(connection)
+                actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
+                pool = await self.database.pool(_LOGINS[actor.role])
+                connection = await pool.acquire()
+                await _enter(connection, actor, begin)
+            yield connection, actor
+            await _commit(connection)
+        except BaseException:
+            # A connection that can't roll back is of no more use to anybody.
+            try:
+                if connection.is_in_transaction():
+                    await connection.execute("rollback")
+            except Exception:
+                connection.terminate()
+                raise
+            raise
+        finally:
+            await pool.release(connection)
+
+
+async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
+    # One message for both: the hash is hex and the organisation a UUID, so nothing of a caller's can be SQL.
+    door = f"sec.enter_system('{actor.org}')" if actor.role is Role.SYSTEM else f"sec.enter('\\x{actor.session_hash.hex()}')"
+    await connection.execute(f"{begin}; select {door}")
+
+
+async def _commit(connection: Connection) -> None:
+    # With a synchronous standby missing, a cancelled COMMIT succeeds with a warning only (01000): that is no acknowledgement.
+    warnings: list[object] = []
+    listener = lambda _, message: warnings.append(message)  # noqa: E731
+    connection.add_log_listener(listener)
+    try:
+        await connection.execute("commit")
+    finally:
+        connection.remove_log_listener(listener)
+    if warnings:
+        raise OutcomeUnknown("It is not certain that this was saved. Look before you repeat it.")
+
+
+def refusal_of(error: asyncpg.PostgresError) -> Exception:
+    """The refusal that a database error stands for; the error itself where it is a fault of ours."""
+    match error.sqlstate:
+        case "28000":
+            return SignedOut("Your session has ended. Sign in again.")
+        case "55P03" | "40P01" | "57014":
+            return Overloaded("Somebody else is changing this. Try again in a moment.", headers={"Retry-After": "1"})
+        case "53300" | "57P01" | "57P03" | "08006" | "08003" | "08001":
+            return Overloaded("The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"})
+        case "23505":
+            return StateConflict("This exists already.")
+        case _:
+            return error
