@@ -8,6 +8,7 @@ that have no entries. Nothing here knows a feature.
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from typing import Protocol, Self, TypeVar
 from uuid import UUID
@@ -19,7 +20,8 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Connection, Database
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
-from sealdesk.ledger.append import Appender
+from sealdesk.core import clock
+from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
 
@@ -79,9 +81,9 @@ class Reading:
         self.actor.demand(permission)
         self.guarded = True
 
-    async def find(self, noun: "type[FoundT]", key: UUID, permission: Permission) -> "FoundT":
-        """Load or `OutsideReach` (404), then permit or `NotPermitted` (403)."""
-        found = await noun.find(self, key)
+    async def find(self, noun: "type[FoundT]", key: UUID, permission: Permission, lock: tuple[str, ...] = ()) -> "FoundT":
+        """Load or `OutsideReach` (404), then permit or `NotPermitted` (403); `lock` names the kinds of its streams to lock first."""
+        found = await noun.find(self, key, lock)
         if found is None:
             raise OutsideReach()
         self.demand(permission)
@@ -109,6 +111,7 @@ class Change(Reading):
         self._appender = appender
         self._nothing = False
         self._minted: UUID | None = None
+        self.began = clock.now()
         self.replay: UUID | None = None
         """The entry that this Idempotency-Key stands for, where the request is a repeat: answer from it and leave."""
 
@@ -116,31 +119,33 @@ class Change(Reading):
         """Lock streams in key order; needed before recording in them. All in one call: another order can deadlock."""
         await self._appender.lock(streams)
 
-    def hold(self, stream: Stream, seq: int, leaf: bytes, head: Head) -> None:
+    def hold(self, stream: Stream, head: Head) -> None:
         """Note a head that was locked by a finding function of the database."""
-        self._appender.hold(stream, seq, leaf, head.at)
+        self._appender.hold(stream, head)
 
     def head(self, stream: Stream) -> Head:
         """The head of a held stream."""
         return self._appender.head(stream)
 
-    def record(self, event: Event) -> Recorded:
+    def prepare(self, event: Event) -> Prepared:
+        """Seal the event's content ahead of `record`, where a row needs its commitments first."""
+        return self._appender.prepare(event)
+
+    def record(self, event: Event | Prepared) -> Recorded:
         """Make the entry of `event`; it is written when the block is left."""
         entry_id, self._minted = self._minted, None
         return self._appender.record(event, entry_id)
 
     async def insert(self, table: str, **values: object) -> None:
         """Insert one row of the actor's organisation."""
-        await self.insert_many(table, [values])
+        await self._connection.execute(_insertion(table, tuple(values)), self.actor.org, *values.values())
 
     async def insert_many(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert rows with the same columns."""
         if not rows:
             return
-        names = list(rows[0])
-        marks = ", ".join(f"${number}" for number in range(2, len(names) + 2))
-        statement = f"insert into {table} (org_id, {', '.join(names)}) values ($1, {marks})"  # noqa: S608 - names come from code
-        await self._connection.executemany(statement, [(self.actor.org, *(row[name] for name in names)) for row in rows])
+        names = tuple(rows[0])
+        await self._connection.executemany(_insertion(table, names), [(self.actor.org, *(row[name] for name in names)) for row in rows])
 
     async def execute(self, statement: str, *arguments: object) -> str:
         """Run an UPDATE; gives the command's tag, for example `UPDATE 1`."""
@@ -174,11 +179,11 @@ class Change(Reading):
 
 
 class Findable(Protocol):
-    """A noun that can be looked up under a context, locking what its verbs need when `work` is a `Change`."""
+    """A noun that can be looked up under a context."""
 
     @classmethod
-    async def find(cls, work: Reading, key: UUID) -> Self | None:
-        """The noun, or None where it is out of reach."""
+    async def find(cls, work: Reading, key: UUID, lock: tuple[str, ...]) -> Self | None:
+        """The noun, or None where it is out of reach; its state is read after the streams of the kinds `lock` are locked."""
         ...
 
 
@@ -207,8 +212,7 @@ class Desk:
     async def change(self, actor: Actor, key: Key | None = None) -> AsyncGenerator[Change]:
         """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error."""
         async with self._entered(actor, "begin") as (connection, actual):
-            identity = actual.ledger_kind, "system" if actual.role is Role.SYSTEM else str(actual.member)
-            appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), *identity)
+            appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), actual.identity)
             change = Change(connection, actual, self.sealer, appender)
             if key is not None:
                 await change.claim(key)
@@ -239,23 +243,39 @@ class Desk:
                 await _enter(connection, actor, begin)
             yield connection, actor
             await _commit(connection)
+        except asyncpg.PostgresError as error:
+            await _roll_back(connection)
+            raise refusal_of(error) from error
+        except (asyncpg.InterfaceError, OSError) as error:
+            connection.terminate()
+            raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         except BaseException:
-            # A connection that can't roll back is of no more use to anybody.
-            try:
-                if connection.is_in_transaction():
-                    await connection.execute("rollback")
-            except Exception:
-                connection.terminate()
-                raise
+            await _roll_back(connection)
             raise
         finally:
             await pool.release(connection)
+
+
+@cache
+def _insertion(table: str, names: tuple[str, ...]) -> str:
+    marks = ", ".join(f"${number}" for number in range(2, len(names) + 2))
+    return f"insert into {table} (org_id, {', '.join(names)}) values ($1, {marks})"  # noqa: S608 - names come from code
 
 
 async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
     # One message for both: the hash is hex and the organisation a UUID, so nothing of a caller's can be SQL.
     door = f"sec.enter_system('{actor.org}')" if actor.role is Role.SYSTEM else f"sec.enter('\\x{actor.session_hash.hex()}')"
     await connection.execute(f"{begin}; select {door}")
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        if connection.is_in_transaction():
+            await connection.execute("rollback")
+    except Exception:
+        # A connection that can't roll back is of no more use to anybody.
+        connection.terminate()
+        raise
 
 
 async def _commit(connection: Connection) -> None:

@@ -35,11 +35,18 @@ class Actor:
             raise NotPermitted(f"As {self.role} you may not do this ({permission}). Ask an admin of your organisation.")
 
     @property
-    def ledger_kind(self) -> str:
-        """The actor's kind as an entry writes it: the ledger says `customer` for a requester."""
-        return "customer" if self.role is Role.REQUESTER else str(self.role)
+    def identity(self) -> tuple[str, str]:
+        """The actor as an entry writes it: (kind, id). The ledger says `customer` for a requester; components go by name."""
+        if self.role is Role.SYSTEM:
+            return self.kind, self.name
+        return "customer" if self.role is Role.REQUESTER else str(self.role), str(self.member)
 
 
-def system(org: UUID) -> Actor:
-    """The worker in one organisation; `NOBODY` for the desk itself."""
-    return Actor(b"", org, NOBODY, Role.SYSTEM, kind="system", name="system")
+def system(org: UUID, component: str = "worker") -> Actor:
+    """A component of the desk in one organisation (`NOBODY`: the desk itself); its name is the actor id of its entries."""
+    return Actor(b"", org, NOBODY, Role.SYSTEM, kind="system", name=component)
+
+
+def operator(org: UUID) -> Actor:
+    """Who runs the desk, acting through the command line."""
+    return Actor(b"", org, NOBODY, Role.SYSTEM, kind="operator", name="cli")

@@ -7,7 +7,7 @@ number n implies a visible n-1, and ordering a batch by `qid` keeps each stream 
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sealdesk.core import clock
@@ -18,7 +18,6 @@ from sealdesk.ledger.seal import Sealed, Sealer
 from sealproof import entry as format
 
 ZERO = bytes(32)
-START = datetime(1970, 1, 1, tzinfo=UTC)
 
 _WRITE = """
 with fresh as (insert into ledger.entry (org_id, entry_id, stream_kind, stream_id, stream_seq, type, at, entry, leaf_hash)
@@ -38,15 +37,27 @@ class StreamNotHeld(Exception):
     """An event was recorded in a stream that the change has not locked."""
 
 
+class Prepared(NamedTuple):
+    """An event whose content is sealed already."""
+
+    event: Event
+    sealed: tuple[Sealed, ...]
+
+    @property
+    def commits(self) -> dict[str, bytes]:
+        """Slot name to commitment (32 bytes)."""
+        return {s.slot: s.commit for s in self.sealed}
+
+
 class Appender:
     """Links events into the streams that it holds, inside one transaction of one organisation."""
 
-    def __init__(self, connection: Connection, sealer: Sealer, org: UUID, origin: str, actor_kind: str, actor_id: str) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer, org: UUID, origin: str, actor: tuple[str, str]) -> None:
         self._connection = connection
         self._sealer = sealer
         self._org = org
         self._origin = origin
-        self._actor = {"kind": actor_kind, "id": actor_id}
+        self._actor = actor
         self._heads: dict[Stream, Head] = {}
         self._sealed: list[tuple[Stream, Sealed]] = []
         self.recorded: list[Recorded] = []
@@ -58,11 +69,11 @@ class Appender:
             "select kind, stream_id, seq, head, last_at from ledger.lock_streams($1, $2)", [s.kind for s in wanted], [s.id for s in wanted]
         )
         for row in rows:
-            self.hold(Stream(row["kind"], row["stream_id"]), row["seq"], row["head"], row["last_at"])
+            self.hold(Stream(row["kind"], row["stream_id"]), Head(row["seq"], row["head"], row["last_at"]))
 
-    def hold(self, stream: Stream, seq: int, leaf: bytes, at: datetime) -> None:
+    def hold(self, stream: Stream, head: Head) -> None:
         """Note the head of a stream that was locked in the same transaction by other means."""
-        self._heads[stream] = Head(seq, leaf, at if seq else START)
+        self._heads[stream] = head
 
     def head(self, stream: Stream) -> Head:
         """The head of a held stream, as of the events recorded so far."""
@@ -70,13 +81,17 @@ class Appender:
             raise StreamNotHeld(f"{stream.kind} {stream.id}")
         return self._heads[stream]
 
-    def record(self, event: Event, entry_id: UUID | None = None) -> Recorded:
-        """Build the entry of `event` as the next of its stream. It is written by `flush`."""
+    def prepare(self, event: Event) -> Prepared:
+        """Seal the event's content ahead of recording it, for a row that needs a commitment before the stream can be held."""
+        return Prepared(event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots))
+
+    def record(self, fact: Event | Prepared, entry_id: UUID | None = None) -> Recorded:
+        """Build the entry of `fact` as the next of its stream. It is written by `flush`."""
+        event, sealed = fact if isinstance(fact, Prepared) else self.prepare(fact)
         head = self.head(event.stream)
-        sealed = [self._sealer.seal(self._org, slot) for slot in event.slots]
         entry_id = entry_id or new_id()
         # Time never runs backwards within a stream, whatever the machine's clock does.
-        at = max(clock.now(), head.at)
+        at = max(clock.now(), head.at) if head.seq else clock.now()
         data = format.build(
             log=self._origin,
             id=str(entry_id),
@@ -84,17 +99,17 @@ class Appender:
             at=clock.stamp(at),
             nonce=os.urandom(16).hex(),
             actor=self._actor,
-            stream={"kind": event.stream.kind, "id": str(event.stream.id), "seq": head.seq + 1, "prev": head.leaf.hex()},
+            stream=(event.stream.kind, str(event.stream.id), head.seq + 1, head.leaf.hex()),
             body=event.body,
-            content=[s.reference() for s in sealed],
-            refs=[{"id": str(ref.id), "leaf": ref.leaf.hex()} for ref in event.refs],
+            content=[(s.slot, s.commit.hex(), s.size, s.media) for s in sealed],
+            refs=[(str(ref.id), ref.leaf.hex()) for ref in event.refs],
         )
         leaf = format.leaf_hash(data)
         self._heads[event.stream] = Head(head.seq + 1, leaf, at)
         self._sealed.extend((event.stream, s) for s in sealed)
-        fact = Recorded(entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed})
-        self.recorded.append(fact)
-        return fact
+        recorded = Recorded(entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed})
+        self.recorded.append(recorded)
+        return recorded
 
     async def flush(self) -> None:
         """Write all entries, their place in the queue, the new heads, the content and its keys: one round trip."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sealdesk.ledger.seal import Slot
+from sealproof.canonical import JSON, encode
+from sealproof.types import MEDIA
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Event:
 
     type: str
     stream: Stream
-    body: Mapping[str, object]
+    body: Mapping[str, JSON]
     slots: Sequence[Slot] = ()
     refs: Sequence[Ref] = ()
 
@@ -56,3 +58,13 @@ class Recorded:
     entry: bytes
     type: str
     commits: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def text(slot: str, content: str) -> Slot:
+    """A slot of plain or marked-up text, UTF-8."""
+    return Slot(slot, MEDIA[slot], content.encode())
+
+
+def document(slot: str, content: JSON) -> Slot:
+    """A slot of canonical JSON."""
+    return Slot(slot, MEDIA[slot], encode(content))

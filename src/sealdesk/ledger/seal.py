@@ -40,10 +40,6 @@ class Sealed:
     sealed: bytes
     wrapped: bytes
 
-    def reference(self) -> dict[str, object]:
-        """The member of an entry's `content` that stands for it."""
-        return {"slot": self.slot, "commit": self.commit.hex(), "bytes": self.size, "media": self.media}
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:

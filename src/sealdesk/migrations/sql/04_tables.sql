@@ -174,7 +174,7 @@ create table ledger.stream (
   last_at timestamptz not null default '-infinity',
   primary key (org_id, kind, stream_id)
 );
-create index stream_recent on ledger.stream (org_id, kind, last_at desc, stream_id);
+create index stream_recent on ledger.stream (org_id, kind, last_at desc, stream_id desc);
 
 create table ledger.entry (
   org_id uuid not null references ledger.log,

@@ -1,0 +1,38 @@
+"""What happens to organisations and members, as facts."""
+
+from uuid import UUID
+
+from sealdesk.ledger.events import Event, Ref, Stream, document, text
+
+
+def ledger_began(org: UUID) -> Event:
+    """The first entry of a log."""
+    return Event("ledger.genesis", Stream("log", org), {"epoch": 1, "previous": None})
+
+
+def org_created(org: UUID, name: str) -> Event:
+    """An organisation exists."""
+    return Event("org.created", Stream("org", org), {}, [document("profile", {"email": None, "name": name})])
+
+
+def member_added(member: UUID, role: str, name: str, email: str) -> Event:
+    """A person is now a member with this role."""
+    return Event(
+        "member.added", Stream("user", member), {"member": str(member), "role": role}, [document("profile", {"email": email, "name": name})]
+    )
+
+
+def signed_in(member: UUID, method: str, origin: dict[str, str]) -> Event:
+    """A session was issued."""
+    return Event("auth.login", Stream("user", member), {"method": method}, [document("origin", dict(origin))])
+
+
+def signed_out(member: UUID) -> Event:
+    """The member ended the session."""
+    return Event("auth.logout", Stream("user", member), {})
+
+
+def operator_acted(stream: Stream, act: str, subject: UUID | None, reason: str = "", refs: tuple[Ref, ...] = ()) -> Event:
+    """Whoever runs the desk did something that no role may do."""
+    slots = [text("reason", reason)] if reason else []
+    return Event("operator.access", stream, {"act": act, "subject": str(subject) if subject else None}, slots, refs)

@@ -1,0 +1,92 @@
+"""What the operator does: found the desk, add organisations and people. Each act is an entry."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sealdesk.access.actor import NOBODY, operator
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.errors import BadRequest, StateConflict
+from sealdesk.core.ids import new_id
+from sealdesk.ledger.events import Stream
+from sealdesk.people import events
+from sealdesk.people.passwords import hash_password
+from sealdesk.unit import Change, Desk
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person to add to an organisation. The password is kept as an argon2id hash only."""
+
+    email: str
+    name: str
+    role: Role
+    password: str
+    demo: bool = False
+
+
+def normalise_email(email: str) -> str:
+    """The form by which an e-mail is unique: trimmed and case-folded. `BadRequest` if it is none."""
+    trimmed = email.strip()
+    local, at, domain = trimmed.rpartition("@")
+    if not (at and local and "." in domain and len(trimmed) <= 254 and trimmed.isprintable() and " " not in trimmed):
+        raise BadRequest("An e-mail address looks like name@example.org.")
+    return trimmed.casefold()
+
+
+async def found_desk(desk: Desk, environment: str) -> None:
+    """Begin the `sys` log and the context's key, once; a repeat changes nothing."""
+    async with desk.change(operator(NOBODY)) as change:
+        change.demand(Permission.PEOPLE_ADD)
+        await change.value("select sec.found_deployment($1, $2)", desk.ledger_name, environment)
+        if await change.value("select 1 from ledger.log where org_id = $1", NOBODY):
+            change.nothing()
+            return
+        await _begin_log(change, desk.origin(NOBODY))
+        change.record(events.operator_acted(Stream("log", NOBODY), "desk.founded", None))
+
+
+async def add_org(desk: Desk, slug: str, name: str) -> UUID:
+    """A new organisation with a log of its own. `StateConflict` if the slug is taken."""
+    org = new_id()
+    if await org_of_slug(desk, slug):
+        raise StateConflict(f"There is an organisation {slug!r} already.")
+    async with desk.change(operator(NOBODY)) as change:
+        change.demand(Permission.PEOPLE_ADD)
+        await change.lock(Stream("log", NOBODY))
+        change.record(events.operator_acted(Stream("log", NOBODY), "org.added", org))
+    async with desk.change(operator(org)) as change:
+        change.demand(Permission.PEOPLE_ADD)
+        await change.insert("app.org", slug=slug, name=name)
+        await _begin_log(change, desk.origin(org), Stream("org", org))
+        change.record(events.org_created(org, name))
+    return org
+
+
+async def org_of_slug(desk: Desk, slug: str) -> UUID | None:
+    """The organisation's id by the name that the command line uses."""
+    async with desk.read(operator(NOBODY)) as reading:
+        found = await reading.value("select org_id from app.org where slug = $1", slug)
+    return found if isinstance(found, UUID) else None
+
+
+async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
+    """A member of `org`: a new person, or one known by e-mail (whose password stays). Gives the member id."""
+    norm = normalise_email(person.email)
+    member = new_id()
+    encoded = hash_password(person.password)
+    async with desk.change(operator(org)) as change:
+        change.demand(Permission.PEOPLE_ADD)
+        person_id = await change.value("select sec.add_person($1, $2, $3, $4, $5)", new_id(), person.email, norm, encoded, person.demo)
+        if await change.value("select 1 from app.member where org_id = $1 and person_id = $2", org, person_id):
+            raise StateConflict(f"{person.email} is a member of this organisation already.")
+        await change.insert("app.member", member_id=member, person_id=person_id, role=str(person.role), name=person.name)
+        await change.lock(Stream("user", member))
+        change.record(events.member_added(member, str(person.role), person.name, person.email))
+    return member
+
+
+async def _begin_log(change: Change, origin: str, *streams: Stream) -> None:
+    org = change.actor.org
+    await change.insert("ledger.log", origin=origin)
+    await change.lock(Stream("log", org), *streams)
+    change.record(events.ledger_began(org))

@@ -1,0 +1,1 @@
+"""Conversations: open, post, read."""

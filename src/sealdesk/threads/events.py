@@ -1,0 +1,35 @@
+"""What happens in a conversation, as facts. Public messages stand in the stream `thread`, internal notes in `ticket`."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sealdesk.access.actor import Actor
+from sealdesk.ledger.events import Event, Stream, document, text
+
+Origin = Mapping[str, str]
+"""Where a request came from: `address`, `agent` (user agent) and `session` (a fingerprint); disclosed to staff only."""
+
+
+def stream_of(thread: UUID, visibility: str) -> Stream:
+    """Internal work must not show even in the public stream's numbers (decision 0004)."""
+    return Stream("thread" if visibility == "public" else "ticket", thread)
+
+
+def thread_created(thread: UUID, channel: str, subject: str, actor: Actor, origin: Origin | None) -> Event:
+    """A conversation began."""
+    slots = [text("subject", subject), _author(actor), *_origin(origin)]
+    return Event("thread.created", Stream("thread", thread), {"channel": channel}, slots)
+
+
+def message_posted(message: UUID, thread: UUID, visibility: str, body: str, actor: Actor, origin: Origin | None) -> Event:
+    """A message was posted by a member."""
+    slots = [text("body", body), _author(actor), *_origin(origin)]
+    return Event("message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots)
+
+
+def _author(actor: Actor):
+    return document("author", {"name": actor.name, "role": str(actor.role)})
+
+
+def _origin(origin: Origin | None):
+    return [document("origin", dict(origin))] if origin else []

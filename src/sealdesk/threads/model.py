@@ -1,0 +1,85 @@
+"""The conversation and its rules."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from sealdesk.access.actor import Actor
+from sealdesk.core.errors import BadRequest, StateConflict, TooLarge
+from sealdesk.core.ids import new_id
+from sealdesk.ledger.events import Event, Head, Stream
+from sealdesk.threads import events
+from sealdesk.threads.events import Origin
+from sealdesk.unit import Change, Reading
+
+MAX_BODY = 65_536
+"""Bytes of UTF-8 in a message's body (KiB are 1,024 bytes)."""
+MAX_SUBJECT = 998
+"""Bytes of UTF-8 in a subject, as in a mail header line (RFC 5322, 2.1.1)."""
+
+
+class ThreadLocked(StateConflict):
+    """A locked conversation takes no message from anyone."""
+
+    slug = "thread-locked"
+    title = "The conversation is locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to post: its body (1 to 65,536 bytes of UTF-8) and whether it is `public` or an `internal` note."""
+
+    body: str
+    visibility: str = "public"
+
+    def __post_init__(self) -> None:
+        if not self.body.strip():
+            raise BadRequest("Write something first: the message is empty.", pointer="/body")
+        if len(self.body.encode()) > MAX_BODY:
+            raise TooLarge(f"A message has at most {MAX_BODY:,} bytes. Shorten it or send it in two.")
+
+
+def checked_subject(subject: str) -> str:
+    """The subject on one line; `BadRequest` if it is empty or too long."""
+    line = " ".join(subject.split())
+    if not line:
+        raise BadRequest("Give the conversation a subject.", pointer="/subject")
+    if len(line.encode()) > MAX_SUBJECT:
+        raise BadRequest(f"A subject has at most {MAX_SUBJECT} bytes.", pointer="/subject")
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A conversation as found under the actor's reach."""
+
+    id: UUID
+    channel: str
+    subject_commit: bytes
+    opener_id: UUID
+    opener_kind: str
+    locked: bool
+    created_at: datetime
+
+    @classmethod
+    async def find(cls, work: Reading, key: UUID, lock: tuple[str, ...]) -> Self | None:
+        """The thread in reach, its state read after the streams of the kinds `lock` were locked."""
+        rows = await work.rows("select * from app.find_thread($1, $2)", key, list(lock))
+        if not rows:
+            return None
+        if isinstance(work, Change):
+            for row in rows:
+                if row["kind"]:
+                    work.hold(Stream(row["kind"], key), Head(row["seq"], row["head"], row["last_at"]))
+        first = rows[0]
+        return cls(
+            key, first["channel"], first["subject_commit"], first["opener_id"], first["opener_kind"], first["locked"], first["created_at"]
+        )
+
+    def post(self, actor: Actor, draft: Draft, origin: Origin | None) -> tuple[UUID, Event]:
+        """The id and event of a new message. `ThreadLocked` (409) if the thread is locked: judged under the stream's lock."""
+        if self.locked:
+            raise ThreadLocked("This conversation is locked and takes no more messages.")
+        message = new_id()
+        return message, events.message_posted(message, self.id, draft.visibility, draft.body, actor, origin)
