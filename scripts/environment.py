@@ -1,0 +1,79 @@
+"""Make .venv hold exactly what a locked requirements file lists, and this project in it.
+
+Usage: python scripts/environment.py {runtime,dev}
+
+Runs on a bare Python, so it uses nothing but the standard library. A second run with nothing changed does nothing.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+OLDEST = (3, 11)
+
+
+def main() -> None:
+    """Bring the environment up to the wanted set; `dev` holds all of `runtime`, so it is never taken back."""
+    wanted = sys.argv[1]
+    if sys.version_info < OLDEST:
+        sys.exit(
+            f"Sealdesk needs Python 3.11 or newer; this is {sys.version.split()[0]}: run make PYTHON=/path/to/python3"
+        )
+    stamps = {name: fingerprint(name) for name in ("runtime", "dev")}
+    stamp = VENV / ".installed"
+    current = stamp.read_text().strip() if stamp.exists() else ""
+    if current in {stamps[wanted], stamps["dev"]} and (VENV / "bin" / "sealdesk").exists():
+        return
+    if not (VENV / "bin" / "python").exists():
+        make_environment()
+    stamp.unlink(missing_ok=True)
+    print(f"Installing the locked {wanted} requirements into .venv ...", flush=True)
+    pip("--require-hashes", "--only-binary=:all:", "--requirement", str(ROOT / "requirements" / f"{wanted}.txt"))
+    if wanted == "dev":
+        source = str(ROOT / "requirements" / "source.txt")
+        pip("--require-hashes", "--no-deps", "--no-build-isolation", "--requirement", source)
+    pip("--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    stamp.write_text(stamps[wanted] + "\n")
+
+
+def fingerprint(name: str) -> str:
+    """What the environment was made from: the lock, the project's own metadata, this Python and this folder."""
+    made_from = hashlib.sha256(f"{name} {sys.version} {ROOT}".encode())
+    for path in (ROOT / "requirements" / f"{name}.txt", ROOT / "pyproject.toml"):
+        made_from.update(path.read_bytes())
+    return made_from.hexdigest()
+
+
+def make_environment() -> None:
+    """Make an empty environment with pip, or say in one sentence what the machine lacks."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        import ensurepip  # noqa: F401, PLC0415 - Debian ships it apart
+    except ImportError:
+        sys.exit(
+            f"{sys.executable} can't make a virtual environment: install python{version}-venv, then run make again."
+        )
+    print(f"Making .venv with Python {version} ...", flush=True)
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False, capture_output=True, text=True)
+    if made.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        reason = (made.stderr or made.stdout).strip().splitlines()[-1:] or ["no reason given"]
+        sys.exit(f"{sys.executable} can't make a virtual environment in {VENV}: {reason[0]}")
+
+
+def pip(*arguments: str) -> None:
+    """`pip install`, quiet unless it fails."""
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    if subprocess.run([*command, *arguments], check=False, cwd=ROOT).returncode:
+        sys.exit(
+            "The requirements could not be installed (pip's reason is above): check the connection, then run make again."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Settings come from the environment, once, at the start of a process."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+
+from sealdesk.core.faults import Fault
+
+
+class Environment(StrEnum):
+    """What the installation is for. `demo` binds loopback only and knows made-up people; `production` is the default."""
+
+    DEMO = "demo"
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One installation's settings; `environ` gives them back in the form that `load` reads."""
+
+    data: Path
+    database_url: str
+    env: Environment
+    ledger_name: str
+    host: str
+    port: int
+    origins: tuple[str, ...]
+    web_processes: int
+    log: str
+    postgres_account: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
+        """From `environ` (default: the process's own). Raises `Fault` naming the first variable that makes no sense."""
+        environ = os.environ if environ is None else environ
+        host = environ.get("SEALDESK_HOST") or "127.0.0.1"
+        port = _whole_number(environ, "SEALDESK_PORT", 8000, 1, 65_535)
+        return cls(
+            data=Path(environ.get("SEALDESK_DATA") or _default_data()).expanduser().absolute(),
+            database_url=environ.get("SEALDESK_DATABASE_URL", ""),
+            env=Environment.DEMO if demo else _environment(environ),
+            ledger_name=environ.get("SEALDESK_LEDGER_NAME") or "desk.localhost",
+            host=host,
+            port=port,
+            origins=_origins(environ, host, port),
+            web_processes=_whole_number(environ, "SEALDESK_WEB_PROCESSES", 1, 1, 64),
+            log=_log(environ),
+            postgres_account=environ.get("SEALDESK_POSTGRES_ACCOUNT", ""),
+        )
+
+    def environ(self) -> dict[str, str]:
+        """The variables that make a child process load equal settings."""
+        return {
+            "SEALDESK_DATA": str(self.data),
+            "SEALDESK_DATABASE_URL": self.database_url,
+            "SEALDESK_ENV": self.env.value,
+            "SEALDESK_LEDGER_NAME": self.ledger_name,
+            "SEALDESK_HOST": self.host,
+            "SEALDESK_PORT": str(self.port),
+            "SEALDESK_ORIGINS": " ".join(self.origins),
+            "SEALDESK_WEB_PROCESSES": str(self.web_processes),
+            "SEALDESK_LOG": self.log,
+            "SEALDESK_POSTGRES_ACCOUNT": self.postgres_account,
+        }
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the desk runs its own database server."""
+        return not self.database_url
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the bound address."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the desk."""
+        return f"http://{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded server's cluster."""
+        return self.data / "postgres"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks and logs of what is running."""
+        return self.data / "run"
+
+    @property
+    def credentials(self) -> Path:
+        """Passwords of the database logins (0600)."""
+        return self.data / "credentials.json"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the operator's signing key and of the key that seals content."""
+        return self.data / "keys"
+
+    @property
+    def operator_key(self) -> Path:
+        """The operator's Ed25519 key, PEM."""
+        return self.keys / "operator.pem"
+
+    @property
+    def kek(self) -> Path:
+        """The key that seals content keys."""
+        return self.keys / "kek.bin"
+
+    @property
+    def signer_state(self) -> Path:
+        """The signer's own memory."""
+        return self.data / "signer" / "state.sqlite3"
+
+    @property
+    def signer_socket(self) -> Path:
+        """Where the signer listens."""
+        return self.run / "signer.sock"
+
+    @property
+    def blobs(self) -> Path:
+        """Sealed contents too large for a row."""
+        return self.data / "blobs"
+
+    @property
+    def exports(self) -> Path:
+        """Bundles ready for download."""
+        return self.data / "exports"
+
+    @property
+    def demo_file(self) -> Path:
+        """The sign-ins of the demonstration (0600)."""
+        return self.data / "demo.json"
+
+
+def _default_data() -> str:
+    # PostgreSQL does not run as root, and its account can't reach a folder in root's private home.
+    return "/var/lib/sealdesk" if os.geteuid() == 0 else "var"
+
+
+def _environment(environ: Mapping[str, str]) -> Environment:
+    text = environ.get("SEALDESK_ENV") or Environment.PRODUCTION
+    try:
+        return Environment(text)
+    except ValueError:
+        raise Fault("SEALDESK_ENV must be demo, development or production.") from None
+
+
+def _whole_number(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = environ.get(name) or str(default)
+    if text.isascii() and text.isdigit() and least <= int(text) <= most:
+        return int(text)
+    raise Fault(f"{name} must be a whole number from {least} to {most}.")
+
+
+def _log(environ: Mapping[str, str]) -> str:
+    text = environ.get("SEALDESK_LOG") or ("console" if sys.stderr.isatty() else "json")
+    if text not in {"json", "console"}:
+        raise Fault("SEALDESK_LOG must be json or console.")
+    return text
+
+
+def _origins(environ: Mapping[str, str], host: str, port: int) -> tuple[str, ...]:
+    """The allow-list, separated by blanks or commas; by default what a browser on this machine sends (RFC 6454, 6.2)."""
+    listed = tuple(environ.get("SEALDESK_ORIGINS", "").replace(",", " ").split())
+    for origin in listed:
+        scheme, separator, authority = origin.partition("://")
+        if scheme not in {"http", "https"} or not separator or not authority or "/" in authority or "@" in authority:
+            raise Fault("SEALDESK_ORIGINS must list origins such as https://desk.example, separated by blanks.")
+    suffix = "" if port == 80 else f":{port}"
+    return listed or tuple(dict.fromkeys((f"http://{_bracketed(host)}{suffix}", f"http://localhost{suffix}")))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from sealdesk.core.faults import Fault
+from sealdesk.core.settings import Environment, Settings
+
+
+def test_it_works_with_nothing_set() -> None:
+    settings = Settings.load({})
+    assert (settings.host, settings.port, settings.env) == ("127.0.0.1", 8000, Environment.PRODUCTION)
+    assert settings.origins == ("http://127.0.0.1:8000", "http://localhost:8000")
+    assert settings.embedded
+    assert settings.loopback
+    assert settings.data.is_absolute()
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_a_child_process_loads_equal_settings(tmp_path: Path, demo: bool) -> None:
+    settings = Settings.load(
+        {"SEALDESK_DATA": str(tmp_path), "SEALDESK_PORT": "8123", "SEALDESK_HOST": "::1"}, demo=demo
+    )
+    assert Settings.load(settings.environ()) == settings
+    assert settings.address == "http://[::1]:8123"
+
+
+def test_origins_are_an_allow_list_of_its_own() -> None:
+    settings = Settings.load({"SEALDESK_ORIGINS": "https://desk.example, https://help.example:8443"})
+    assert settings.origins == ("https://desk.example", "https://help.example:8443")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SEALDESK_PORT", "eighty"),
+        ("SEALDESK_PORT", "0"),
+        ("SEALDESK_PORT", "65536"),
+        ("SEALDESK_PORT", "\u0668"),
+        ("SEALDESK_ENV", "staging"),
+        ("SEALDESK_LOG", "xml"),
+        ("SEALDESK_WEB_PROCESSES", "-1"),
+        ("SEALDESK_ORIGINS", "desk.example"),
+        ("SEALDESK_ORIGINS", "https://desk.example/"),
+        ("SEALDESK_ORIGINS", "ftp://desk.example"),
+    ],
+)
+def test_a_value_without_sense_is_named(name: str, value: str) -> None:
+    with pytest.raises(Fault, match=name):
+        Settings.load({name: value})
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("0.0.0.0", False), ("desk.example", False)],
+)
+def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
+    assert Settings.load({"SEALDESK_HOST": host}).loopback is loopback
