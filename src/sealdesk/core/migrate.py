@@ -34,6 +34,7 @@ def migrate(admin_dsn: str, credentials: Path) -> None:
     passwords = complete_credentials(credentials)
     asyncio.run(_set_up_roles(admin_dsn, passwords))
     command.upgrade(alembic_config(admin_dsn), "head")
+    asyncio.run(_show_version(admin_dsn))
 
 
 def alembic_config(admin_dsn: str) -> Config:
@@ -77,5 +78,15 @@ async def _set_up_roles(dsn: str, passwords: dict[str, str]) -> None:
             # token_urlsafe holds no quote; a hand-written password may.
             quoted = passwords[login].replace("'", "''")
             await connection.execute(f"alter role {login} password '{quoted}'")
+    finally:
+        await connection.close()
+
+
+async def _show_version(dsn: str) -> None:
+    # So that each process can refuse a schema that is not its own.
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"grant usage on schema public to {', '.join(LOGINS)}")
+        await connection.execute(f"grant select on public.alembic_version to {', '.join(LOGINS)}")
     finally:
         await connection.close()

@@ -19,18 +19,21 @@ from sealproof import entry as format
 
 ZERO = bytes(32)
 
-_WRITE = """
+_ENTRIES = """
 with fresh as (insert into ledger.entry (org_id, entry_id, stream_kind, stream_id, stream_seq, type, at, entry, leaf_hash)
   select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz[], $8::bytea[], $9::bytea[]) returning qid),
 waiting as (insert into ledger.pending (org_id, qid) select $1, qid from fresh),
 heads as (update ledger.stream s set seq = u.seq, head = u.head, last_at = u.at
   from unnest($10::text[], $11::uuid[], $12::bigint[], $13::bytea[], $14::timestamptz[]) u (kind, id, seq, head, at)
-  where s.org_id = $1 and s.kind = u.kind and s.stream_id = u.id returning 1),
+  where s.org_id = $1 and s.kind = u.kind and s.stream_id = u.id returning 1)
+select (select count(*) from fresh) as entries, (select count(*) from heads) as heads
+"""
+_CONTENT = """,
 sealed as (insert into ledger.content (org_id, commit, stream_kind, stream_id, slot, bytes, media, sealed)
   select $1, * from unnest($15::bytea[], $16::text[], $17::uuid[], $18::text[], $19::bigint[], $20::text[], $21::bytea[])),
 keys as (insert into ledger.content_key (org_id, commit, wrapped) select $1, * from unnest($15::bytea[], $22::bytea[]))
-select (select count(*) from fresh) as entries, (select count(*) from heads) as heads
-"""
+select (select"""
+_ENTRIES_WITH_CONTENT = _ENTRIES.replace("\nselect (select", _CONTENT, 1)
 
 
 class StreamNotHeld(Exception):
@@ -52,7 +55,7 @@ class Prepared(NamedTuple):
 class Appender:
     """Links events into the streams that it holds, inside one transaction of one organisation."""
 
-    def __init__(self, connection: Connection, sealer: Sealer, org: UUID, origin: str, actor: tuple[str, str]) -> None:
+    def __init__(self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]) -> None:
         self._connection = connection
         self._sealer = sealer
         self._org = org
@@ -83,7 +86,9 @@ class Appender:
 
     def prepare(self, event: Event) -> Prepared:
         """Seal the event's content ahead of recording it, for a row that needs a commitment before the stream can be held."""
-        return Prepared(event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots))
+        if event.slots and self._sealer is None:
+            raise ValueError(f"{event.type} has content, and there is no sealer")
+        return Prepared(event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots) if self._sealer else ())
 
     def record(self, fact: Event | Prepared, entry_id: UUID | None = None) -> Recorded:
         """Build the entry of `fact` as the next of its stream. It is written by `flush`."""
@@ -116,14 +121,18 @@ class Appender:
         if not self.recorded:
             return
         last = {fact.stream: fact for fact in self.recorded}
-        row = await self._connection.fetchrow(_WRITE, self._org, *_columns(self.recorded, list(last.values()), self._sealed))
+        columns = _entry_columns(self.recorded) + _head_columns(list(last.values()))
+        if self._sealed:
+            row = await self._connection.fetchrow(_ENTRIES_WITH_CONTENT, self._org, *columns, *_content_columns(self._sealed))
+        else:
+            row = await self._connection.fetchrow(_ENTRIES, self._org, *columns)
         assert row is not None
         if (row["entries"], row["heads"]) != (len(self.recorded), len(last)):
             # Row security hid a stream that was found a moment ago: nothing may stand.
             raise StreamNotHeld("a stream's head could not be moved")
 
 
-def _columns(facts: Sequence[Recorded], heads: Sequence[Recorded], sealed: Sequence[tuple[Stream, Sealed]]) -> list[list[object]]:
+def _entry_columns(facts: Sequence[Recorded]) -> list[list[object]]:
     return [
         [f.entry_id for f in facts],
         [f.stream.kind for f in facts],
@@ -133,11 +142,21 @@ def _columns(facts: Sequence[Recorded], heads: Sequence[Recorded], sealed: Seque
         [f.at for f in facts],
         [f.entry for f in facts],
         [f.leaf_hash for f in facts],
+    ]
+
+
+def _head_columns(heads: Sequence[Recorded]) -> list[list[object]]:
+    return [
         [h.stream.kind for h in heads],
         [h.stream.id for h in heads],
         [h.seq for h in heads],
         [h.leaf_hash for h in heads],
         [h.at for h in heads],
+    ]
+
+
+def _content_columns(sealed: Sequence[tuple[Stream, Sealed]]) -> list[list[object]]:
+    return [
         [s.commit for _, s in sealed],
         [stream.kind for stream, _ in sealed],
         [stream.id for stream, _ in sealed],

@@ -210,12 +210,14 @@ create table ledger.leaf (
   foreign key (org_id, qid) references ledger.entry
 );
 
--- Full tiles of 256 hashes, at every level; the ragged edge is computed from leaf and the level below.
+-- Full tiles of 256 hashes, at every level. The ragged edge of a level is the leaves after its last tile or, above level 0, the
+-- roots of the full tiles below: so no read ever hashes more than one tile.
 create table ledger.tile (
   org_id uuid not null,
   level int not null check (level between 0 and 7),
   n bigint not null check (n >= 0),
   data bytea not null check (octet_length(data) = 8192),
+  root bytea not null check (octet_length(root) = 32),
   primary key (org_id, level, n)
 );
 

@@ -60,7 +60,6 @@ end $$;
 reset role;
 
 set role desk_context;
-create function sec.context_key_exists() returns boolean language sql stable set search_path = pg_catalog as $$ select exists (select from sec.key) $$;
 
 -- For cookie look-up: which member a token stands for, and which pool to ask. A hint: sec.enter has the last word.
 create function sec.peek(p_session bytea)
@@ -172,7 +171,6 @@ end $$;
 create function sec.found_deployment(p_name text, p_environment text) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
   insert into sec.deployment (ledger_name, environment, web_secret) values (p_name, p_environment, sec.random_secret()) on conflict do nothing;
-  if not exists (select from sec.key) then perform sec.rotate_context_key(); end if;
 end $$;
 create function sec.ledger_name() returns text language sql stable security definer set search_path = pg_catalog as $$ select ledger_name from sec.deployment $$;
 create function sec.web_secret() returns bytea language sql stable security definer set search_path = pg_catalog as $$ select web_secret from sec.deployment $$;
@@ -185,3 +183,6 @@ create function ledger.backlog(p_limit int) returns table (waiting bigint, oldes
   select (select count(*) from (select from ledger.pending limit p_limit) x), (select min(at) from (select at from ledger.pending order by org_id, qid limit 1) y)
 $$;
 reset role;
+
+-- Without a key no context can be minted, so the first one is made with the schema.
+select sec.rotate_context_key();
