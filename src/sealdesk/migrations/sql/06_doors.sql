@@ -1,0 +1,179 @@
+-- The narrow doors: functions that cross what row security would forbid. Each can do one thing.
+set role desk_owner;
+-- desk_context reads memberships to mint contexts.
+grant select on app.member, app.org to desk_context;
+-- A requester reaches the threads it opens: the row is made here, so that no requester needs INSERT on thread_member.
+create function app.admit_opener() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if new.opener_kind in ('customer', 'visitor') then
+    insert into app.thread_member (org_id, thread_id, member_id) values (new.org_id, new.thread_id, new.opener_id);
+  end if;
+  return null;
+end $$;
+create trigger admit_opener after insert on app.thread for each row execute function app.admit_opener();
+
+-- The next number of a kind (tickets) in the caller's own organisation.
+create function app.next_number(p_name text) returns bigint language sql volatile security definer set search_path = pg_catalog as $$
+  insert into app.counter (org_id, name, value) values (sec.org(), p_name, 1)
+    on conflict (org_id, name) do update set value = app.counter.value + 1 returning value
+$$;
+
+-- Lock the named streams in key order (another order deadlocks between processes), making those that are new.
+-- Each FOR UPDATE is a statement of its own, so what it waited for is seen (READ COMMITTED takes a snapshot per statement).
+create function ledger.lock_streams(p_kinds text[], p_ids uuid[])
+  returns table (kind text, stream_id uuid, seq bigint, head bytea, last_at timestamptz)
+  language plpgsql volatile set search_path = pg_catalog as $$
+#variable_conflict use_column
+declare o uuid := sec.org(); w record;
+begin
+  for w in select distinct u.k, u.i from unnest(p_kinds, p_ids) u(k, i) order by 1, 2 loop
+    return query select s.kind, s.stream_id, s.seq, s.head, s.last_at from ledger.stream s
+      where s.org_id = o and s.kind = w.k and s.stream_id = w.i for update;
+    if not found then
+      insert into ledger.stream (org_id, kind, stream_id) values (o, w.k, w.i) on conflict do nothing;
+      return query select s.kind, s.stream_id, s.seq, s.head, s.last_at from ledger.stream s
+        where s.org_id = o and s.kind = w.k and s.stream_id = w.i for update;
+    end if;
+  end loop;
+end $$;
+
+-- Find a thread and lock its streams: reach first (no row, no lock), then the lock, then a second look at the state it guards.
+create function app.find_thread(p_thread uuid, p_kinds text[])
+  returns table (thread_id uuid, channel text, subject_commit bytea, opener_id uuid, opener_kind text, locked boolean, created_at timestamptz,
+    kind text, seq bigint, head bytea, last_at timestamptz)
+  language plpgsql volatile set search_path = pg_catalog as $$
+#variable_conflict use_column
+declare o uuid := sec.org();
+begin
+  perform 1 from app.thread t where t.org_id = o and t.thread_id = p_thread;
+  if not found then return; end if;
+  if cardinality(p_kinds) = 0 then
+    return query select t.thread_id, t.channel, t.subject_commit, t.opener_id, t.opener_kind, t.locked, t.created_at,
+      null::text, null::bigint, null::bytea, null::timestamptz from app.thread t where t.org_id = o and t.thread_id = p_thread;
+    return;
+  end if;
+  perform ledger.lock_streams(p_kinds, array_fill(p_thread, array[cardinality(p_kinds)]));
+  return query select t.thread_id, t.channel, t.subject_commit, t.opener_id, t.opener_kind, t.locked, t.created_at, s.kind, s.seq, s.head, s.last_at
+    from app.thread t join ledger.stream s on s.org_id = t.org_id and s.stream_id = t.thread_id and s.kind = any (p_kinds)
+    where t.org_id = o and t.thread_id = p_thread;
+end $$;
+reset role;
+
+set role desk_context;
+create function sec.context_key_exists() returns boolean language sql stable set search_path = pg_catalog as $$ select exists (select from sec.key) $$;
+
+-- For cookie look-up: which member a token stands for, and which pool to ask. A hint: sec.enter has the last word.
+create function sec.peek(p_session bytea)
+  returns table (org_id uuid, member_id uuid, role text, name text, org_name text, kind text)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.org_id, s.member_id, m.role, m.name, o.name, s.kind
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
+    where s.hash = p_session and m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+$$;
+
+-- At most once a minute, so that reading writes nothing else.
+create function sec.touch(p_session bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.session set seen_at = clock_timestamp() where hash = p_session and ended_at is null and seen_at < clock_timestamp() - interval '1 minute'
+$$;
+
+create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select person_id, password_hash from sec.person where email_norm = p_email_norm
+$$;
+create function sec.memberships(p_person uuid) returns table (org_id uuid, member_id uuid, role text, org_name text)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select m.org_id, m.member_id, m.role, o.name from app.member m join app.org o using (org_id) where m.person_id = p_person and m.active order by o.name, m.org_id
+$$;
+create function sec.set_password(p_person uuid, p_old text, p_new text) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.person set password_hash = p_new where person_id = p_person and password_hash = p_old returning 1) select exists (select from u)
+$$;
+create function sec.open_session(p_hash bytea, p_kind text, p_person uuid, p_org uuid, p_idle interval, p_hard interval) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare m uuid;
+begin
+  select member_id into m from app.member where person_id = p_person and org_id = p_org and active;
+  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until) values (p_hash, p_kind, p_org, m, p_idle, clock_timestamp() + p_hard);
+  return m;
+end $$;
+-- Ends a session of the caller's own membership; called inside the caller's context.
+create function sec.end_session(p_hash bytea) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.session set ended_at = clock_timestamp()
+    where hash = p_hash and org_id = sec.org() and member_id = sec.member() and ended_at is null returning 1) select exists (select from u)
+$$;
+
+create function sec.day_mac(p_day date, p_digest bytea) returns bytea language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare k bytea; ik bytea; ok bytea;
+begin
+  if p_day < current_date - 2 then return null; end if;
+  select key into k from sec.day_key where day = p_day;
+  if k is null then
+    insert into sec.day_key (day, key) values (p_day, sec.random_secret() || decode(repeat('00', 32), 'hex')) on conflict do nothing;
+    select key into k from sec.day_key where day = p_day;
+  end if;
+  ik := sec.pad(substr(k, 1, 32), 54); ok := sec.pad(substr(k, 1, 32), 92);
+  return sha256(ok || sha256(ik || p_digest));
+end $$;
+
+-- Claim an idempotency key for the caller: fresh, or what it stands for. A concurrent twin waits here for the first to end.
+create function sec.claim_key(p_route text, p_key text, p_digest bytea, p_entry uuid)
+  returns table (fresh boolean, same boolean, entry_id uuid) language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
+declare o uuid := sec.org(); m uuid := sec.member(); r record;
+begin
+  insert into app.idempotency (org_id, member_id, route, key, body_mac, entry_id)
+    values (o, m, p_route, p_key, sec.day_mac(current_date, p_digest), p_entry)
+    on conflict (org_id, member_id, route, key) do nothing;
+  if found then return query select true, true, p_entry; return; end if;
+  select i.body_mac, i.entry_id, i.day into r from app.idempotency i where i.org_id = o and i.member_id = m and i.route = p_route and i.key = p_key;
+  return query select false, r.body_mac is not distinct from sec.day_mac(r.day, p_digest), r.entry_id;
+end $$;
+
+-- A refusal, by a caller with or without a session; the address becomes a random bucket. Appends one row and returns nothing.
+create function sec.note_refusal(p_session bytea, p_kind text, p_route text, p_target uuid, p_address text) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare s record; b uuid; mac bytea;
+begin
+  select org_id, member_id into s from sec.session where hash = p_session;
+  if p_address is not null then
+    mac := sec.day_mac(current_date, sha256(convert_to(p_address, 'UTF8')));
+    insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
+    select bucket into b from sec.bucket where address_mac = mac;
+  end if;
+  insert into sec.refusal (org_id, member_id, kind, route, target, bucket) values (s.org_id, s.member_id, p_kind, p_route, p_target, b);
+end $$;
+create function sec.take_refusals(p_most int) returns setof sec.refusal language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.refusal where refusal_id in (select refusal_id from sec.refusal order by refusal_id limit p_most for update skip locked) returning *
+$$;
+-- Whose is an id? Only the worker may ask, after the answer went out.
+create function sec.owner_of(p_id uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
+  select l.org_id from ledger.log l
+    where exists (select from app.thread t where t.org_id = l.org_id and t.thread_id = p_id)
+       or exists (select from app.export x where x.org_id = l.org_id and x.export_id = p_id)
+       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id) limit 1
+$$;
+create function sec.sweep() returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from app.idempotency where created_at < clock_timestamp() - interval '24 hours';
+  delete from sec.day_key where day < current_date - 2;
+  delete from sec.bucket where day < current_date - 1;
+  delete from sec.session where hard_until < clock_timestamp() - interval '30 days' or ended_at < clock_timestamp() - interval '30 days';
+$$;
+
+-- The operator's acts on people, called by the worker's login in an organisation's context.
+create function sec.add_person(p_person uuid, p_email text, p_email_norm text, p_hash text, p_demo boolean) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare found_id uuid;
+begin
+  insert into sec.person (person_id, email, email_norm, password_hash, demo) values (p_person, p_email, p_email_norm, p_hash, p_demo)
+    on conflict (email_norm) do nothing;
+  select person_id into found_id from sec.person where email_norm = p_email_norm;
+  return found_id;
+end $$;
+create function sec.found_deployment(p_name text, p_environment text) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  insert into sec.deployment (ledger_name, environment, web_secret) values (p_name, p_environment, sec.random_secret()) on conflict do nothing;
+  if not exists (select from sec.key) then perform sec.rotate_context_key(); end if;
+end $$;
+create function sec.ledger_name() returns text language sql stable security definer set search_path = pg_catalog as $$ select ledger_name from sec.deployment $$;
+create function sec.web_secret() returns bytea language sql stable security definer set search_path = pg_catalog as $$ select web_secret from sec.deployment $$;
+reset role;
