@@ -202,6 +202,16 @@ class Desk:
         """The origin of an organisation's log (ledger.md 3.1); the nil organisation is `sys`."""
         return f"{self.ledger_name}/ledger/sys" if org.int == 0 else f"{self.ledger_name}/ledger/org/{org}"
 
+    async def peek(self, token_hash: bytes) -> Actor | None:
+        """The actor that a token (its SHA-256, 32 bytes) stands for, or None. It chooses the login; the database decides again on entry."""
+        try:
+            row = await (await self.database.pool("desk_gate")).fetchrow("select * from sec.peek($1)", token_hash)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
+        if row is None:
+            return None
+        return Actor(token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"])
+
     @asynccontextmanager
     async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
         """A read-only transaction as `actor`. `SignedOut` (401) if the session has ended."""

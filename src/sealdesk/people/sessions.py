@@ -48,15 +48,6 @@ def hash_token(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-async def peek(desk: Desk, token_hash: bytes) -> Actor | None:
-    """The actor that a token stands for, or None. A hint that chooses the login; the database decides again on entry."""
-    pool = await desk.database.pool("desk_gate")
-    row = await pool.fetchrow("select * from sec.peek($1)", token_hash)
-    if row is None:
-        return None
-    return Actor(token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"])
-
-
 async def sign_in(desk: Desk, email: str, password: str, org: UUID | None, origin: dict[str, str]) -> Issued | Choice:
     """Check the password and issue a session in `org` (or in the only organisation). `SignedOut` (401) with one answer for every cause."""
     person, memberships = await _authenticate(desk, email, password)
@@ -76,7 +67,7 @@ async def sign_in(desk: Desk, email: str, password: str, org: UUID | None, origi
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", member))
         change.record(events.signed_in(member, "password", origin))
-    return Issued(token, await peek(desk, hash_token(token)) or actor)
+    return Issued(token, await desk.peek(hash_token(token)) or actor)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:
