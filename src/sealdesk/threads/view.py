@@ -14,18 +14,6 @@ AuthorKind = Literal["customer", "visitor", "agent", "admin", "auditor", "system
 Visibility = Literal["public", "internal"]
 
 
-@dataclass(frozen=True, slots=True)
-class ViewLink:
-    """One saved view of the inbox with its number of conversations (None while it is not counted)."""
-
-    key: str
-    label: str
-    icon: str
-    href: str
-    count: int | None = None
-    current: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
     """One conversation in the list. `preview` is the start of its last message, at most a few hundred characters.
@@ -48,11 +36,10 @@ class RowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxView:
-    """The list of one view. `href` reloads it; `older_href` and `newest_href` page by key, None where there is no such page."""
+    """The list of one view (the views themselves are places of the frame). `href` reloads it; `older_href` and `newest_href` page by key, None where there is no such page."""
 
     heading: str
     href: str
-    views: tuple[ViewLink, ...]
     rows: tuple[RowView, ...]
     empty: Empty
     older_href: str | None = None
