@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 HERE = Path(__file__).parent
 AXE = (HERE.parent / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -65,7 +65,7 @@ def picture(context: BrowserContext, paths: list[str], folder: Path, width: int,
         page.wait_for_timeout(150)
         where = f"{path} {width} {scheme}"
         name = (path.strip("/").replace("/", "-") or "inbox") + f"-{width}-{scheme}.png"
-        page.screenshot(path=folder / name)
+        page.screenshot(path=folder / name, caret="initial")
         sideways(page, where)
         axe(context, page, where)
         if seen["bytes"] > BUDGET and "hostile" not in path:
@@ -77,6 +77,7 @@ def picture(context: BrowserContext, paths: list[str], folder: Path, width: int,
 def live(context: BrowserContext, folder: Path) -> None:
     """Sealing, news, sending, refusal and retry, drafts, keys, the proof card, and progress."""
     page = context.new_page()
+    page.set_default_timeout(6000)
     watch(page)
     page.goto(f"{HOME}/c/t1")
     page.wait_for_selector("#seal-e7.recorded")
@@ -99,7 +100,7 @@ def live(context: BrowserContext, folder: Path) -> None:
     with page.expect_request("**/messages") as first:
         page.keyboard.press("Control+Enter")
     page.wait_for_selector(".sending.refused")
-    page.screenshot(path=folder / "live-refused.png")
+    page.screenshot(path=folder / "live-refused.png", caret="initial")
     with page.expect_request("**/messages") as again:
         page.click("[data-retry]")
     expect(key in (first.value.post_data or "") and key in (again.value.post_data or ""), "the retry has the same key")
@@ -110,29 +111,39 @@ def live(context: BrowserContext, folder: Path) -> None:
     page.keyboard.press("Escape")
     page.click("#seal-e3")
     page.wait_for_selector("#proof-e3 .proof")
-    page.screenshot(path=folder / "live-proof.png")
+    page.screenshot(path=folder / "live-proof.png", caret="initial")
     axe(context, page, "proof card")
     page.click("[data-close-proof]")
     expect(page.locator("#proof-e3 .proof").count() == 0, "the proof card closes")
     page.keyboard.press("?")
-    page.screenshot(path=folder / "live-keys.png")
+    page.screenshot(path=folder / "live-keys.png", caret="initial")
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("o")
     page.wait_for_url("**/c/t2")
-    page.screenshot(path=folder / "live-opened.png")
+    page.screenshot(path=folder / "live-opened.png", caret="initial")
     page.keyboard.press("/")
     page.keyboard.type("tax")
     expect(page.locator(".rows li:visible").count() == 1, "the filter leaves one")
+    page.focus("#pick-status")
     page.select_option("#pick-status", "pending")
-    page.wait_for_timeout(300)
+    page.wait_for_selector("#ticket fieldset:enabled")
+    expect(page.evaluate("document.activeElement.id") == "pick-status", "the focus stays on the field")
     page.goto(f"{HOME}/exports/new")
     page.fill("[name=purpose]", "audit")
     page.click("text=See what it will hold")
     page.wait_for_selector("#holds .holds")
     page.goto(f"{HOME}/exports/building")
     page.wait_for_selector("text=Download bundle", timeout=9000)
-    page.screenshot(path=folder / "live-ready.png")
+    page.screenshot(path=folder / "live-ready.png", caret="initial")
+
+
+def walk(context: BrowserContext, folder: Path) -> None:
+    try:
+        live(context, folder)
+    except Error as error:
+        found.append(f"live: {error}")
+        context.pages[-1].screenshot(path=folder / "live-failed.png", caret="initial")
 
 
 def expect(holds: bool, what: str) -> None:
@@ -152,7 +163,7 @@ def main(folder: Path, only: str) -> int:
                         context = play.chromium.launch_persistent_context(profile, executable_path="/usr/bin/chromium", args=FLAGS, viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                         picture(context, paths, folder, width, scheme)
                         if width == 1440 and scheme == "light":
-                            live(context, folder)
+                            walk(context, folder)
                         context.close()
     finally:
         server.terminate()

@@ -8,6 +8,7 @@ import { startOutbox } from "./outbox";
 import { startPolling } from "./poll";
 import { startProofs } from "./proof";
 import { startRows } from "./rows";
+import { startTicket } from "./ticket";
 import { startTimes } from "./times";
 
 startTimes();
@@ -15,6 +16,7 @@ startForms();
 startComposer();
 startOutbox();
 startRows();
+startTicket();
 startProofs();
 startKeys();
 startCountdown();

@@ -3,6 +3,7 @@ import { dropDraft, keepDraft, readDraft } from "./draft";
 
 const NEAR = 0.85;
 const encoder = new TextEncoder();
+const taken = new WeakSet<HTMLFormElement>();
 
 export function composer(): HTMLFormElement | null {
   return document.querySelector<HTMLFormElement>("#composer");
@@ -48,8 +49,8 @@ function count(form: HTMLFormElement): void {
 
 /** Bring the draft of this form back and watch it. Called again when another conversation is shown. */
 function take(form: HTMLFormElement): void {
-  if (form.dataset["taken"]) return;
-  form.dataset["taken"] = "yes";
+  if (taken.has(form)) return;
+  taken.add(form);
   const text = body(form);
   const draft = readDraft(key(form) ?? "");
   if (draft && text && !text.value) {
@@ -73,7 +74,7 @@ function takeAll(): void {
 
 export function startComposer(): void {
   takeAll();
-  document.addEventListener("htmx:after:swap", takeAll);
+  document.addEventListener("htmx:after:settle", takeAll);
   document.addEventListener("input", (event) => {
     const form = (event.target as Element).closest<HTMLFormElement>("#composer, form[data-draft]");
     if (!form) return;

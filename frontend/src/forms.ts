@@ -1,4 +1,4 @@
-// Small manners of forms: no double sending, the focus stays where it was after a swap, copying, and refusals told in a sentence.
+// Small manners of forms: no double sending, copying, and refusals told in a sentence.
 import { reason } from "./problem";
 import { toast } from "./toast";
 
@@ -18,21 +18,20 @@ async function copy(event: Event): Promise<void> {
   await navigator.clipboard.writeText(button.dataset["copy"] ?? "").then(() => toast("Copied."), () => toast("The browser does not allow copying here."));
 }
 
-let focused = "";
+/** A page left open past its session says so once, and asks no more. */
+function signedOut(): void {
+  for (const element of document.querySelectorAll("[data-poll]")) element.removeAttribute("data-poll");
+  toast("You are signed out. What you wrote is kept in this tab; sign in to go on.", { text: "Sign in", href: "/sign-in" });
+}
+
+function refused(event: Event): void {
+  const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
+  if (ctx.response?.raw?.status === 401) signedOut();
+  else if (!ctx.sourceElement?.hasAttribute("data-poll")) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
+}
 
 export function startForms(): void {
   document.addEventListener("submit", once);
   document.addEventListener("click", (event) => void copy(event));
-  document.addEventListener("htmx:before:swap", () => {
-    const active = document.activeElement;
-    focused = active?.closest("[data-keep-focus]") ? active.id : "";
-  });
-  document.addEventListener("htmx:after:swap", () => {
-    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
-  });
-  document.addEventListener("htmx:response:error", (event) => {
-    const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
-    if (ctx.sourceElement?.hasAttribute("data-poll")) return;
-    void reason(ctx.response?.raw ?? null).then(toast);
-  });
+  document.addEventListener("htmx:response:error", refused);
 }

@@ -113,7 +113,7 @@ function clear(): void {
 
 export function startOutbox(): void {
   document.addEventListener("submit", submit);
-  document.addEventListener("htmx:after:swap", clear);
+  document.addEventListener("htmx:after:settle", clear);
   document.addEventListener("click", (event) => {
     const target = event.target as Element;
     const letter = target.closest("[data-retry], [data-edit]") && letterOf(target);

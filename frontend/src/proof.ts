@@ -44,7 +44,7 @@ function remember(): void {
 export function startProofs(): void {
   remember();
   document.addEventListener("click", click, { capture: true });
-  document.addEventListener("htmx:after:swap", watch);
+  document.addEventListener("htmx:after:settle", watch);
   document.addEventListener("keydown", (event) => {
     const slot = event.key === "Escape" ? document.activeElement?.closest<HTMLElement>(".proof-slot") : null;
     if (slot) close(slot);

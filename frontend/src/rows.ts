@@ -77,5 +77,5 @@ export function startRows(): void {
   if (!document.querySelector(".list")) return;
   document.addEventListener("click", click);
   document.querySelector("#filter")?.addEventListener("input", filter);
-  document.addEventListener("htmx:after:swap", () => { markCurrent(); filter(); });
+  document.addEventListener("htmx:after:settle", () => { markCurrent(); filter(); });
 }

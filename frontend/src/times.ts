@@ -32,5 +32,5 @@ function localise(within: ParentNode): void {
 
 export function startTimes(): void {
   localise(document);
-  document.addEventListener("htmx:after:swap", () => localise(document));
+  document.addEventListener("htmx:after:settle", () => localise(document));
 }

@@ -2,12 +2,17 @@
 
 const SHOWN = 8_000;
 
-export function toast(text: string): void {
+/** Show a sentence; one with a link stays until it is followed. */
+export function toast(text: string, link?: { text: string; href: string }): void {
   const box = document.createElement("p");
   box.className = "toast";
   box.textContent = text;
   document.getElementById("toasts")?.append(box);
-  setTimeout(() => box.remove(), SHOWN);
+  if (!link) { setTimeout(() => box.remove(), SHOWN); return; }
+  const anchor = document.createElement("a");
+  anchor.href = link.href;
+  anchor.textContent = link.text;
+  box.append(" ", anchor);
 }
 
 export function say(text: string): void {
