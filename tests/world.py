@@ -80,7 +80,8 @@ class World:
 @asynccontextmanager
 async def running_signer(folder: Path) -> AsyncGenerator[tuple[SignerClient, asyncio.subprocess.Process]]:
     """The real signer, as a process of its own, over `folder` as data folder; made new where it has no state."""
-    environ = os.environ | {"SEALDESK_DATA": str(folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME}
+    source = str(Path(__file__).parent.parent / "src")
+    environ = os.environ | {"SEALDESK_DATA": str(folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME, "PYTHONPATH": source}
     command = [sys.executable, "-m", "sealdesk.ledger.signer"]
     fresh = not (folder / "signer").exists()
     process = await asyncio.create_subprocess_exec(*command, *(["--init"] if fresh else []), env=environ)
