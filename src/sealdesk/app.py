@@ -14,7 +14,6 @@ from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
-from sealdesk.core.tether import tether
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
@@ -89,7 +88,6 @@ def main() -> int:
     """The web process."""
     settings = Settings.load()
     configure(settings.log)
-    tether()
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
 

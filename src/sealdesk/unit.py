@@ -159,6 +159,10 @@ class Change(Reading):
         """Run an UPDATE; gives the command's tag, for example `UPDATE 1`."""
         return await self._connection.execute(statement, *arguments)
 
+    async def flush(self) -> None:
+        """Write the entries recorded so far, still uncommitted: a very large change stays small in memory."""
+        await self._appender.flush()
+
     def nothing(self) -> None:
         """Say that the noun is already as asked: the repeat of a mutation leaves no entry."""
         self._nothing = True
@@ -181,7 +185,7 @@ class Change(Reading):
             return
         if not self.guarded:
             raise Unguarded("the change asked for no permission")
-        if not self._appender.recorded and not self._nothing:
+        if not self._appender.count and not self._nothing:
             raise Unrecorded("the change recorded no entry")
         await self._appender.flush()
 

@@ -14,7 +14,6 @@ from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
-from sealdesk.core.tether import tether
 from sealdesk.ledger import tail
 from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.signer.client import SignerClient
@@ -95,7 +94,6 @@ def main() -> int:
     """The worker process."""
     settings = Settings.load()
     configure(settings.log)
-    tether()
     try:
         asyncio.run(work(settings))
     except (Fault, DatabaseUnfit, OSError) as error:

@@ -8,10 +8,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.core.errors import Overloaded
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerUnavailable
-from sealdesk.core.errors import Overloaded
 from sealdesk.record import queries
+from sealdesk.record.policy import policy
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer, Bytes
 from sealdesk.web.binding import Query
@@ -59,14 +60,8 @@ async def show_checkpoint(desk: Desk, actor: Actor) -> Bytes:
 @get("/.well-known/ledger-policy")
 async def show_policy(signer: SignerClient) -> Bytes:
     """The tlog-policy that a verifier needs: get it from here once, and not from a bundle."""
-    return Bytes((await policy(signer)).encode(), "text/plain; charset=utf-8")
-
-
-async def policy(signer: SignerClient) -> str:
-    """The policy file: the `sys` log's key, and no quorum of witnesses yet (ledger.md 6.2)."""
     try:
-        identity = await signer.identity()
-        return f"log {await signer.vkey(f'{identity.ledger_name}/ledger/sys')}\nquorum none\n"
+        return Bytes((await policy(signer)).encode(), "text/plain; charset=utf-8")
     except SignerUnavailable as error:
         raise Overloaded("The signer can't be reached right now.", headers={"Retry-After": "2"}) from error
 
