@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sealdesk.core.settings import Settings
 from sealdesk.ledger.signer import SignerClient, socket_path
 
 LEDGER = "desk.example.org"
@@ -23,6 +24,7 @@ class RunningSigner:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self.settings = Settings.load({"SEALDESK_DATA": str(data)})
         self.process: subprocess.Popen[bytes] | None = None
         self._log = data.with_suffix(".log")
 

@@ -45,7 +45,7 @@ async def test_a_memory_begun_anew_signs_for_no_earlier_log(signer: RunningSigne
         await log.begin(client)
         key = await client.public_key()
         signer.kill()
-        (signer.data / "signer" / "state.sqlite3").unlink()
+        signer.settings.signer_state.unlink()
         assert "no memory" in signer.refused_start()
         signer.start("--init")
         assert await client.public_key() == key

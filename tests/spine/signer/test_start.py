@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sealdesk.ledger.signer import SignerUnavailable, key_path, socket_path, state_path
+from sealdesk.core.faults import Fault
+from sealdesk.ledger.signer import SignerUnavailable, socket_path
 from sealdesk.ledger.signer.key import OperatorKey, load_key
 from sealdesk.ledger.signer.memory import Memory
-from sealdesk.ledger.signer.refusal import StartRefused
 from sealdesk.ledger.signer.selftest import known_answer, second_opinion
 from sealdesk.ledger.signer.wire import SignedHead
 from spine.signer.growing import GrowingLog
@@ -29,14 +29,14 @@ def test_without_a_memory_it_does_not_start(unstarted: RunningSigner) -> None:
 
 def test_it_begins_once(signer: RunningSigner) -> None:
     assert signer.stop() == 0
-    before = state_path(signer.data).read_bytes()
+    before = signer.settings.signer_state.read_bytes()
     assert "start it without --init" in signer.refused_start("--init")
-    assert state_path(signer.data).read_bytes() == before
+    assert signer.settings.signer_state.read_bytes() == before
     signer.start()
 
 
 def test_a_beginning_cut_short_can_be_repeated(unstarted: RunningSigner) -> None:
-    state = state_path(unstarted.data)
+    state = unstarted.settings.signer_state
     state.parent.mkdir(parents=True)
     state.touch()
     assert "no memory" in unstarted.refused_start()
@@ -44,7 +44,7 @@ def test_a_beginning_cut_short_can_be_repeated(unstarted: RunningSigner) -> None
 
 
 async def test_what_it_makes_is_for_its_user_alone(signer: RunningSigner) -> None:
-    paths = [key_path(signer.data), state_path(signer.data), socket_path(signer.data)]
+    paths = [signer.settings.operator_key, signer.settings.signer_state, socket_path(signer.data)]
     assert [mode(path) for path in paths] == [0o600] * 3
     assert [mode(path.parent) for path in paths] == [0o700] * 3
     assert stat.S_ISSOCK(socket_path(signer.data).stat().st_mode)
@@ -54,7 +54,7 @@ async def test_what_it_makes_is_for_its_user_alone(signer: RunningSigner) -> Non
 
 async def test_it_begins_with_a_key_that_is_there(unstarted: RunningSigner) -> None:
     private_key = Ed25519PrivateKey.generate()
-    write_key(key_path(unstarted.data), private_key)
+    write_key(unstarted.settings.operator_key, private_key)
     unstarted.start("--init")
     async with unstarted.client() as client:
         assert await client.public_key() == private_key.public_key().public_bytes_raw()
@@ -62,17 +62,17 @@ async def test_it_begins_with_a_key_that_is_there(unstarted: RunningSigner) -> N
 
 def test_a_key_open_to_others_is_refused(signer: RunningSigner) -> None:
     signer.stop()
-    path = key_path(signer.data)
+    path = signer.settings.operator_key
     for bits in (0o640, 0o620, 0o610, 0o602, 0o601, 0o604):
         path.chmod(bits)
-        with pytest.raises(StartRefused, match="open to others"):
+        with pytest.raises(Fault, match="open to others"):
             load_key(path)
     assert "open to others" in signer.refused_start()
 
 
 def test_a_key_lost_or_replaced_is_refused(signer: RunningSigner) -> None:
     signer.stop()
-    path = key_path(signer.data)
+    path = signer.settings.operator_key
     write_key(path, Ed25519PrivateKey.generate())
     assert "not the key that this signer has signed with" in signer.refused_start()
     path.write_text("not a key")
@@ -93,7 +93,7 @@ async def test_two_signers_on_one_memory_refuse_each_other(signer: RunningSigner
 
 def test_a_damaged_memory_is_refused(signer: RunningSigner) -> None:
     signer.stop()
-    state = state_path(signer.data)
+    state = signer.settings.signer_state
     whole = state.read_bytes()
     state.write_bytes(b"not a database" * 400)
     assert "damaged" in signer.refused_start()
@@ -140,7 +140,7 @@ async def test_a_data_folder_of_any_depth_has_a_socket(tmp_path: Path) -> None:
 
 def test_the_memory_syncs_what_it_commits_and_only_grows(signer: RunningSigner) -> None:
     signer.stop()
-    memory = Memory.open(state_path(signer.data))
+    memory = Memory.open(signer.settings.signer_state)
     database = memory._database
     settings = [
         database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode", "locking_mode")
@@ -172,7 +172,7 @@ class SloppyKey:
 def test_a_key_that_signs_wrongly_is_refused() -> None:
     known_answer()
     second_opinion(OperatorKey(Ed25519PrivateKey.generate()))
-    with pytest.raises(StartRefused, match="does not verify"):
+    with pytest.raises(Fault, match="does not verify"):
         second_opinion(SloppyKey())
 
 
