@@ -31,9 +31,12 @@ class RunningSigner:
     def start(self, *arguments: str, program: list[str] = _SIGNER, ledger_name: str = LEDGER) -> None:
         """Start and wait until it answers; fails the test if it does not."""
         self.process = self.spawn(*arguments, program=program, ledger_name=ledger_name)
+        self.await_answer()
+
+    def await_answer(self) -> None:
         deadline = time.monotonic() + 30
         while not _answers(socket_path(self.data)):
-            assert self.process.poll() is None, self._log.read_text()
+            assert self.process is None or self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, "the signer does not come up"
             time.sleep(0.02)
 
@@ -81,8 +84,12 @@ class RunningSigner:
     def client(self, timeout: float = 20.0) -> SignerClient:
         return SignerClient(socket_path(self.data), timeout=timeout)
 
+    def said(self) -> str:
+        """All that went to standard error."""
+        return self._log.read_text()
+
     def logged(self, event: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
     def end(self) -> None:

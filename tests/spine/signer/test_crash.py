@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import resource
 from contextlib import suppress
 
 import pytest
 
+from counts import count
 from sealdesk.ledger.signer import Code, SignedHead, SignerRefused, SignerUnavailable
 from sealproof import note
 from spine.signer.growing import GrowingLog
@@ -78,7 +80,7 @@ async def test_killed_again_and_again_the_memory_never_goes_back(signer: Running
     answered: dict[int, bytes] = {}
     async with signer.client() as client:
         answered[1] = await log.begin(client)
-        for _ in range(8):
+        for _ in range(count(6, 200)):
             old = log.size
             killing = asyncio.get_running_loop().call_later(chance.uniform(0.005, 0.2), signer.kill)
             with suppress(SignerUnavailable):
@@ -96,4 +98,24 @@ async def test_killed_again_and_again_the_memory_never_goes_back(signer: Running
             del log.entries[head.size :]
             again = await client.sign_checkpoint(log.origin, head.size, head.root)
             assert again == answered.setdefault(head.size, again)
-    assert len(answered) > 8
+    assert len(answered) > 6
+
+
+async def test_when_the_memory_cant_be_written_it_signs_nothing_and_ends(signer: RunningSigner) -> None:
+    assert signer.process is not None
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.prlimit(signer.process.pid, resource.RLIMIT_FSIZE, (20_000, hard))  # a disk that is soon full
+    logs: list[GrowingLog] = []
+    async with signer.client() as client:
+        with pytest.raises(SignerUnavailable):
+            while len(logs) < 1000:
+                logs.append(GrowingLog())
+                await logs[-1].begin(client)
+        assert len(logs) > 1
+        assert signer.process.wait(30) == 1
+        assert "memory or socket failed" in signer.said()
+        signer.start()
+        for log in logs[:-1]:
+            assert await client.head(log.origin) == SignedHead(1, log.root())
+        assert await client.head(logs[-1].origin) is None
+        assert await logs[-1].begin(client)

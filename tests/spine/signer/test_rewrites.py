@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from counts import count
 from sealdesk.ledger.signer import ALARMS, Code, SignedHead, SignerClient, SignerRefused
 from spine.signer.growing import GrowingLog
 from spine.signer.running import RunningSigner
@@ -145,7 +146,7 @@ def histories(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
     return signed, offered, draw(st.integers(0, len(offered)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(150, 10_000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
 def test_exactly_the_extensions_are_signed(shared: RunningSigner, history: tuple[list[int], list[int], int]) -> None:
     signed, offered, size = history

@@ -1,7 +1,9 @@
+import asyncio
 import os
 import shutil
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,24 @@ async def test_two_signers_on_one_memory_refuse_each_other(signer: RunningSigner
         assert await GrowingLog().begin(client)
     signer.kill()
     signer.start()
+
+
+async def test_of_many_that_begin_at_once_one_begins(unstarted: RunningSigner) -> None:
+    processes = [unstarted.spawn("--init") for _ in range(5)]
+    try:
+        deadline = time.monotonic() + 60
+        while sum(process.poll() is not None for process in processes) < 4:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert sorted(process.poll() or 0 for process in processes) == [0, 1, 1, 1, 1]
+        unstarted.await_answer()
+        async with unstarted.client() as client:
+            assert await GrowingLog().begin(client)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(30)
+    assert unstarted.said().count("Another signer holds this memory") == 4
 
 
 def test_a_damaged_memory_is_refused(signer: RunningSigner) -> None:

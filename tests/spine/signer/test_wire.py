@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from counts import count
 from sealdesk.ledger.signer import Code, Genesis, SignerClient, SignerRefused, SignerUnavailable, socket_path
 from sealdesk.ledger.signer.wire import MAX_REQUEST
 from spine.signer.growing import GrowingLog, org_origin
@@ -109,7 +110,7 @@ async def test_a_genesis_of_the_greatest_size_fits_with_its_proof(client: Signer
     assert refused.value.code is Code.TOO_LARGE
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(150, 10_000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda cut: frame(CHECKPOINT)[4:150] + cut))
 def test_no_bytes_end_it(shared: RunningSigner, body: bytes) -> None:
     replies = asyncio.run(exchange(socket_path(shared.data), frame(body), STATUS))
