@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sealdesk.core.db import Database
 from sealdesk.core.postgres import Cluster
 from sealdesk.core.settings import Settings
-from sealdesk.ledger.signer.places import socket_path, state_path
+from sealdesk.ledger.signer.places import socket_path
 from sealdesk.up import probes
 from sealdesk.up.part import Part
 
@@ -16,7 +16,7 @@ def signer(settings: Settings, cluster: Cluster | None) -> Part:
     """The signer. Without a memory it begins one, but only for a ledger in which nothing was founded yet."""
 
     def command() -> Sequence[str]:
-        begins = not state_path(settings.data).exists() and _ledger_is_new(settings, cluster)
+        begins = not settings.signer_state.exists() and _ledger_is_new(settings, cluster)
         return python("sealdesk.ledger.signer", *(["--init"] if begins else []))
 
     return Part("signer", command, lambda: probes.listens(socket_path(settings.data)))
