@@ -42,8 +42,8 @@ class ToyDesk:
     notes: dict[UUID, str] = field(default_factory=dict)
     calls: int = 0
 
-    def sign_in(self) -> str:
-        token = new_token()
+    def sign_in(self, token: str | None = None) -> str:
+        token = token or new_token()
         self.actors[token_hash(token)] = Actor(token_hash(token), new_id(), new_id(), Role.AGENT)
         return token
 
@@ -149,6 +149,17 @@ async def locked(actor: Actor) -> None:
     raise StateConflict("The note is locked.")
 
 
+@get("/api/v1/flood", limit=PLENTY)
+async def flood(actor: Actor) -> Download:
+    """Send more than any buffer holds."""
+
+    async def chunks():
+        for _ in range(1000):
+            yield bytes(100_000)
+
+    return Download(chunks(), 100_000_000, "flood.bin")
+
+
 @get("/api/v1/notes/{note_id:str}/download", limit=PLENTY)
 async def download(desk: ToyDesk, actor: Actor, note_id: UUID) -> Download:
     """Download a note."""
@@ -188,7 +199,7 @@ async def sign_in(visitor: Actor | None, form: Form[Credentials]) -> SeeOther:
 
 
 ROUTES = [
-    list_notes, add_note, show_key, read_note, change_note, drop_note, take_anything, seldom, fail, locked, download,
+    list_notes, add_note, show_key, read_note, change_note, drop_note, take_anything, seldom, fail, locked, flood, download,
     notes_page, notes_form, sign_in_page, sign_in,
 ]  # fmt: skip
 
