@@ -30,7 +30,7 @@ def main() -> None:
         node(["npm", "run", "--silent", "check"], "The front end does not type-check (the reasons are above).")
         return
     stamp, wanted = PACKAGES / ".built-from", fingerprint(sources())
-    if (BUILT / "manifest.json").exists() and stamp.exists() and stamp.read_text() == wanted:
+    if (BUILT / "app.js").exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     print("Building the front end ...", flush=True)
     node(["npm", "run", "--silent", "build"], "The front end could not be built (the reason is above).")

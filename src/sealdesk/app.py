@@ -25,8 +25,8 @@ from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
-from sealdesk.web.app import build
 from sealdesk.web.answers import Bytes
+from sealdesk.web.app import build
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page

@@ -1,6 +1,5 @@
 """Sign in, sign out."""
 
-import secrets
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
@@ -11,14 +10,9 @@ from sealdesk.people import events, passwords
 from sealdesk.people.emails import normalise_email
 from sealdesk.people.sessions import ABSOLUTE, IDLE, Choice, Issued, Membership
 from sealdesk.unit import Desk
-from sealdesk.web.tokens import token_hash as hash_token
+from sealdesk.web.tokens import new_token, token_hash
 
 WRONG = "E-mail or password is wrong."
-
-
-def hash_token(token: str) -> bytes:
-    """What is stored of a token: SHA-256, 32 bytes. The token has 256 random bits, so a slow hash adds nothing."""
-    return sha256(token.encode()).digest()
 
 
 async def sign_in(desk: Desk, email: str, password: str, org: UUID | None, origin: dict[str, str]) -> Issued | Choice:
@@ -56,18 +50,23 @@ async def choose(
         raise SignedOut(WRONG)
     if len(chosen) > 1:
         return Choice(tuple(chosen))
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     pool = await desk.database.pool("desk_gate")
     member = await pool.fetchval(
-        "select sec.open_session($1, 'session', $2, $3, $4, $5)", hash_token(token), person, chosen[0].org, IDLE, ABSOLUTE
+        "select sec.open_session($1, 'session', $2, $3, $4, $5)",
+        token_hash(token),
+        person,
+        chosen[0].org,
+        IDLE,
+        ABSOLUTE,
     )
-    actor = Actor(hash_token(token), chosen[0].org, member, chosen[0].role)
+    actor = Actor(token_hash(token), chosen[0].org, member, chosen[0].role)
     # If this fails, the session exists but nobody was given its token: it can only expire.
     async with desk.change(actor) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", member))
         change.record(events.signed_in(member, "password", origin))
-    return Issued(token, await desk.peek(hash_token(token)) or actor)
+    return Issued(token, await desk.peek(token_hash(token)) or actor)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:

@@ -34,13 +34,13 @@ Next = Annotated[str, msgspec.Meta(max_length=2048)]
 TICKET_SECONDS = 300
 
 
-class SignInQuery(Input):
+class SignInQuery(Input, frozen=True):
     """Where to go afterwards."""
 
     next: Next = "/"
 
 
-class SignInForm(Input):
+class SignInForm(Input, frozen=True):
     """E-mail and password."""
 
     email: Text
@@ -48,7 +48,7 @@ class SignInForm(Input):
     next: Next = "/"
 
 
-class OrganisationForm(Input):
+class OrganisationForm(Input, frozen=True):
     """The organisation to enter, and the proof that the password was right."""
 
     ticket: Annotated[str, msgspec.Meta(max_length=600)]
@@ -79,7 +79,9 @@ class SignInTickets:
         raise SignedOut("That took too long. Sign in again.")
 
     def _mac(self, told: bytes, presession: str) -> bytes:
-        return hmac.digest(hashlib.sha256(b"sign-in-ticket" + self.secret).digest(), told + b"\0" + presession.encode(), "sha256")
+        return hmac.digest(
+            hashlib.sha256(b"sign-in-ticket" + self.secret).digest(), told + b"\0" + presession.encode(), "sha256"
+        )
 
 
 @get("/sign-in")
@@ -138,13 +140,17 @@ def _entered(exchange: Exchange, issued: Issued, target: str) -> SeeOther:
 
 def _form(page: Page, settings: Settings, view: SignInView, status: int = 200) -> Html:
     del settings
-    return page.render("sign_in.html", status=status, frame=Frame(title="Sign in", nonce=page.nonce, csrf=page.csrf), view=view)
+    return page.render(
+        "sign_in.html", status=status, frame=Frame(title="Sign in", nonce=page.nonce, csrf=page.csrf), view=view
+    )
 
 
 def _choose(page: Page, choice: Choice, email: str, ticket: str, target: str) -> Html:
     options = tuple(OrganisationChoice(str(m.org), m.org_name, str(m.role)) for m in choice.memberships)
     view = ChooseOrganisationView(person=email, ticket=ticket, choices=options, next_path=target)
-    return page.render("choose_organisation.html", frame=Frame(title="Choose", nonce=page.nonce, csrf=page.csrf), view=view)
+    return page.render(
+        "choose_organisation.html", frame=Frame(title="Choose", nonce=page.nonce, csrf=page.csrf), view=view
+    )
 
 
 def _presession(exchange: Exchange) -> str:

@@ -55,7 +55,7 @@ async def record_of(work: Reading, thread: UUID) -> RecordView:
     size = await threads.sealed_size(work)
     unsealed = 0
     for kind in ("thread", "ticket") if work.actor.may(Permission.NOTE_READ) else ("thread",):
-        unsealed += await work.value(  # type: ignore[operator]
+        waiting = await work.value(
             "select count(*) from (select l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1"
             f" and e.stream_kind = $2 and e.stream_id = $3 order by e.stream_seq desc limit {_LOOK_BACK}) x where idx is null or idx >= $4",
             work.actor.org,
@@ -63,6 +63,7 @@ async def record_of(work: Reading, thread: UUID) -> RecordView:
             thread,
             size,
         )
+        unsealed += int(str(waiting))
     return RecordView(entries=heads.thread + heads.ticket, unsealed=unsealed)
 
 
@@ -90,12 +91,13 @@ async def sealed_since(work: Reading, thread: UUID, upto: Cursor, before: int, s
 async def names_of(work: Reading) -> dict[str, str]:
     """Names by id: of the organisation's members for staff, one's own for a requester."""
     rows = await work.rows("select member_id as id, name from app.member where org_id = $1", work.actor.org)
-    names = {str(row["id"]): row["name"] for row in rows}
-    return names
+    return {str(row["id"]): row["name"] for row in rows}
 
 
 async def _public_state(work: Reading, thread: UUID) -> tuple[str | None, int | None]:
-    row = await work.row("select status, number from app.ticket where org_id = $1 and thread_id = $2", work.actor.org, thread)
+    row = await work.row(
+        "select status, number from app.ticket where org_id = $1 and thread_id = $2", work.actor.org, thread
+    )
     return (row["status"], row["number"]) if row else (None, None)
 
 
@@ -108,5 +110,5 @@ async def _heads(work: Reading, thread: UUID) -> Cursor:
     )
     found = {row["kind"]: row["seq"] for row in rows}
     if "thread" not in found:
-        raise OutsideReach()
+        raise OutsideReach
     return Cursor(found["thread"], found.get("ticket", 0))

@@ -7,7 +7,12 @@ from sealdesk.unit import Reading
 from sealdesk.web.pages import Page
 from sealdesk.web.view import Flash, Frame, Place, PlaceGroup, Viewer
 
-VIEWS = (("mine", "Mine", "inbox"), ("unassigned", "Unassigned", "hand"), ("open", "Open", "open"), ("all", "All", "stack"))
+VIEWS = (
+    ("mine", "Mine", "inbox"),
+    ("unassigned", "Unassigned", "hand"),
+    ("open", "Open", "open"),
+    ("all", "All", "stack"),
+)
 
 
 async def frame(work: Reading, page: Page, title: str, current: str, flash: Flash | None = None) -> Frame:
@@ -31,7 +36,9 @@ def _portal(current: str) -> tuple[PlaceGroup, ...]:
 
 async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
     counts = await queries.counts(work)
-    views = tuple(Place(label, f"/?view={view}", icon, view == current, counts.get(view)) for view, label, icon in VIEWS)
+    views = tuple(
+        Place(label, f"/?view={view}", icon, view == current, counts.get(view)) for view, label, icon in VIEWS
+    )
     return (
         PlaceGroup(None, views),
         PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"),)),

@@ -36,42 +36,42 @@ View = Literal["mine", "unassigned", "open", "all"]
 Mark = Annotated[str, msgspec.Meta(max_length=80)]
 
 
-class InboxQuery(Input):
+class InboxQuery(Input, frozen=True):
     """Which view, and after which row."""
 
     view: View = "open"
     before: Mark | None = None
 
 
-class ConversationQuery(Input):
+class ConversationQuery(Input, frozen=True):
     """From which view one came, and where an earlier stretch ends."""
 
     view: View = "open"
     earlier: Mark | None = None
 
 
-class NewsQuery(Input):
+class NewsQuery(Input, frozen=True):
     """What the page has: a cursor and how much was sealed."""
 
     after: Mark
     sealed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class MessageForm(Input):
+class MessageForm(Input, frozen=True):
     """The composer's fields."""
 
     body: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BODY + 1)]
     visibility: Literal["public", "internal"] = "public"
 
 
-class RequestForm(Input):
+class RequestForm(Input, frozen=True):
     """The fields of a new request."""
 
     subject: Annotated[str, msgspec.Meta(min_length=1, max_length=998)]
     body: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BODY + 1)]
 
 
-class TicketForm(Input):
+class TicketForm(Input, frozen=True):
     """The pickers beside a conversation; an empty assignee is nobody."""
 
     status: Literal["open", "pending", "solved", "closed"]
@@ -91,7 +91,9 @@ async def show_inbox(desk: Desk, actor: Actor, page: Page, query: Query[InboxQue
 
 
 @get("/c/{thread:str}", permission=Permission.THREAD_READ)
-async def show_conversation(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Query[ConversationQuery]) -> Html:
+async def show_conversation(
+    desk: Desk, actor: Actor, page: Page, thread: UUID, query: Query[ConversationQuery]
+) -> Html:
     """One conversation."""
     async with desk.read(actor) as work:
         return await _conversation(work, page, thread, query.view, query.earlier, {})
@@ -132,15 +134,23 @@ async def post_message(
     except Refusal as refusal:
         if _by_script(exchange) or refusal.status in (401, 404):
             raise
-        typed = {"body": form.kept.get("body", ""), "visibility": form.kept.get("visibility", "public"), "error": refusal.detail}
+        typed = {
+            "body": form.kept.get("body", ""),
+            "visibility": form.kept.get("visibility", "public"),
+            "error": refusal.detail,
+        }
         async with desk.read(actor) as work:
             shown = await _conversation(work, page, thread, "open", None, typed)
         return replace(shown, status=refusal.status)
     return SeeOther(f"/c/{thread}")
 
 
-@post("/c/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK)
-async def change_ticket(desk: Desk, actor: Actor, thread: UUID, form: Submitted[TicketForm], expected: Expected) -> SeeOther:
+@post(
+    "/c/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK
+)
+async def change_ticket(
+    desk: Desk, actor: Actor, thread: UUID, form: Submitted[TicketForm], expected: Expected
+) -> SeeOther:
     """Desk work from the pickers."""
     if form.value is None:
         raise form.refusal or Refusal()
@@ -174,7 +184,10 @@ async def open_request(
         if _by_script(exchange) or refusal.status in (401, 403):
             raise
         kept = NewRequestView(
-            idempotency_key=uuid4().hex, subject=form.kept.get("subject", ""), body=form.kept.get("body", ""), error=refusal.detail
+            idempotency_key=uuid4().hex,
+            subject=form.kept.get("subject", ""),
+            body=form.kept.get("body", ""),
+            error=refusal.detail,
         )
         return replace(await _new(desk, actor, page, kept), status=refusal.status)
     return SeeOther(f"/c/{thread}")
@@ -187,11 +200,15 @@ async def _new(desk: Desk, actor: Actor, page: Page, view: NewRequestView) -> Ht
 
 
 async def _inbox(work: Reading, view: str, before: str | None, current: UUID | None):
-    rows, older = await queries.conversations(work, view if work.actor.role is not Role.REQUESTER else "all", read_key(before))
+    rows, older = await queries.conversations(
+        work, view if work.actor.role is not Role.REQUESTER else "all", read_key(before)
+    )
     return showing.inbox(work.actor, view, rows, older, paged=before is not None, current=current)
 
 
-async def _conversation(work: Reading, page: Page, thread: UUID, view: str, earlier: str | None, typed: dict[str, str]) -> Html:
+async def _conversation(
+    work: Reading, page: Page, thread: UUID, view: str, earlier: str | None, typed: dict[str, str]
+) -> Html:
     shown = await conversation(work, thread, earlier, typed)
     around = await frame(work, page, shown.subject, view if work.actor.role is not Role.REQUESTER else "/")
     if work.actor.role is Role.REQUESTER:

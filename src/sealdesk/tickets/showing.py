@@ -22,14 +22,18 @@ from sealdesk.threads.view import (
 )
 from sealdesk.tickets.api import written_key
 from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
-from sealdesk.tickets.queries import After, Row
+from sealdesk.tickets.queries import After, Listed
 from sealdesk.tickets.sentences import sentence
 from sealdesk.web.view import Choice, Empty, Moment, Tag
 
 _TONES = {"open": "good", "pending": "warn", "solved": "plain", "closed": "plain"}
 _EMPTY = {
-    "mine": Empty("Nothing is waiting for you", "Take a conversation from the unassigned ones.", "Unassigned", "/?view=unassigned"),
-    "unassigned": Empty("Every conversation has an owner", "New ones appear here by themselves.", "All open", "/?view=open"),
+    "mine": Empty(
+        "Nothing is waiting for you", "Take a conversation from the unassigned ones.", "Unassigned", "/?view=unassigned"
+    ),
+    "unassigned": Empty(
+        "Every conversation has an owner", "New ones appear here by themselves.", "All open", "/?view=open"
+    ),
     "open": Empty("Nothing is open", "All conversations are solved or closed.", "All conversations", "/?view=all"),
     "all": Empty("No conversations yet", "Open one, or import what you have.", "New conversation", "/new"),
 }
@@ -37,7 +41,9 @@ _NO_REQUESTS = Empty("No requests yet", "Tell us what happened, and keep the pro
 HEADINGS = {"mine": "Mine", "unassigned": "Unassigned", "open": "Open", "all": "All conversations"}
 
 
-def inbox(actor: Actor, view: str, rows: Sequence[Row], older: After | None, *, paged: bool, current: UUID | None = None) -> InboxView:
+def inbox(
+    actor: Actor, view: str, rows: Sequence[Listed], older: After | None, *, paged: bool, current: UUID | None = None
+) -> InboxView:
     """The list of a view."""
     now, staff = clock.now(), actor.role is not Role.REQUESTER
     shown = tuple(_row(actor, row, view, now, current=row.thread_id == current) for row in rows)
@@ -68,11 +74,15 @@ def status_tag(status: str | None) -> Tag:
     return Tag(status or "chat", _TONES.get(status or "", "plain"))  # pyright: ignore[reportArgumentType]
 
 
-def composer(actor: Actor, thread: Thread, *, body: str = "", visibility: str = "public", error: str | None = None) -> ComposerView:
+def composer(
+    actor: Actor, thread: Thread, *, body: str = "", visibility: str = "public", error: str | None = None
+) -> ComposerView:
     """The form for an answer, or the reason why there is none."""
     closed = None
     if thread.locked:
-        closed = "This conversation is locked. Nobody can write here until it is unlocked; what was written stays on record."
+        closed = (
+            "This conversation is locked. Nobody can write here until it is unlocked; what was written stays on record."
+        )
     elif not actor.may(Permission.MESSAGE_POST):
         closed = f"As {actor.role} you read everything and write nothing."
     return ComposerView(
@@ -86,10 +96,14 @@ def composer(actor: Actor, thread: Thread, *, body: str = "", visibility: str = 
     )
 
 
-def details(actor: Actor, thread: Thread, ticket: Ticket | None, requester: str, people: Sequence[tuple[UUID, str]]) -> DetailsView:
+def details(
+    actor: Actor, thread: Thread, ticket: Ticket | None, requester: str, people: Sequence[tuple[UUID, str]]
+) -> DetailsView:
     """Desk work on the conversation; without a ticket there is nothing to pick."""
     assignee = ticket.assignee if ticket else None
-    options = [Choice("", "Nobody", assignee is None)] + [Choice(str(id), name, id == assignee) for id, name in people]
+    options = [Choice("", "Nobody", assignee is None)] + [
+        Choice(str(member), name, member == assignee) for member, name in people
+    ]
     return DetailsView(
         action=f"/c/{thread.id}/ticket",
         version=f'"{ticket.version}"' if ticket else '"0"',
@@ -109,7 +123,7 @@ def news_href(thread: UUID, cursor: Cursor, size: int) -> str:
     return f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}"
 
 
-def _row(actor: Actor, row: Row, view: str, now: datetime, *, current: bool) -> RowView:
+def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) -> RowView:
     staff = actor.role is not Role.REQUESTER
     tags = [status_tag(row.status)]
     if row.priority in ("high", "urgent"):

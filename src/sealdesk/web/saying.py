@@ -31,7 +31,9 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
 def _for_people(exchange: Exchange) -> bool:
     accept = exchange.fields.get(b"accept", b"")
     # A script of ours that posts a page's form asks for the problem itself.
-    return not exchange.path.startswith("/api/") and b"text/html" in accept and b"application/problem+json" not in accept
+    return (
+        not exchange.path.startswith("/api/") and b"text/html" in accept and b"application/problem+json" not in accept
+    )
 
 
 def _to_sign_in(exchange: Exchange) -> Sent:
