@@ -28,6 +28,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     size = await threads.sealed_size(work)
     newest = await _heads(work, thread_id)
     names = await names_of(work)
+    shown = showing.items(work.actor, found.items, names)
     details = None
     if staff:
         people = await queries.assignees(work)
@@ -35,8 +36,8 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     return ConversationView(
         thread_id=str(thread_id),
         subject=subject[thread.subject_commit].content.decode() if subject else "",
-        items=showing.items(work.actor, found.items, names),
-        news_href=showing.news_href(thread_id, found.cursor if not earlier else newest, size),
+        items=shown,
+        news_href=showing.news_href(thread_id, newest if earlier else found.cursor, size, showing.last_day(shown)),
         unsealed=any(not item.sealed for item in found.items),
         composer=showing.composer(work.actor, thread, **typed),
         record=await record_of(work, thread_id),

@@ -55,6 +55,7 @@ class NewsQuery(Input, frozen=True):
 
     after: Mark
     sealed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    day: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
 class MessageForm(Input, frozen=True):
@@ -111,10 +112,12 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
             return Html("", 204)
         record = await record_of(work, thread)
         names = await names_of(work)
+    shown = showing.items(actor, found.items, names)
     news = NewsView(
-        news_href=showing.news_href(thread, found.cursor, size),
+        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, query.day)),
         unsealed=record.unsealed > 0,
-        items=showing.items(actor, found.items, names),
+        items=shown,
+        previous_day=query.day,
         seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
         record=record,
     )

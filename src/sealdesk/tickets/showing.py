@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from sealdesk.access.actor import Actor
@@ -118,9 +119,17 @@ def details(
     )
 
 
-def news_href(thread: UUID, cursor: Cursor, size: int) -> str:
-    """Where a page asks for what came after `cursor`; `size` is what was sealed when it was drawn."""
-    return f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}"
+def news_href(thread: UUID, cursor: Cursor, size: int, day: str) -> str:
+    """Where a page asks for what came after `cursor`; `size` is what was sealed when it was drawn, `day` the last heading it shows."""
+    return f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}&day={quote(day)}"
+
+
+def last_day(shown: Sequence[TimelineItem], before: str = "") -> str:
+    """The day under which the last item stands; `before` where there is none."""
+    if not shown:
+        return before
+    item = shown[-1]
+    return (item.claimed or item.at if item.kind == "message" else item.at).day
 
 
 def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) -> RowView:
