@@ -69,7 +69,7 @@ def up(*, demo: bool) -> None:
             Step(("init",), "Founding the ledger", "The ledger is founded"),
             *([Step(("demo",), "Filling the demonstration", "The demonstration is filled")] if demo else []),
             plan.worker(),
-            plan.web(settings),
+            *plan.web(settings),
         )
 
     run(settings, course)
