@@ -15,6 +15,7 @@ import needs
 from needs import ROOT
 from sealdesk.core.errors import Refusal
 from sealdesk.core.ids import new_id
+from sealdesk.web.exchange import Exchange
 from sealdesk.web.linkify import linkify
 from sealdesk.web.pages import Page, Pages, safe_next
 from sealdesk.web.static import StaticFiles
@@ -58,6 +59,34 @@ async def test_an_error_page_of_ones_own(desk: ToyDesk) -> None:
     app = make(desk, problem_page=word)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ORIGIN) as client:  # pyright: ignore[reportArgumentType]
         assert (await client.get("/nowhere", headers={"accept": "text/html"})).text == "<p>404 /nowhere"
+
+
+async def test_faults_after_the_fact_cost_no_answer(desk: ToyDesk, capsys: pytest.CaptureFixture[str]) -> None:
+    def word(page: Page, refusal: Refusal) -> str:
+        raise RuntimeError("secret")
+
+    async def note(exchange: Exchange, refusal: Refusal) -> None:
+        raise RuntimeError("secret")
+
+    app = make(desk, problem_page=word, note=note)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=ORIGIN) as client:  # pyright: ignore[reportArgumentType]
+        page = await client.get("/nowhere", headers={"accept": "text/html"})
+    assert (page.status_code, "Not found" in page.text) == (404, True)
+    log = "".join(capsys.readouterr())
+    assert "problem_page_failed" in log
+    assert "refusal_not_recorded" in log
+    assert "secret" not in log
+
+
+async def test_reports_of_policy_breaches(client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = {"content-type": "application/reports+json", "origin": ORIGIN}
+    assert (await client.post("/report", headers=kind, content=b'[{"secret": 1}]')).status_code == 204
+    assert (await client.post("/report", headers=kind, content=b"x" * 17_000)).status_code == 413
+    assert (await client.post("/report", headers={"origin": ORIGIN}, content=b"{}")).status_code == 415
+    log = "".join(capsys.readouterr())
+    assert log.count("csp_report") == 1
+    assert "malicious_csp_violation" in log
+    assert "secret" not in log
 
 
 async def test_built_files(client: httpx.AsyncClient) -> None:
