@@ -1,11 +1,14 @@
 """Every answer carries the header fields: each route, each way to be refused."""
 
 import re
+from typing import Any
 
 import httpx
 import pytest
 
+from sealdesk.core.errors import Refusal
 from sealdesk.web.answer_headers import AnswerHeaders
+from sealdesk.web.exchange import Exchange
 from web.conftest import Session
 from web.toy import ORIGIN, ROUTES, ToyDesk, make
 
@@ -76,7 +79,7 @@ async def test_every_route_and_method(
 
 
 async def test_refusals_from_outside_the_router(client: httpx.AsyncClient, session: Session) -> None:
-    cases = {
+    cases: dict[int, dict[str, Any]] = {
         400: {"headers": {"idempotency-key": "a, b"}, "url": "/api/v1/notes?bad"},
         403: {"headers": {"origin": "null"}, "url": "/api/v1/notes"},
         413: {
@@ -90,8 +93,8 @@ async def test_refusals_from_outside_the_router(client: httpx.AsyncClient, sessi
         431: {"headers": {"x-flood": "a" * 17_000}, "url": "/api/v1/any"},
     }
     for status, case in cases.items():
-        headers = {**session.bearer, **case.get("headers", {})}  # pyright: ignore
-        answer = await client.post(case["url"], headers=headers, content=case.get("content", b""))  # pyright: ignore
+        headers = {**session.bearer, **case.get("headers", {})}
+        answer = await client.post(case["url"], headers=headers, content=case.get("content", b""))
         assert answer.status_code == status
         lint(answer)
 
@@ -142,10 +145,10 @@ async def test_the_client_does_not_choose_the_request_id(client: httpx.AsyncClie
 async def test_the_clients_request_id_is_kept_for_logs(desk: ToyDesk, sent: str, kept: str | None) -> None:
     seen: list[str | None] = []
 
-    async def note(exchange, _):
+    async def note(exchange: Exchange, _: Refusal) -> None:
         seen.append(exchange.client_request_id)
 
-    transport = httpx.ASGITransport(app=make(desk, note=note))  # pyright: ignore
+    transport = httpx.ASGITransport(app=make(desk, note=note))  # pyright: ignore[reportArgumentType]
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         await client.get("/nowhere", headers=[(b"x-request-id", sent.encode("latin-1"))])
     assert seen == [kept]

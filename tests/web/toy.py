@@ -177,6 +177,12 @@ async def notes_page(desk: ToyDesk, actor: Actor, page: Page, query: Query[Windo
     return page.render("notes.html", notes=list(desk.notes.values()), errors={}, kept={"title": ""})
 
 
+@get("/inline")
+async def inline_page(actor: Actor, page: Page) -> Html:
+    """A page in which escaping failed."""
+    return Html("<!doctype html><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'><p>text")
+
+
 @post("/notes", limit=PLENTY)
 async def notes_form(desk: ToyDesk, actor: Actor, form: Submitted[NoteForm], key: Key, page: Page) -> Html | SeeOther:
     """Add a note from the page."""
@@ -200,7 +206,7 @@ async def sign_in(visitor: Actor | None, form: Form[Credentials]) -> SeeOther:
 
 ROUTES = [
     list_notes, add_note, show_key, read_note, change_note, drop_note, take_anything, seldom, fail, locked, flood, download,
-    notes_page, notes_form, sign_in_page, sign_in,
+    notes_page, inline_page, notes_form, sign_in_page, sign_in,
 ]  # fmt: skip
 
 
