@@ -1,10 +1,44 @@
 """What every test may ask for, and the list of tests that could not run."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 import pytest
 
 import needs
+import places
+from databases import Clone, clone, prepare_template
+from sealdesk.core.postgres import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A real PostgreSQL server, for the whole run."""
+    with places.folder() as folder:
+        server = Cluster(folder)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a migrated database that nobody connects to, ready to be copied."""
+    return prepare_template(cluster)
+
+
+@pytest.fixture
+def database(cluster: Cluster, template: str) -> Iterator[Clone]:
+    """A migrated database of the test's own."""
+    with clone(cluster, template) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_database(cluster: Cluster, template: str) -> Iterator[Clone]:
+    """A migrated database that the tests of one file share."""
+    with clone(cluster, template) as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
