@@ -8,7 +8,10 @@ import pytest
 import needs
 import places
 from databases import Clone, clone, prepare_template
+from scenery import drill, scene, stage
 from sealdesk.core.postgres import Cluster
+
+__all__ = ["drill", "scene", "stage"]
 
 
 @pytest.fixture(scope="session")
