@@ -1,7 +1,8 @@
 """What every test may ask for, and the list of tests that could not run."""
 
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -10,6 +11,7 @@ import places
 from databases import Clone, clone, prepare_template
 from scenery import drill, scene, stage
 from sealdesk.core.postgres import Cluster
+from world import World, make_world
 
 __all__ = ["drill", "scene", "stage"]
 
@@ -42,6 +44,15 @@ def module_database(cluster: Cluster, template: str) -> Iterator[Clone]:
     """A migrated database that the tests of one file share."""
     with clone(cluster, template) as made:
         yield made
+
+
+@pytest.fixture
+async def world(database: Clone) -> AsyncIterator[World]:
+    """A desk with its signer and two organisations, on a database of the test's own."""
+    with places.folder() as folder:
+        shutil.copy(database.credentials, folder / "credentials.json")
+        async with make_world(database.admin_dsn, folder) as made:
+            yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

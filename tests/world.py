@@ -24,7 +24,7 @@ from sealdesk.ledger import checkpoint, sequence
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
-from sealdesk.people import founding, sessions
+from sealdesk.people import commands, founding, sessions
 from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
 
@@ -80,7 +80,8 @@ class World:
 @asynccontextmanager
 async def running_signer(folder: Path) -> AsyncGenerator[tuple[SignerClient, asyncio.subprocess.Process]]:
     """The real signer, as a process of its own, over `folder` as data folder; made new where it has no state."""
-    environ = os.environ | {"SEALDESK_DATA": str(folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME}
+    source = str(Path(__file__).parent.parent / "src")
+    environ = os.environ | {"SEALDESK_DATA": str(folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME, "PYTHONPATH": source}
     command = [sys.executable, "-m", "sealdesk.ledger.signer"]
     fresh = not (folder / "signer").exists()
     process = await asyncio.create_subprocess_exec(*command, *(["--init"] if fresh else []), env=environ)
@@ -115,7 +116,7 @@ async def make_cast(desk: Desk, slug: str) -> Cast:
     ):
         email = f"{name}@{slug}.test"
         await founding.add_person(desk, org, NewPerson(email, name.title(), role, PASSWORD))
-        issued = await sessions.sign_in(desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"})
+        issued = await commands.sign_in(desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"})
         assert isinstance(issued, sessions.Issued)
         actors[name] = issued.actor
     return Cast(org, **actors)

@@ -97,6 +97,9 @@ create policy change_requester_export on ledger.stream for update to desk_reques
 create policy change_requester_ticket on ledger.stream for update to desk_requester using (org_id = (select sec.org()) and kind = 'ticket' and seq = 0
   and exists (select from app.thread t where t.org_id = stream.org_id and t.thread_id = stream.stream_id and t.opener_id = (select sec.member())))
   with check (org_id = (select sec.org()) and kind = 'ticket' and seq = 1);
+create policy reach_requester_ticket on ledger.entry for select to desk_requester using (org_id = (select sec.org()) and stream_kind = 'ticket'
+  and stream_seq = 1 and type = 'ticket.created'
+  and exists (select from app.thread t where t.org_id = entry.org_id and t.thread_id = entry.stream_id and t.opener_id = (select sec.member())));
 create policy reach_requester_ticket on ledger.stream for select to desk_requester using (org_id = (select sec.org()) and kind = 'ticket' and seq <= 1
   and exists (select from app.thread t where t.org_id = stream.org_id and t.thread_id = stream.stream_id and t.opener_id = (select sec.member())));
 create policy write_requester on ledger.content for insert to desk_requester with check (org_id = (select sec.org()));

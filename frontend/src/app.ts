@@ -1,0 +1,23 @@
+// The islands of every page. Each looks for its own elements and does nothing on a page without them.
+import "./trust";
+import { startComposer } from "./composer";
+import { startCountdown } from "./countdown";
+import { startForms } from "./forms";
+import { startKeys } from "./keys";
+import { startOutbox } from "./outbox";
+import { startPolling } from "./poll";
+import { startProofs } from "./proof";
+import { startRows } from "./rows";
+import { startTicket } from "./ticket";
+import { startTimes } from "./times";
+
+startTimes();
+startForms();
+startComposer();
+startOutbox();
+startRows();
+startTicket();
+startProofs();
+startKeys();
+startCountdown();
+startPolling();

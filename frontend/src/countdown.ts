@@ -1,0 +1,17 @@
+// Counts down to when a limit lets one go on, in the sentence the server wrote.
+
+function tell(box: HTMLElement, left: number): void {
+  if (left <= 0) box.textContent = "You can go on now.";
+  else box.querySelector("b")!.textContent = `${left} ${left === 1 ? "second" : "seconds"}`;
+}
+
+export function startCountdown(): void {
+  const box = document.querySelector<HTMLElement>("[data-countdown]");
+  if (!box) return;
+  const end = Date.now() + Number(box.dataset["countdown"]) * 1000;
+  const timer = setInterval(() => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    tell(box, left);
+    if (left <= 0) clearInterval(timer);
+  }, 1000);
+}

@@ -1,0 +1,37 @@
+// Small manners of forms: no double sending, copying, and refusals told in a sentence.
+import { reason } from "./problem";
+import { toast } from "./toast";
+
+function once(event: SubmitEvent): void {
+  const form = event.target as HTMLFormElement;
+  if (event.defaultPrevented || form.id === "composer" || form.hasAttribute("hx-post")) return;
+  const button = event.submitter as HTMLButtonElement | null;
+  // After the form was read: a disabled button does not send its value.
+  setTimeout(() => { if (button) button.disabled = true; });
+  addEventListener("pageshow", () => { if (button) button.disabled = false; }, { once: true });
+  setTimeout(() => { if (button) button.disabled = false; }, 5_000);
+}
+
+async function copy(event: Event): Promise<void> {
+  const button = (event.target as Element).closest<HTMLElement>("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset["copy"] ?? "").then(() => toast("Copied."), () => toast("The browser does not allow copying here."));
+}
+
+/** A page left open past its session says so once, and asks no more. */
+function signedOut(): void {
+  for (const element of document.querySelectorAll("[data-poll]")) element.removeAttribute("data-poll");
+  toast("You are signed out. What you wrote is kept in this tab; sign in to go on.", { text: "Sign in", href: "/sign-in" });
+}
+
+function refused(event: Event): void {
+  const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
+  if (ctx.response?.raw?.status === 401) signedOut();
+  else if (!ctx.sourceElement?.hasAttribute("data-poll")) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
+}
+
+export function startForms(): void {
+  document.addEventListener("submit", once);
+  document.addEventListener("click", (event) => void copy(event));
+  document.addEventListener("htmx:response:error", refused);
+}

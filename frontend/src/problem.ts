@@ -1,0 +1,25 @@
+// Turns a refused answer into a sentence: what happened, what was kept, what to do.
+
+interface Details { title?: string; detail?: string }
+
+const FALLBACK: Record<number, string> = {
+  401: "You are signed out. Sign in in another tab, then try again.",
+  403: "The form has expired. Reload the page; what you wrote is kept.",
+  404: "This conversation is no longer within reach.",
+  412: "Someone else changed this in the meantime. Reload the page to see it.",
+  413: "This is too long to send.",
+};
+
+/** The reason a person can act on; `answer` is null when the desk could not be reached. */
+export async function reason(answer: Response | null): Promise<string> {
+  if (!answer) return "The desk can't be reached. What you wrote is kept here.";
+  const wait = Number(answer.headers.get("Retry-After"));
+  if (answer.status === 429 && wait > 0) return `Too many at once. Try again in ${wait} seconds; what you wrote is kept here.`;
+  const known = FALLBACK[answer.status];
+  if (known) return known;
+  if (answer.headers.get("Content-Type")?.includes("json")) {
+    const details = (await answer.json().catch(() => ({}))) as Details;
+    if (details.detail ?? details.title) return `${details.detail ?? details.title}`;
+  }
+  return "Something went wrong at the desk. What you wrote is kept here.";
+}

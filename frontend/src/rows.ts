@@ -1,0 +1,81 @@
+// The list: opens a conversation in its pane without loading the page anew, moves with j and k, filters what is shown.
+import htmx from "htmx.org";
+import { say } from "./toast";
+
+const wide = matchMedia("(min-width: 45.01rem)");
+
+const rows = (): HTMLAnchorElement[] => [...document.querySelectorAll<HTMLAnchorElement>(".row")].filter((row) => row.offsetParent !== null);
+
+function current(): HTMLAnchorElement | undefined {
+  const focused = document.activeElement?.closest<HTMLAnchorElement>(".row");
+  return focused ?? rows().find((row) => row.hasAttribute("aria-current"));
+}
+
+export function step(by: 1 | -1): void {
+  const all = rows();
+  const here = current();
+  const next = here ? all[all.indexOf(here) + by] : all[by === 1 ? 0 : all.length - 1];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+/** Mark the row of the conversation that is shown; a list that came anew does not know it. */
+function markCurrent(): void {
+  const shown = document.querySelector<HTMLElement>("#conversation")?.dataset["thread"];
+  for (const row of document.querySelectorAll(".row")) {
+    if (row.id === `row-${shown}`) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+}
+
+export async function open(row: HTMLAnchorElement): Promise<void> {
+  if (!wide.matches) { location.assign(row.href); return; }
+  await htmx.ajax("GET", row.href, {
+    source: row, target: "#conversation", select: "#conversation", swap: "outerHTML", selectOOB: "#details", push: "true",
+  });
+  document.querySelector(".desk.panes")?.classList.add("reading");
+  row.classList.remove("unread");
+  row.querySelector(".unread-dot")?.remove();
+  markCurrent();
+  say(`Opened: ${row.querySelector("strong")?.textContent ?? ""}`);
+}
+
+export function openCurrent(): void {
+  const row = current();
+  if (row) void open(row);
+}
+
+function filter(): void {
+  const input = document.querySelector<HTMLInputElement>("#filter");
+  if (!input) return;
+  const wanted = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  const all = document.querySelectorAll<HTMLElement>(".rows li");
+  for (const item of all) {
+    const text = (item.textContent ?? "").toLocaleLowerCase();
+    item.hidden = !wanted.every((word) => text.includes(word));
+    if (!item.hidden) shown += 1;
+  }
+  const none = document.querySelector<HTMLElement>(".no-match");
+  if (none) none.hidden = shown > 0 || all.length === 0;
+}
+
+function click(event: MouseEvent): void {
+  const target = event.target as Element;
+  if (target.closest("[data-clear-filter]")) {
+    const input = document.querySelector<HTMLInputElement>("#filter");
+    if (input) { input.value = ""; input.focus(); }
+    filter();
+  }
+  const row = target.closest<HTMLAnchorElement>(".row");
+  if (!row || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || !wide.matches) return;
+  event.preventDefault();
+  void open(row);
+}
+
+export function startRows(): void {
+  if (!document.querySelector(".list")) return;
+  document.addEventListener("click", click);
+  document.querySelector("#filter")?.addEventListener("input", filter);
+  document.addEventListener("htmx:after:settle", () => { markCurrent(); filter(); });
+}

@@ -1,0 +1,34 @@
+// Desk work without leaving the conversation: a changed select is posted, then the details are read anew.
+// Posting and reading are two requests because a redirect must not be followed here: under upgrade-insecure-requests the
+// browser turns the second hop to https, which a desk on plain http (the demo) does not answer.
+import htmx from "htmx.org";
+import { pollNow } from "./poll";
+import { reason } from "./problem";
+import { say, toast } from "./toast";
+
+async function reread(): Promise<void> {
+  await htmx.ajax("GET", location.href, { target: "#details", select: "#details", swap: "outerHTML", selectOOB: "#conversation-head" });
+  const news = document.querySelector<HTMLElement>("#news");
+  if (news) pollNow(news);
+}
+
+async function save(form: HTMLFormElement): Promise<void> {
+  const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, value.toString()]));
+  const focused = document.activeElement?.id ?? "";
+  const open = form.closest("[popover]")?.matches(":popover-open") ?? false;
+  form.querySelector("fieldset")!.disabled = true;
+  const answer = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { Accept: "application/problem+json, text/html;q=0.5" } }).catch(() => null);
+  const taken = answer !== null && (answer.type === "opaqueredirect" || answer.ok);
+  if (taken) say("Saved");
+  else toast(await reason(answer));
+  await reread();
+  if (open) document.querySelector<HTMLElement>("#details")?.showPopover();
+  document.getElementById(focused)?.focus();
+}
+
+export function startTicket(): void {
+  document.addEventListener("change", (event) => {
+    const form = (event.target as Element).closest<HTMLFormElement>("#ticket");
+    if (form) void save(form);
+  });
+}

@@ -1,0 +1,39 @@
+"""What the sign-in pages show."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInView:
+    """The e-mail and password form.
+
+    `next_path` is the local path to go to afterwards; `error` a sentence that is the same for an unknown e-mail and a wrong
+    password; `demo` shows where demo sign-ins are printed.
+    """
+
+    email: str = ""
+    next_path: str = "/"
+    error: str | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationChoice:
+    """One membership to go on with: the value of the form's `organisation` field, and how it reads."""
+
+    organisation_id: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseOrganisationView:
+    """The step after the password for a person with several memberships.
+
+    `ticket` is the opaque, short-lived proof that the password was right; it goes back as a hidden field.
+    """
+
+    person: str
+    ticket: str
+    choices: tuple[OrganisationChoice, ...]
+    next_path: str = "/"

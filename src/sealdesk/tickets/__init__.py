@@ -1,0 +1,1 @@
+"""Desk work on a conversation: number, status, priority, assignee."""

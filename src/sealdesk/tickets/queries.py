@@ -1,0 +1,133 @@
+"""Lists of conversations: newest activity first, paged by key, never by counting."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.unit import Reading
+
+View = Literal["mine", "unassigned", "open", "all"]
+PAGE = 25
+COUNT_TO = 100
+
+_WHERE: dict[str, str] = {
+    "mine": "k.assignee_id = (select sec.member()) and k.status in ('open', 'pending')",
+    "unassigned": "k.assignee_id is null and k.status in ('open', 'pending')",
+    "open": "(k.status is null or k.status in ('open', 'pending'))",
+    "all": "true",
+}
+_LAST = """left join lateral (select e.entry, e.entry_id, e.leaf_hash, e.stream_seq from ledger.entry e where e.org_id = s.org_id and e.stream_kind = 'thread'
+  and e.stream_id = s.stream_id and e.type in ('message.posted', 'message.imported') order by e.stream_seq desc limit 1) last on true"""
+_STAFF = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, k.priority, k.assignee_id,
+  a.name as assignee, coalesce(o.name, c.name) as requester, last.entry
+from ledger.stream s join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
+left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
+left join app.member a on a.org_id = k.org_id and a.member_id = k.assignee_id
+left join app.member o on o.org_id = t.org_id and o.member_id = t.opener_id
+left join app.contact c on c.org_id = t.org_id and c.contact_id = t.opener_id
+{last}
+where s.org_id = $1 and s.kind = 'thread' and (s.last_at, s.stream_id) < ($2, $3) and {where} order by s.last_at desc, s.stream_id desc limit $4"""
+_OWN = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, null::text as priority,
+  null::uuid as assignee_id, null::text as assignee, null::text as requester, last.entry
+from app.thread_member tm join ledger.stream s on s.org_id = tm.org_id and s.kind = 'thread' and s.stream_id = tm.thread_id
+join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
+left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
+{last}
+where tm.org_id = $1 and tm.member_id = (select sec.member()) and (s.last_at, s.stream_id) < ($2, $3) and {where}
+order by s.last_at desc, s.stream_id desc limit $4"""
+_OWN_WHERE = {"open": _WHERE["open"], "all": "true"}
+_EVERYTHING = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The last row of the page before: its time and id."""
+
+    at: datetime
+    thread_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One conversation in a list. Fields of desk work are None for requesters; `requester` is None where it is the reader."""
+
+    thread_id: UUID
+    subject: str
+    preview: str
+    preview_by: str | None
+    at: datetime
+    channel: str
+    locked: bool
+    number: int | None
+    status: str | None
+    priority: str | None
+    assignee_id: UUID | None
+    assignee: str | None
+    requester: str | None
+
+
+async def conversations(work: Reading, view: str, after: After | None, limit: int = PAGE) -> tuple[list[Row], After | None]:
+    """One page of a view and, where there is more, the key of the next."""
+    work.demand(Permission.THREAD_READ)
+    staff = work.actor.role is not Role.REQUESTER
+    where = _WHERE[view] if staff else _OWN_WHERE.get(view, "true")
+    query = (_STAFF if staff else _OWN).format(last=_LAST, where=where)
+    bound = (after.at, after.thread_id) if after else (_EVERYTHING, UUID(int=2**128 - 1))
+    rows = await work.rows(query, work.actor.org, *bound, limit + 1)
+    page = rows[:limit]
+    wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
+    opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
+    more = After(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
+    return [_row(row, opened) for row in page], more
+
+
+async def counts(work: Reading) -> dict[str, int]:
+    """How many conversations each view of staff holds, counted up to 100 only, so that a large desk costs no more than a small one."""
+    columns = ", ".join(
+        f"(select count(*) from (select from app.thread t left join app.ticket k using (org_id, thread_id) where t.org_id = $1 and {where} limit {COUNT_TO}) x)"
+        f" as {view}"
+        for view, where in _WHERE.items()
+    )
+    row = await work.row(f"select {columns}", work.actor.org)
+    return dict(row) if row else {}
+
+
+async def assignees(work: Reading) -> list[tuple[UUID, str]]:
+    """Whom a ticket can be assigned to: (member id, name), by name."""
+    work.demand(Permission.MEMBER_LIST)
+    rows = await work.rows(
+        "select member_id, name from app.member where org_id = $1 and active and role in ('agent', 'admin') order by name, member_id",
+        work.actor.org,
+    )
+    return [(row["member_id"], row["name"]) for row in rows]
+
+
+def _commits(row: asyncpg.Record) -> dict[str, bytes]:
+    if row["entry"] is None:
+        return {}
+    return {slot["slot"]: bytes.fromhex(slot["commit"]) for slot in json.loads(row["entry"])["content"] if slot["slot"] in ("body", "author")}
+
+
+def _row(row: asyncpg.Record, opened: dict[bytes, str]) -> Row:
+    commits = _commits(row)
+    author = json.loads(opened.get(commits.get("author", b""), "null"))
+    return Row(
+        row["stream_id"],
+        opened.get(row["subject_commit"], ""),
+        opened.get(commits.get("body", b""), "")[:300],
+        author["name"] if author else None,
+        row["last_at"],
+        row["channel"],
+        row["locked"],
+        row["number"],
+        row["status"],
+        row["priority"],
+        row["assignee_id"],
+        row["assignee"],
+        row["requester"],
+    )

@@ -1,0 +1,104 @@
+"""How often a route may be called: policies declared on routes, counted per person, address and target.
+
+A refusal carries `RateLimit` and `RateLimit-Policy` as draft-ietf-httpapi-ratelimit-headers-11 has them (pinned: still a draft) and
+`Retry-After` (RFC 9110, 10.2.3).
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from sealdesk.core.errors import TooMany
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A named policy. Each figure reads like `30/minute`; None leaves that count out. `name` is stable: it is the key of the counters.
+
+    `per_person` counts the acting member, `per_address` the peer's address (an IPv6 network of 64 bits), `per_target` what the path
+    names, over all people.
+    """
+
+    name: str
+    per_person: str | None = None
+    per_address: str | None = None
+    per_target: str | None = None
+    person: RateLimitItem | None = field(init=False)
+    address: RateLimitItem | None = field(init=False)
+    target: RateLimitItem | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        for kind in ("person", "address", "target"):
+            text: str | None = getattr(self, f"per_{kind}")
+            object.__setattr__(self, kind, parse(text) if text else None)
+        if not any((self.per_person, self.per_address, self.per_target)):
+            raise ValueError(f"the limit policy {self.name} limits nothing")
+
+
+READ: Final = Limit("read", per_person="1200/minute", per_address="2400/minute")
+"""What a plain read may cost when its route says nothing else."""
+
+
+class Limiter:
+    """Counts in `storage`. `policies` replace declared ones by name, so that an operator's figures win over ours."""
+
+    def __init__(self, storage: Storage, policies: Mapping[str, Limit] | None = None) -> None:
+        self._counts = FixedWindowRateLimiter(storage)
+        self._policies = dict(policies or {})
+
+    async def admit_address(self, limit: Limit, address: str) -> None:
+        """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
+        limit = self._policies.get(limit.name, limit)
+        if limit.address is not None:
+            await self._hit(limit, "address", limit.address, address_bucket(address))
+
+    async def admit_person(self, limit: Limit, member: str, target: str) -> None:
+        """Count a request by who sends it and what it is about. Raises `TooMany`."""
+        limit = self._policies.get(limit.name, limit)
+        if limit.person is not None:
+            await self._hit(limit, "person", limit.person, member)
+        if limit.target is not None:
+            await self._hit(limit, "target", limit.target, target)
+
+    async def _hit(self, limit: Limit, kind: str, item: RateLimitItem, key: str) -> None:
+        if not await self._counts.hit(item, limit.name, kind, key):
+            reset, _ = await self._counts.get_window_stats(item, limit.name, kind, key)
+            raise _refusal(limit, kind, max(1, math.ceil(reset - time.time())))
+
+
+def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
+    policies = {
+        part.name: item
+        for part in fields(limit)
+        if part.name in {"person", "address", "target"} and (item := getattr(limit, part.name)) is not None
+    }
+    announced = ", ".join(
+        f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
+    )
+    return TooMany(
+        f"Too many requests of this kind. Try again in {seconds} seconds; nothing was changed.",
+        headers={
+            "Retry-After": str(seconds),
+            "RateLimit": f'"{limit.name}-{kind}";r=0;t={seconds}',
+            "RateLimit-Policy": announced,
+        },
+        **{"violated-policies": [f"{limit.name}-{kind}"]},
+    )
+
+
+def address_bucket(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 that one IPv6 customer has to itself."""
+    if ":" not in address:
+        return address
+    try:
+        host = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(host.ipv4_mapped or ipaddress.IPv6Network((int(host) >> 64 << 64, 64)))

@@ -1,0 +1,63 @@
+"""Where a request may come from: the allow-list of origins, and what a browser says about the sender.
+
+The order is that of Go 1.25's CrossOriginProtection, made stricter: a mutation that carries a cookie and neither an allowed Origin nor
+`Sec-Fetch-Site: same-origin` is refused, and a present Origin is checked whatever else the request carries.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from sealdesk.core.errors import BadOrigin
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class BadSetting(ValueError):
+    """An origin in the configuration that no browser would send."""
+
+
+def serialised_origin(text: str) -> str:
+    """`text` if it is an origin as browsers serialise it (RFC 6454, 6.2): scheme, lower-case host, port unless default."""
+    parts = urlsplit(text)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.port == _DEFAULT_PORTS[parts.scheme]:
+        raise BadSetting(f"not an origin as browsers send it: {text}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if text != f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "") or not text.isascii():
+        raise BadSetting(f"not an origin as browsers send it: {text}")
+    return text
+
+
+class Origins:
+    """The allow-list. `hosts` are the Host values that it implies."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._allowed = frozenset(serialised_origin(origin).encode() for origin in origins)
+        if not self._allowed:
+            raise BadSetting("a desk needs at least one origin")
+        self.hosts = frozenset(origin.split(b"://")[1] for origin in self._allowed)
+
+    def allows(self, origin: bytes | None) -> bool:
+        """Exact comparison, byte for byte: no suffix, no case folding, no `null`."""
+        return origin in self._allowed
+
+    def check(self, fields: Mapping[bytes, bytes]) -> None:
+        """Refuse a mutation whose header `fields` say or may hide that it comes from another site.
+
+        Raises `BadOrigin`. A bearer token without a cookie needs no Origin: no browser attaches it by itself.
+        """
+        origin = fields.get(b"origin")
+        if origin is not None:
+            if not self.allows(origin):
+                raise BadOrigin("The Origin of the request is not one of this desk's.")
+            return
+        site = fields.get(b"sec-fetch-site")
+        if b"cookie" in fields:
+            trusted = site == b"same-origin"
+        elif b"authorization" in fields:
+            trusted = True
+        else:
+            trusted = site in (None, b"same-origin", b"none")
+        if not trusted:
+            raise BadOrigin("A request that changes something needs an Origin of this desk.")

@@ -1,0 +1,89 @@
+"""The outermost ASGI application: what holds for every answer, also where no route is found.
+
+Litestar's middleware does not run for unknown paths, wrong methods and malformed ids; this does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Send
+
+from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.web.answer_headers import AnswerHeaders
+from sealdesk.web.answers import Sent
+from sealdesk.web.exchange import Exchange, current
+from sealdesk.web.fields import check_framing, check_target, read_fields
+from sealdesk.web.intake import Disconnected
+from sealdesk.web.origin import SAFE_METHODS, Origins
+from sealdesk.web.problems import refusal_for
+from sealdesk.web.refusals import Misdirected, Unexpected
+from sealdesk.web.telemetry import log_fault
+
+Say = Callable[[Exchange, Refusal], Sent]
+Note = Callable[[Exchange, Refusal], Awaitable[None]]
+
+
+class Outer:
+    """Guards and completes what `inner` does.
+
+    `say` words a refusal for whoever asked; `note` is told of each one after its answer went out, for the record.
+    """
+
+    def __init__(self, inner: ASGIApp, origins: Origins, headers: AnswerHeaders, say: Say, note: Note) -> None:
+        self._inner = inner
+        self._origins = origins
+        self.headers = headers
+        self._say = say
+        self._note = note
+
+    async def __call__(self, scope: Scope | LifeSpanScope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._inner(cast("Scope", scope), receive, send)
+        else:
+            # No part of the desk speaks WebSocket yet; refusing before accepting is a 403.
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send, self.headers)
+        current.set(exchange)
+        try:
+            self._judge(exchange, scope, receive)
+            await self._inner(scope, cast("Receive", exchange.intake.receive), exchange.send)
+        except Disconnected:
+            return
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if exchange.answered:
+                # Half an answer is out; only a broken connection tells the client so.
+                log_fault("answer_broken", exchange, error)
+                raise
+            await self._refuse(exchange, scope, receive, error)
+        if exchange.refusal is not None:
+            await self._note(exchange, exchange.refusal)
+
+    def _judge(self, exchange: Exchange, scope: HTTPScope, receive: Receive) -> None:
+        fields = read_fields(scope["headers"])
+        check_framing(fields)
+        exchange.take_fields(fields, receive)
+        exchange.take_client_id(fields.get(b"x-request-id"))
+        host = fields.get(b"host")
+        if host is None:
+            raise BadRequest("A request needs one Host.")
+        if host not in self._origins.hosts:
+            raise Misdirected("This desk does not answer for that host.")
+        check_target(scope["raw_path"] or b"", scope["query_string"])
+        if scope["method"] not in SAFE_METHODS:
+            self._origins.check(fields)
+
+    async def _refuse(self, exchange: Exchange, scope: HTTPScope, receive: Receive, error: Exception) -> None:
+        refusal = refusal_for(error)
+        if isinstance(refusal, Unexpected):
+            log_fault("unexpected", exchange, error)
+        exchange.refusal = refusal
+        await self._say(exchange, refusal)(scope, receive, exchange.send)

@@ -1,0 +1,203 @@
+"""uvicorn's HTTP protocol with deadlines and caps on the socket itself.
+
+uvicorn closes no client that is silent, sends its header section slowly, or does not read its answer, and httptools takes header sections
+of any size, bodies in chunks that are mostly framing, and trailers that would join the header fields after they were judged.
+"""
+
+import asyncio
+from typing import Any, Final, cast
+from uuid import UUID
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.core.ids import new_id
+from sealdesk.web import caps
+from sealdesk.web.answer_headers import NO_STORE, AnswerHeaders
+from sealdesk.web.problems import PROBLEM_TYPE, encode
+from sealdesk.web.refusals import FieldsTooLarge, TooSlow
+
+_PHRASES: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+_FRAMING_SLACK: Final = 16 * caps.KIB
+_FRAMING_RATIO: Final = 8  # one byte a chunk, the worst honest case, costs six
+
+# One buffer for all connections of the process: what it holds is parsed, and copied, before the loop reads again.
+_BUFFER: Final = memoryview(bytearray(caps.RECEIVE_BYTES))
+
+
+class _Malformed(Exception):
+    """Raised inside a parser callback to stop parsing."""
+
+
+class GuardedProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
+    """One connection. `BufferedProtocol`, because otherwise one read may be 256 KiB, more than a refused body may make us read."""
+
+    answer_headers = AnswerHeaders(())
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._in_head = True
+        self._head_bytes = 0
+        self._raw_bytes = 0
+        self._body_bytes = 0
+        self._closed = False
+
+    # The socket.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._head_timer = self.loop.call_later(caps.HEADER_SECONDS, self._head_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+        self._stop_head_timer()
+        self._stop_write_timer()
+        super().connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the loop writes what it reads."""
+        del sizehint
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """The loop has read `nbytes`."""
+        self.data_received(bytes(_BUFFER[:nbytes]))
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, keeping count of what framing costs."""
+        if self._closed or self.transport.is_closing():
+            return
+        self._raw_bytes += len(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._closed or self.transport.is_closing():
+            return
+        if self._in_head:
+            self._check_head()
+        elif self._raw_bytes > _FRAMING_SLACK + _FRAMING_RATIO * self._body_bytes:
+            self._refuse(BadRequest("The body is mostly framing."))
+
+    def _check_head(self) -> None:
+        # One read may bring the end of a body too, hence twice the cap; `fields` counts exactly.
+        if self._head_bytes > 2 * caps.HEADER_BYTES:
+            self._refuse(FieldsTooLarge(f"At most {caps.HEADER_BYTES} bytes of header fields are taken."))
+        elif self._head_timer is None and self._head_bytes:
+            self._head_timer = self.loop.call_later(caps.HEADER_SECONDS, self._head_late)
+
+    # The parser's callbacks.
+
+    def on_message_begin(self) -> None:
+        """A request begins, perhaps behind another in the same read."""
+        self._in_head = True
+        self._raw_bytes = self._body_bytes = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header field, or a trailer field (RFC 9110, 6.5), which could say other than what was judged: no part of ours uses any."""
+        if not self._in_head:
+            raise _Malformed
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The header section is whole: from here the body's deadline counts, in `Intake`."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._stop_head_timer()
+        if not self.url.startswith(b"/"):
+            # Absolute and authority forms (RFC 9112, 3.2) name a second host beside Host.
+            raise _Malformed
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; reading stops until the application takes it."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+        if not self.cycle.response_complete and len(self.cycle.body) >= caps.RECEIVE_BYTES:
+            self.flow.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        self._in_head = True
+        self._head_bytes = self._raw_bytes = self._body_bytes = 0
+
+    # Deadlines.
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if self._closed or self.transport.is_closing() or not self._in_head:
+            return
+        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
+            return
+        if self._head_bytes == 0:
+            self.transport.close()
+        else:
+            self._refuse(TooSlow(f"The header section has to arrive within {caps.HEADER_SECONDS:.0f} seconds."))
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def pause_writing(self) -> None:
+        """The client does not read: it has a while."""
+        super().pause_writing()
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(caps.WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    # Refusals for which there is no request to answer.
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn's answer to what is not HTTP, in our words."""
+        del msg
+        self._refuse(BadRequest("This is not a well-formed HTTP request."))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        answering = self.cycle is not None and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
+        if not (answering and self.cycle.response_started):
+            self.transport.write(_raw_answer(refusal, new_id(), self.answer_headers))
+        if answering:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+
+def _raw_answer(refusal: Refusal, request_id: UUID, headers: AnswerHeaders) -> bytes:
+    body = encode(refusal, str(request_id))
+    lines = [b"HTTP/1.1 %d %s" % (refusal.status, _PHRASES[refusal.status])]
+    fields = [
+        (b"content-type", PROBLEM_TYPE),
+        (b"content-length", str(len(body)).encode("ascii")),
+        *headers.data,
+        NO_STORE,
+        (b"x-request-id", str(request_id).encode("ascii")),
+        (b"connection", b"close"),
+    ]
+    lines += [name + b": " + value for name, value in fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def guarded_protocol(headers: AnswerHeaders) -> type[GuardedProtocol]:
+    """The protocol class for a desk with these answer headers; uvicorn makes one instance for each connection."""
+    return type("GuardedProtocol", (GuardedProtocol,), {"answer_headers": headers})

@@ -1,0 +1,64 @@
+"""The reviewed table of public routes: whatever is reached without a session or token is listed here, with its limit and the reason."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sealdesk.web.limits import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRoute:
+    """One row.
+
+    `csrf` says what stands in for the session-bound token on a mutation: a token bound to the `__Host-pre` cookie, or nothing, where a
+    forged request would gain nothing.
+    """
+
+    path: str
+    methods: frozenset[str]
+    limit: Limit
+    reason: str
+    csrf: Literal["presession", "none"] = "none"
+
+
+_GET: Final = frozenset({"GET", "HEAD"})
+_POST: Final = frozenset({"POST"})
+_FILES: Final = Limit("public-file", per_address="3000/minute")
+
+PUBLIC: Final[tuple[PublicRoute, ...]] = (
+    PublicRoute(
+        "/sign-in", _GET, Limit("sign-in-page", per_address="120/minute"), "One signs in before one has a session."
+    ),
+    PublicRoute(
+        "/sign-in",
+        _POST,
+        Limit("sign-in", per_address="20/minute"),
+        "One signs in before one has a session; the token is bound to a pre-session cookie against login CSRF.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/sign-in/organisation",
+        _POST,
+        Limit("sign-in-organisation", per_address="20/minute"),
+        "The second step of signing in, for a person in several organisations.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/static/built/{name:str}", _GET, _FILES, "The look of the sign-in page; the same bytes for everybody."
+    ),
+    PublicRoute("/api/openapi.json", _GET, _FILES, "The description of the interface is no secret."),
+    PublicRoute("/.well-known/ledger-policy", _GET, _FILES, "A verifier's policy has to be known to strangers."),
+    PublicRoute("/.well-known/security.txt", _GET, _FILES, "RFC 9116: whom to tell about a weakness."),
+    PublicRoute(
+        "/report",
+        _POST,
+        Limit("csp-report", per_address="60/minute"),
+        "Browsers report policy breaches; nothing is stored.",
+    ),
+    PublicRoute("/healthz", _GET, _FILES, "A supervisor asks whether the process answers; it learns nothing else."),
+)
+
+
+def find_public(table: tuple[PublicRoute, ...], path: str, method: str) -> PublicRoute | None:
+    """The row for a route's template and method."""
+    return next((row for row in table if row.path == path and method in row.methods), None)

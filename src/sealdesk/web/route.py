@@ -1,0 +1,44 @@
+"""A route as it was declared: what the gate, the dispatcher, the checks and the OpenAPI description read."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sealdesk.web.binding import Signature
+from sealdesk.web.limits import Limit
+
+ROUTE: Final = "sealdesk_route"
+"""The key under which a Litestar handler's `opt` carries our declaration."""
+MUTATIONS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One declaration. `permission` and `audience` document who may call it; the unit of work decides.
+
+    `cap` is the largest body in bytes, `repeats` how a mutation bears being sent twice: by its key, by the expected version, or because
+    the second finds nothing to do.
+    """
+
+    methods: frozenset[str]
+    path: str
+    handler: Callable[..., Awaitable[object]]
+    signature: Signature
+    limit: Limit | None
+    status: int
+    permission: str | None
+    audience: str | None
+    summary: str
+    cap: int
+    repeats: str | None
+    hidden: bool
+
+    @property
+    def page(self) -> bool:
+        """Whether the route is meant for a browser's window."""
+        return not self.path.startswith("/api/")
+
+    @property
+    def mutates(self) -> bool:
+        """Whether calling it may change something."""
+        return not MUTATIONS.isdisjoint(self.methods)
