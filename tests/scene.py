@@ -14,12 +14,16 @@ from pathlib import Path
 from uuid import UUID
 
 from databases import clone
+from sealdesk.access.actor import Actor
 from sealdesk.core.db import Database, Whereabouts
 from sealdesk.core.migrate import complete_credentials
 from sealdesk.core.postgres import Cluster
 from sealdesk.ledger.seal import Sealer
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
+from sealdesk.threads.queries import Message
+from sealdesk.tickets.commands import change_ticket, open_request
+from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk
 from world import LEDGER_NAME, Cast, World, make_world, running_signer
 
@@ -41,29 +45,35 @@ class Scene:
 
 
 async def talk(world: World) -> tuple[tuple[UUID, UUID], UUID]:
-    """Three conversations: two in the first organisation, with notes and many messages, and one in the other."""
+    """Three conversations: two in the first organisation, one of them a ticket that was worked on, and one in the other."""
     desk, acme, globex = world.desk, world.acme, world.globex
     origin = {"address": "192.0.2.7", "agent": "test", "session": "canary-origin"}
-    first = await commands.open_thread(
-        desk, acme.requester, "canary-acme printer", Draft("It is broken."), "portal", key=None, origin=origin
-    )
-    second = await commands.open_thread(
-        desk, acme.stranger, "canary-stranger", Draft("Mine too."), "portal", key=None, origin=origin
-    )
-    foreign = await commands.open_thread(
-        desk, globex.requester, "canary-globex", Draft("Hello."), "portal", key=None, origin=origin
-    )
+    opening = {"channel": "portal", "key": None, "origin": origin}
+    first = await commands.open_thread(desk, acme.requester, "canary-acme printer", Draft("It is broken."), **opening)
+    second = await open_request(desk, acme.stranger, "canary-stranger", Draft("Mine too."), **opening)
+    foreign = await open_request(desk, globex.requester, "canary-globex", Draft("Hello."), **opening)
     for number in range(MESSAGES):
         actor = acme.agent if number % 2 else acme.requester
-        await commands.post_message(desk, actor, first, Draft(f"message {number}"), key=None, origin=None)
+        await post(world, actor, first, f"message {number}")
         if number == MESSAGES // 2:
             await world.seal()
-    for note in ("canary-note is rude", "second note"):
-        await commands.post_message(desk, acme.agent, first, Draft(note, "internal"), key=None, origin=None)
-    await commands.post_message(desk, acme.admin, second, Draft("We look into it."), key=None, origin=None)
-    await commands.post_message(desk, globex.agent, foreign, Draft("canary-globex answer"), key=None, origin=None)
+    await post(world, acme.agent, first, "canary-note is rude", "internal")
+    await post(world, acme.agent, second, "canary-note as well", "internal")
+    await post(world, acme.admin, second, "We look into it.")
+    for work in (Work(priority="high", assignee=acme.agent.member), Work(status="pending", priority="urgent")):
+        await change_ticket(desk, acme.agent, second, work, any_version)
+    await post(world, globex.agent, foreign, "canary-globex answer")
     await world.seal()
     return (first, second), foreign
+
+
+async def post(world: World, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> Message:
+    """One message, without a key."""
+    return await commands.post_message(world.desk, actor, thread, Draft(body, visibility), key=None, origin=None)
+
+
+def any_version(_: int) -> None:
+    """What a ticket is changed under when its version does not matter."""
 
 
 @contextmanager

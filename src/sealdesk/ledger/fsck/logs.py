@@ -18,14 +18,23 @@ SYS = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One log in one snapshot. `key` verifies its checkpoints, `remembered` is what the signer signed last, `sealer` opens content."""
+    """One log in one snapshot. `key` verifies its checkpoints, `remembered` is what the signer signed last, `sealer` opens content.
+
+    `due` is the origin that the log should have by the deployment's name.
+    """
 
     connection: Connection
     org: UUID
     origin: str
     key: VerifierKey | None
     remembered: SignedHead | None
-    sealer: Sealer | None = None
+    sealer: Sealer | None
+    due: str
+
+    def judge_name(self) -> None:
+        """`Differs` if the log's row names it otherwise than the deployment does (an epoch may follow the name)."""
+        if self.origin != self.due and not self.origin.startswith(f"{self.due}/"):
+            raise self.differs("ledger.log", f"org {self.org}", "log.origin", expected=self.due, found=self.origin)
 
     def differs(self, table: str, key: str, finding: str, *, expected: object, found: object) -> Differs:
         """The exception that names a difference in this log."""
@@ -56,16 +65,10 @@ class Snapshot:
                 parse_vkey(make_vkey(row["origin"], self.public_key)) if self.public_key else None,
                 remembered.get(row["origin"]),
                 self.sealer,
+                f"{self.ledger_name}/ledger/" + ("sys" if row["org_id"] == SYS else f"org/{row['org_id']}"),
             )
             for row in rows
         ]
-
-    def misnamed(self, view: View) -> Differs | None:
-        """Whether the log's row names it otherwise than the deployment does (an epoch may follow the name)."""
-        due = f"{self.ledger_name}/ledger/" + ("sys" if view.org == SYS else f"org/{view.org}")
-        if view.origin == due or view.origin.startswith(f"{due}/"):
-            return None
-        return view.differs("ledger.log", f"org {view.org}", "log.origin", expected=due, found=view.origin)
 
 
 @asynccontextmanager

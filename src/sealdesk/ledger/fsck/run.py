@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from sealdesk.core.db import Database
 from sealdesk.ledger.fsck.checkpoints import Checkpoints
 from sealdesk.ledger.fsck.content import BATCH, Contents
@@ -45,17 +47,16 @@ async def fsck(
     """
     async with snapshot(database, signer, public_key=public_key, sealer=sealer) as shot:
         views = await shot.views(org)
-        logs = [await check_log(shot, view, tell) for view in views]
+        logs = [await check_log(view, tell) for view in views]
         lost = _lost(shot, {view.origin for view in views}) if org is None else []
         return Report(tuple(logs), tuple(lost), tuple(_unchecked(shot)))
 
 
-async def check_log(shot: Snapshot, view: View, tell: Tell | None = None) -> LogReport:
+async def check_log(view: View, tell: Tell | None = None) -> LogReport:
     """Check one log from its first entry on."""
     walk = Walk(view, CompactRange(), Tiles(view, [], []), tell)
     try:
-        if misnamed := shot.misnamed(view):
-            raise misnamed
+        view.judge_name()
         await walk.contents.begin()
         await walk.go(await head_size(view))
         await walk.finish()
@@ -136,11 +137,15 @@ class Walk:
     async def _batch(self, end: int, size: int) -> None:
         view = self.view
         entries: list[Entry] = []
+        last_qid = 0
         for row in await view.connection.fetch(_LEAVES, view.org, self.tree.size, end):
+            if row["idx"] < self.tree.size:
+                raise self._twice(row, last_qid)
             if row["idx"] != self.tree.size:
                 raise await judge_gap(view, self.tree.size, size)
             if row["qid"] is None:
                 raise await self._without_entry(row["idx"], row["leaf_qid"], row["leaf"])
+            last_qid = row["qid"]
             entries.append(judge(view, row))
             if row["leaf"] != row["leaf_hash"]:
                 raise view.differs(
@@ -158,6 +163,15 @@ class Walk:
         if self.tree.size < end:
             raise await judge_gap(view, self.tree.size, size)
         await self.contents.judge(entries)
+
+    def _twice(self, row: asyncpg.Record, last_qid: int) -> Differs:
+        """A leaf came a second time: it is stored twice, or the entry before its own in the stream is."""
+        if row["qid"] != last_qid:
+            return self.view.differs("ledger.leaf", f"idx {row['idx']}", "leaf.twice", expected="one leaf", found="two")
+        before = f"{row['stream_kind']} {row['stream_id']} #{row['stream_seq'] - 1}"
+        return self.view.differs(
+            "ledger.entry", before, "stream.fork", expected="one entry with this number", found="two"
+        )
 
     async def _without_entry(self, idx: int, qid: int, leaf: bytes) -> Differs:
         """A leaf names no entry: either of the two may have been changed, so both are named."""
