@@ -3,7 +3,7 @@
 An entry is canonical JSON of 2 to 16,384 bytes. It is stored, hashed and served as those bytes, never serialised again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
@@ -237,10 +237,19 @@ def _streams_are_counted(entry: Entry) -> bool:
     return count > MAX_LISTED_STREAMS and slot if listed is None else count == len(listed) and not slot
 
 
-_RULES = {
+def _export_stands_right(entry: Entry) -> bool:
+    return entry.stream.id == entry.body["export"]
+
+
+def _request_stands_right(entry: Entry) -> bool:
+    return _export_stands_right(entry) and _streams_are_counted(entry)
+
+
+_RULES: Mapping[str, Callable[[Entry], bool]] = {
+    **{name: _export_stands_right for name in TYPES if name.startswith("export.")},
     "message.posted": _message_stands_right,
     "message.imported": _message_stands_right,
     "ticket.changed": _change_stands_right,
     "log.checkpoint": _checkpoint_stands_right,
-    "export.requested": _streams_are_counted,
+    "export.requested": _request_stands_right,
 }

@@ -115,7 +115,7 @@ class BundleWriter:
             sys=sys,
             scope_kind=request.body["scope_kind"],
             audience=disclosure["audience"],
-            slots=tuple(sorted(disclosure["slots"])),
+            slots=tuple(sorted(set(disclosure["slots"]))),
             streams=tuple(self._spans[key] for key in sorted(self._spans)),
             counts=Counts(self._lists[bundle.ENTRIES].lines, **self._states, files=files.lines, bytes=size),
             items=self._part(bundle.ITEMS, self._lists[bundle.ITEMS].lines),

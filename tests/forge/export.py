@@ -40,7 +40,7 @@ class Exporter:
                 self.add_documents(writer)
                 sealing = self.finish(writer)
                 writer.seal(self.seal_note(sealing))
-                written = writer.write(buffer)  # type: ignore[arg-type]
+                written = writer.write(buffer)
             finally:
                 writer.close()
         if out:
