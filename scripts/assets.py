@@ -29,12 +29,10 @@ def main() -> None:
     if sys.argv[1:] == ["check"]:
         node(["npm", "run", "--silent", "check"], "The front end does not type-check (the reasons are above).")
         return
-    stamp, wanted = BUILT / ".made-from", fingerprint(sources())
-    if stamp.exists() and stamp.read_text() == wanted:
+    stamp, wanted = PACKAGES / ".built-from", fingerprint(sources())
+    if (BUILT / "manifest.json").exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     print("Building the front end ...", flush=True)
-    shutil.rmtree(BUILT, ignore_errors=True)
-    BUILT.mkdir(parents=True)
     node(["npm", "run", "--silent", "build"], "The front end could not be built (the reason is above).")
     stamp.write_text(wanted)
 

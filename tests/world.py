@@ -24,7 +24,7 @@ from sealdesk.ledger import checkpoint, sequence
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
-from sealdesk.people import founding, sessions
+from sealdesk.people import commands, founding, sessions
 from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
 
@@ -116,7 +116,7 @@ async def make_cast(desk: Desk, slug: str) -> Cast:
     ):
         email = f"{name}@{slug}.test"
         await founding.add_person(desk, org, NewPerson(email, name.title(), role, PASSWORD))
-        issued = await sessions.sign_in(desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"})
+        issued = await commands.sign_in(desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"})
         assert isinstance(issued, sessions.Issued)
         actors[name] = issued.actor
     return Cast(org, **actors)

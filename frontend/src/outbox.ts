@@ -36,6 +36,11 @@ function mark(letter: Letter, state: string, problem: string | null): void {
   box.querySelector("span")!.textContent = problem ?? "";
 }
 
+/** The timeline is reversed: its end is where it is not scrolled at all. */
+function toEnd(): void {
+  document.querySelector(".timeline")?.scrollTo({ top: 0 });
+}
+
 async function post(letter: Letter): Promise<Response | null> {
   try {
     // The page's route answers with a redirect; followed by hand, it only says "taken".
@@ -57,7 +62,10 @@ async function deliver(letter: Letter): Promise<void> {
     say("Sent");
     const news = document.querySelector<HTMLElement>("#news");
     if (news) pollNow(news);
-  } else mark(letter, "not sent", await reason(answer));
+  } else {
+    mark(letter, "not sent", await reason(answer));
+    letter.shown.scrollIntoView({ block: "nearest" });
+  }
 }
 
 function send(letter: Letter): void {
@@ -95,7 +103,7 @@ function submit(event: SubmitEvent): void {
   text.value = "";
   text.dispatchEvent(new Event("input", { bubbles: true }));
   dropDraft(thread);
-  shown.scrollIntoView({ block: "end" });
+  toEnd();
   send(letter);
 }
 

@@ -4,8 +4,7 @@ type Form = "short" | "clock" | "day";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const weekday = new Intl.DateTimeFormat("en", { weekday: "short" });
-const date = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const dated = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const month = new Intl.DateTimeFormat("en-US", { month: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
 function short(at: Date, now: Date): string {
@@ -13,7 +12,8 @@ function short(at: Date, now: Date): string {
   const days = Math.ceil((midnight - at.getTime()) / 86_400_000);
   if (days <= 0) return clock.format(at);
   if (days < 7) return weekday.format(at);
-  return (at.getFullYear() === now.getFullYear() ? date : dated).format(at);
+  const date = `${at.getDate()} ${month.format(at)}`;
+  return at.getFullYear() === now.getFullYear() ? date : `${date} ${at.getFullYear()}`;
 }
 
 function text(at: Date, form: Form): string {

@@ -1,5 +1,114 @@
-"""The terminal."""
+"""The terminal: the composition root of every command.
+
+A slice keeps its commands in `<slice>/terminal.py` as click commands or groups; COMMANDS below lists them.
+"""
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from sealdesk import __version__
+from sealdesk.core.faults import Fault
+from sealdesk.core.settings import Environment, Settings
 
 
+@contextmanager
+def terminal() -> Generator[None]:
+    """A fault within the block is one sentence on standard error, and exit code 1."""
+    try:
+        yield
+    except Fault as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(1)
+
+
+class Terminal(click.Group):
+    """Commands that tell their faults. One that can't be understood exits with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with terminal():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Terminal, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="sealdesk")
 def main() -> None:
-    """Start here."""
+    """A support desk whose record stands up as evidence."""
+
+
+@main.command(epilog="Example: sealdesk version")
+def version() -> None:
+    """Print the release."""
+    click.echo(__version__)
+
+
+@main.command(epilog="Example: SEALDESK_DATA=/srv/desk sealdesk up")
+@click.option("--demo", is_flag=True, help="With a made-up organisation and sign-ins, for this machine only.")
+def up(*, demo: bool) -> None:
+    """Run everything on this machine: database, signer, worker and web server. Ctrl-C takes all of it down."""
+    from sealdesk.up import plan
+    from sealdesk.up.run import Part, Step
+    from sealdesk.up.run import up as run
+
+    settings = Settings.load(demo=demo)
+
+    def course(cluster: plan.Cluster | None) -> Sequence[Step | Part]:
+        return (
+            *(
+                [Step(("db", "migrate"), "Bringing the schema up to date", "The schema is up to date")]
+                if cluster
+                else []
+            ),
+            plan.signer(settings, cluster),
+            *([Step(("demo",), "Filling the demonstration", "The demonstration is filled")] if demo else []),
+            plan.worker(),
+            plan.web(settings),
+        )
+
+    run(settings, course)
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command(epilog="Example: sealdesk db migrate --admin-url postgresql://postgres@db.internal/sealdesk")
+@click.option("--admin-url", help="An administrator's connection string; the embedded server's is known.")
+def migrate(admin_url: str | None) -> None:
+    """Bring roles and schema to the newest version. Repeatable: what is there stays."""
+    from sealdesk.core import credentials
+    from sealdesk.core.migrate import migrate as bring_up_to_date
+
+    settings = Settings.load()
+    known = credentials.read(settings.credentials).get("admin")
+    dsn = admin_url or (known if isinstance(known, str) and settings.embedded else "")
+    if not dsn:
+        raise Fault("Whose database? Run `sealdesk up` for the embedded one, or give --admin-url for another.")
+    try:
+        bring_up_to_date(dsn, settings.credentials)
+    except OSError as error:
+        raise Fault(f"The database can't be reached ({error}): is it running?") from error
+
+
+@main.command(hidden=True, epilog="Example: sealdesk demo")
+def demo() -> None:
+    """Fill the demonstration's organisation; `sealdesk up --demo` does it. Repeatable."""
+    from sealdesk.demo import seed  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+
+    settings = Settings.load()
+    if settings.env is not Environment.DEMO:
+        raise Fault("This is no demonstration: start it with `sealdesk up --demo`.")
+    seed(settings)
+
+
+COMMANDS: Sequence[click.Command] = ()
+for command in COMMANDS:
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

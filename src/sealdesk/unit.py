@@ -5,26 +5,30 @@ one transaction, and a change that asked for no permission or recorded no entry 
 that have no entries. Nothing here knows a feature.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Protocol, Self, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.db import Connection, Database
+from sealdesk.core.db import Connection, Database, DatabaseUnfit, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
+from sealdesk.core.migrate import newest_version
+from sealdesk.core.settings import Settings
 from sealdesk.core import clock
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
 
+P = ParamSpec("P")
+AnswerT = TypeVar("AnswerT")
 _ROLE_CHANGED = "SD001"
 _LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
 
@@ -75,6 +79,10 @@ class Reading:
     async def value(self, query: str, *arguments: object) -> object:
         """The first column of the first row, or None."""
         return await self._connection.fetchval(query, *arguments)
+
+    async def ledger(self, question: "Callable[Concatenate[Connection, UUID, P], Awaitable[AnswerT]]", *arguments: P.args, **named: P.kwargs) -> AnswerT:
+        """Ask one of the ledger's reading functions, in this transaction and about the actor's organisation."""
+        return await question(self._connection, self.actor.org, *arguments, **named)
 
     def demand(self, permission: Permission) -> None:
         """Raise `NotPermitted` unless the actor's role is granted `permission`; marks the work as guarded."""
@@ -151,6 +159,10 @@ class Change(Reading):
         """Run an UPDATE; gives the command's tag, for example `UPDATE 1`."""
         return await self._connection.execute(statement, *arguments)
 
+    async def flush(self) -> None:
+        """Write the entries recorded so far, still uncommitted: a very large change stays small in memory."""
+        await self._appender.flush()
+
     def nothing(self) -> None:
         """Say that the noun is already as asked: the repeat of a mutation leaves no entry."""
         self._nothing = True
@@ -173,7 +185,7 @@ class Change(Reading):
             return
         if not self.guarded:
             raise Unguarded("the change asked for no permission")
-        if not self._appender.recorded and not self._nothing:
+        if not self._appender.count and not self._nothing:
             raise Unrecorded("the change recorded no entry")
         await self._appender.flush()
 
@@ -197,6 +209,20 @@ class Desk:
         self.database = database
         self.sealer = sealer
         self.ledger_name = ledger_name
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, *, pool_size: int = 8) -> AsyncGenerator[Self]:
+        """The desk of an installation, for as long as the block lasts. Raises `DatabaseUnfit` unless the database is fit to be trusted."""
+        database = Database.of_credentials(settings.credentials, url=settings.database_url, pool_size=pool_size)
+        try:
+            await refuse_unfit(database, newest_version())
+            name = await (await database.pool("desk_gate")).fetchval("select sec.ledger_name()")
+            yield cls(database, Sealer.of_file(settings.kek), name or settings.ledger_name)
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError) as error:
+            raise DatabaseUnfit(f"The database can't be used: {error}") from error
+        finally:
+            await database.close()
 
     def origin(self, org: UUID) -> str:
         """The origin of an organisation's log (ledger.md 3.1); the nil organisation is `sys`."""

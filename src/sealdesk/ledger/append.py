@@ -64,6 +64,7 @@ class Appender:
         self._heads: dict[Stream, Head] = {}
         self._sealed: list[tuple[Stream, Sealed]] = []
         self.recorded: list[Recorded] = []
+        self.count = 0
 
     async def lock(self, streams: Iterable[Stream]) -> None:
         """Lock and hold `streams`, in key order; new ones begin here. Call it once with all of them: another order can deadlock."""
@@ -114,6 +115,7 @@ class Appender:
         self._sealed.extend((event.stream, s) for s in sealed)
         recorded = Recorded(entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed})
         self.recorded.append(recorded)
+        self.count += 1
         return recorded
 
     async def flush(self) -> None:
@@ -130,6 +132,7 @@ class Appender:
         if (row["entries"], row["heads"]) != (len(self.recorded), len(last)):
             # Row security hid a stream that was found a moment ago: nothing may stand.
             raise StreamNotHeld("a stream's head could not be moved")
+        self.recorded, self._sealed = [], []
 
 
 def _entry_columns(facts: Sequence[Recorded]) -> list[list[object]]:

@@ -49,6 +49,19 @@ class Opened:
     content: bytes
 
 
+def make_master(path: Path) -> None:
+    """Make the key of keys (32 random bytes, mode 0600) where there is none. Never replaces one: what it sealed could not be read again."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        return
+    scratch = path.with_suffix(".new")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(os.urandom(32))
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
 class Sealer:
     """Seals and opens with keys derived per organisation from one master secret of 32 bytes."""
 

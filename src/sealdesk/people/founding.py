@@ -5,10 +5,11 @@ from uuid import UUID
 
 from sealdesk.access.actor import NOBODY, operator
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest, StateConflict
+from sealdesk.core.errors import StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
+from sealdesk.people.emails import normalise_email
 from sealdesk.people.passwords import hash_password
 from sealdesk.unit import Change, Desk
 
@@ -22,15 +23,6 @@ class NewPerson:
     role: Role
     password: str
     demo: bool = False
-
-
-def normalise_email(email: str) -> str:
-    """The form by which an e-mail is unique: trimmed and case-folded. `BadRequest` if it is none."""
-    trimmed = email.strip()
-    local, at, domain = trimmed.rpartition("@")
-    if not (at and local and "." in domain and len(trimmed) <= 254 and trimmed.isprintable() and " " not in trimmed):
-        raise BadRequest("An e-mail address looks like name@example.org.")
-    return trimmed.casefold()
 
 
 async def found_desk(desk: Desk, environment: str) -> None:

@@ -9,7 +9,7 @@ for that there are witnesses elsewhere.
 """
 
 from sealdesk.ledger.signer.client import SignerClient
-from sealdesk.ledger.signer.places import key_path, socket_path, state_path
+from sealdesk.ledger.signer.places import socket_path
 from sealdesk.ledger.signer.refusal import ALARMS, Code, SignerRefused, SignerUnavailable
 from sealdesk.ledger.signer.wire import Freeze, Genesis, Identity, RememberedLog, SignedHead, Status
 
@@ -25,7 +25,5 @@ __all__ = [
     "SignerRefused",
     "SignerUnavailable",
     "Status",
-    "key_path",
     "socket_path",
-    "state_path",
 ]

@@ -6,16 +6,15 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
 import structlog
 
 from sealdesk.core import clock
+from sealdesk.core.faults import Fault
+from sealdesk.core.settings import Settings
 from sealdesk.ledger.signer.key import OperatorKey, load_key, make_key
 from sealdesk.ledger.signer.memory import Memory
-from sealdesk.ledger.signer.places import key_path, socket_path, state_path
-from sealdesk.ledger.signer.refusal import StartRefused
+from sealdesk.ledger.signer.places import socket_path
 from sealdesk.ledger.signer.selftest import known_answer, second_opinion
 from sealdesk.ledger.signer.server import Server
 from sealdesk.ledger.signer.signer import Signer
@@ -30,14 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.umask(0o077)
     _log_to_standard_error()
-    data, ledger_name = _settings(os.environ)
     try:
+        settings = Settings.load()
         known_answer()
-        memory, key = _begin(data, ledger_name) if options.init else _resume(data)
+        memory, key = _begin(settings) if options.init else _resume(settings)
         second_opinion(key)
-        asyncio.run(_serve(Server(Signer(memory, key), socket_path(data))))
-    except StartRefused as refused:
-        print(refused, file=sys.stderr)
+        asyncio.run(_serve(Server(Signer(memory, key), socket_path(settings.data))))
+    except Fault as fault:
+        print(fault, file=sys.stderr)
         return 1
     except (sqlite3.Error, OSError) as error:
         print(f"The signer stops, because its memory or socket failed: {error}.", file=sys.stderr)
@@ -46,25 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _settings(environ: Mapping[str, str]) -> tuple[Path, str]:
-    home = "/var/lib/sealdesk" if os.geteuid() == 0 else "./var"
-    return Path(environ.get("SEALDESK_DATA") or home), environ.get("SEALDESK_LEDGER_NAME") or "desk.localhost"
-
-
-def _begin(data: Path, ledger_name: str) -> tuple[Memory, OperatorKey]:
+def _begin(settings: Settings) -> tuple[Memory, OperatorKey]:
     """A new memory. The key comes first: a crash between the two leaves a key that the next `--init` takes up."""
-    if not kinds.origin(f"{ledger_name}/ledger/sys"):
-        raise StartRefused(f"{ledger_name} can't name a ledger: use a host name of at most 128 characters.")
-    key = make_key(key_path(data))
-    identity = Identity(ledger_name, key.public_key, clock.stamp(clock.now()))
-    return Memory.create(state_path(data), identity), key
+    if not kinds.origin(f"{settings.ledger_name}/ledger/sys"):
+        raise Fault("SEALDESK_LEDGER_NAME must be a host name of at most 128 characters.")
+    key = make_key(settings.operator_key)
+    identity = Identity(settings.ledger_name, key.public_key, clock.stamp(clock.now()))
+    return Memory.create(settings.signer_state, identity), key
 
 
-def _resume(data: Path) -> tuple[Memory, OperatorKey]:
-    memory = Memory.open(state_path(data))
-    key = load_key(key_path(data))
+def _resume(settings: Settings) -> tuple[Memory, OperatorKey]:
+    """The memory there is, and the key it was begun with; the environment's ledger name does not count any more."""
+    memory = Memory.open(settings.signer_state)
+    key = load_key(settings.operator_key)
     if key.public_key != memory.identity.public_key:
-        raise StartRefused(f"{key_path(data)} is not the key that this signer has signed with: put that one back.")
+        raise Fault(f"{settings.operator_key} is not the key that this signer has signed with: put that one back.")
     return memory, key
 
 

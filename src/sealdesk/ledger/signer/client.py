@@ -7,8 +7,6 @@ from types import TracebackType
 from typing import Self, TypeVar
 from uuid import UUID
 
-import msgspec
-
 from sealdesk.ledger.signer import wire
 from sealdesk.ledger.signer.places import is_guarded
 from sealdesk.ledger.signer.refusal import Code, SignerRefused, SignerUnavailable
@@ -126,7 +124,7 @@ class SignerClient:
                     self._drop()  # the signer was restarted; all requests may be repeated, so try once with the new one
             self._streams = await self._connect()
             return await self._send(frame, self._streams)
-        except (OSError, asyncio.IncompleteReadError, wire.FrameTooLarge, msgspec.DecodeError) as error:
+        except (OSError, asyncio.IncompleteReadError, wire.FrameTooLarge, *wire.NOT_A_MESSAGE) as error:
             self._drop()
             raise SignerUnavailable(f"The signer can't be reached at {self._socket}: {error}") from error
         except BaseException:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from sealdesk.ledger.signer.refusal import StartRefused
+from sealdesk.core.faults import Fault
 
 
 class SigningKey(Protocol):
@@ -42,21 +42,21 @@ class OperatorKey:
 
 
 def load_key(path: Path) -> OperatorKey:
-    """The key at `path`; `StartRefused` if it is absent, open to others, or no plain Ed25519 key."""
+    """The key at `path`; `Fault` if it is absent, open to others, or no plain Ed25519 key."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             pem = file.read(64 * 1024)
     except OSError as error:
-        raise StartRefused(f"The operator's key can't be read: {error.strerror}: {path}.") from error
+        raise Fault(f"The operator's key can't be read: {error.strerror}: {path}.") from error
     if not stat.S_ISREG(mode) or mode & 0o077:
-        raise StartRefused(f"The operator's key is open to others: give {path} the mode 0600.")
+        raise Fault(f"The operator's key is open to others: give {path} the mode 0600.")
     try:
         private_key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:
-        raise StartRefused(f"{path} is not a PKCS#8 key without a password.") from error
+        raise Fault(f"{path} is not a PKCS#8 key without a password.") from error
     if not isinstance(private_key, Ed25519PrivateKey):
-        raise StartRefused(f"{path} is not an Ed25519 key.")
+        raise Fault(f"{path} is not an Ed25519 key.")
     return OperatorKey(private_key)
 
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
-from sealdesk.ledger.signer.refusal import StartRefused
+from sealdesk.core.faults import Fault
 from sealdesk.ledger.signer.wire import Freeze, Identity, RememberedLog, SignedHead
 
 _SCHEMA = files("sealdesk.ledger.signer").joinpath("memory.sql")
@@ -29,12 +29,12 @@ class Memory:
 
     @classmethod
     def create(cls, path: Path, identity: Identity) -> Self:
-        """Begin a memory at `path`; `StartRefused` if there is one already."""
+        """Begin a memory at `path`; `Fault` if there is one already."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = _hold(path)
         if _identity(database) is not None:
             database.close()
-            raise StartRefused("The signer already has a memory: start it without --init.")
+            raise Fault("The signer already has a memory: start it without --init.")
         # All or nothing: a crash in here leaves a file without tables, which counts as no memory.
         database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA.read_text()}")
         database.execute(
@@ -47,8 +47,8 @@ class Memory:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Take up the memory at `path`; `StartRefused` if there is none: a signer that forgot must not sign."""
-        lost = StartRefused(
+        """Take up the memory at `path`; `Fault` if there is none: a signer that forgot must not sign."""
+        lost = Fault(
             "The signer has no memory of what it signed: restore it, or start with --init if the ledger is new."
         )
         if not path.exists():
@@ -133,10 +133,10 @@ def _readable_errors() -> Generator[None]:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            raise StartRefused("Another signer holds this memory: stop it first.") from error
-        raise StartRefused(f"The signer's memory can't be opened: {error}.") from error
+            raise Fault("Another signer holds this memory: stop it first.") from error
+        raise Fault(f"The signer's memory can't be opened: {error}.") from error
     except sqlite3.DatabaseError as error:
-        raise StartRefused(f"The signer's memory is damaged ({error}): restore it.") from error
+        raise Fault(f"The signer's memory is damaged ({error}): restore it.") from error
 
 
 def _identity(database: sqlite3.Connection) -> Identity | None:

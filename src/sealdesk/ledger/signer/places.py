@@ -1,4 +1,4 @@
-"""Where the signer keeps its things below the data folder."""
+"""Where the signer listens."""
 
 import os
 import tempfile
@@ -6,20 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from sealdesk.ledger.signer.refusal import StartRefused
+from sealdesk.core.faults import Fault
 
 # sun_path has 104 bytes on some systems and 108 on others, the final NUL included.
 _MAX_SOCKET_PATH: Final = 103
-
-
-def state_path(data: Path) -> Path:
-    """The signer's memory."""
-    return data / "signer" / "state.sqlite3"
-
-
-def key_path(data: Path) -> Path:
-    """The operator's key."""
-    return data / "keys" / "operator.pem"
 
 
 def socket_path(data: Path) -> Path:
@@ -35,11 +25,11 @@ def socket_path(data: Path) -> Path:
 
 
 def prepare_socket_folder(socket: Path) -> None:
-    """Make the socket's folder, 0700; `StartRefused` if others could put a socket of their own there."""
+    """Make the socket's folder, 0700; `Fault` if others could put a socket of their own there."""
     folder = socket.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_guarded(folder):
-        raise StartRefused(f"Others may write to {folder}, where the signer's socket belongs: take that right away.")
+        raise Fault(f"Others may write to {folder}, where the signer's socket belongs: take that right away.")
 
 
 def is_guarded(folder: Path) -> bool:

@@ -40,7 +40,3 @@ class SignerRefused(Exception):
 
 class SignerUnavailable(Exception):
     """The signer gave no answer. Every operation may be asked again: a repeat does no harm."""
-
-
-class StartRefused(Exception):
-    """The signer can't start; the sentence says what a person should do."""

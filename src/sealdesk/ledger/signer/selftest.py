@@ -4,8 +4,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from sealdesk.core.faults import Fault
 from sealdesk.ledger.signer.key import OperatorKey, SigningKey
-from sealdesk.ledger.signer.refusal import StartRefused
 from sealproof import ed25519
 
 # RFC 8032, 7.1, TEST 3. A published key, of no other use.
@@ -21,13 +21,13 @@ _OWN_TEXT: Final = b"desk-evidence/selftest/v1\n"
 
 
 def known_answer() -> None:
-    """Sign the standard's test text with its test key; `StartRefused` unless its signature results."""
+    """Sign the standard's test text with its test key; `Fault` unless its signature results."""
     key = OperatorKey(Ed25519PrivateKey.from_private_bytes(_SEED))
     if key.public_key != _PUBLIC_KEY or key.sign(_MESSAGE) != _SIGNATURE:
-        raise StartRefused("Signing gives another signature than RFC 8032 does: do not trust this installation.")
+        raise Fault("Signing gives another signature than RFC 8032 does: do not trust this installation.")
 
 
 def second_opinion(key: SigningKey) -> None:
-    """Verify one signature by `key` with code that shares nothing with it; `StartRefused` if it does not hold."""
+    """Verify one signature by `key` with code that shares nothing with it; `Fault` if it does not hold."""
     if not ed25519.verify_pure(key.public_key, _OWN_TEXT, key.sign(_OWN_TEXT)):
-        raise StartRefused("A signature by the operator's key does not verify: do not trust this installation.")
+        raise Fault("A signature by the operator's key does not verify: do not trust this installation.")

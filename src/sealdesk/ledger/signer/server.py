@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 
 from sealdesk.ledger.signer import wire
@@ -84,7 +83,7 @@ class Server:
         try:
             request = wire.decode_request(body)
             return self._signer.answer(request)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except wire.NOT_A_MESSAGE as error:
             return _refuse(None, SignerRefused(Code.MALFORMED, f"Not a request: {error}"))
         except SignerRefused as refused:
             return _refuse(request, refused)

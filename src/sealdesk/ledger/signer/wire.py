@@ -51,7 +51,7 @@ class AskCheckpoint(Message, frozen=True, tag="sign_checkpoint"):
 
 class AskExportSeal(Message, frozen=True, tag="sign_export"):
     export_id: UUID
-    tagmanifest_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    tagmanifest_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class AskFreeze(Message, frozen=True, tag="freeze"):
@@ -136,6 +136,9 @@ class Status(Message, frozen=True, tag="status"):
 
 Reply = Refused | HeadReply | NoteReply | FreezeReply | ThawReply | Identity | Status
 
+NOT_A_MESSAGE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What decoding raises for bytes that are no message; the last two are for bad UTF-8 and deep nesting."""
+
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
@@ -152,12 +155,12 @@ def encode(message: Request | Reply) -> bytes:
 
 
 def decode_request(body: bytes) -> Request:
-    """The request in a frame's body; `msgspec.DecodeError` (of which `ValidationError` is one) for anything else."""
+    """The request in a frame's body; one of `NOT_A_MESSAGE` for anything else."""
     return _requests.decode(body)
 
 
 def decode_reply(body: bytes) -> Reply:
-    """The reply in a frame's body; `msgspec.DecodeError` for anything else."""
+    """The reply in a frame's body; one of `NOT_A_MESSAGE` for anything else."""
     return _replies.decode(body)
 
 

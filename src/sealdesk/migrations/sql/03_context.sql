@@ -43,17 +43,21 @@ create table sec.bucket (
   day date not null default current_date
 );
 
--- Refusals wait here, append-only for the web process, until the worker aggregates them into entries (ledger.md 3.3).
+-- Refusals wait here, append-only for the web process, until the worker counts them into entries (ledger.md 3.3). `type` is the entry's
+-- type, or `probe` until the worker knows whose the id was. A row leaves in the transaction that records it, so a kill loses none.
 create table sec.refusal (
   refusal_id bigint generated always as identity primary key,
   org_id uuid,
   member_id uuid,
+  type text not null check (type in ('auth.failed', 'authz.denied', 'rate.limited', 'suspicious.activity', 'probe')),
   kind text not null check (kind ~ '^[a-z0-9_.]{1,64}$'),
   route text not null check (route ~ '^[A-Za-z0-9_./{}:-]{1,128}$'),
   target uuid,
   bucket uuid,
   at timestamptz not null default clock_timestamp()
 );
+-- After an entry, the same thing is counted for a minute before the next.
+create table sec.refusal_window (key text primary key, until timestamptz not null);
 
 create table sec.deployment (
   only_one boolean primary key default true check (only_one),

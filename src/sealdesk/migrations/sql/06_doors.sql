@@ -129,21 +129,50 @@ begin
 end $$;
 
 -- A refusal, by a caller with or without a session; the address becomes a random bucket. Appends one row and returns nothing.
-create function sec.note_refusal(p_session bytea, p_kind text, p_route text, p_target uuid, p_address text) returns void
+create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_target uuid, p_address text) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare s record; b uuid; mac bytea;
 begin
-  select org_id, member_id into s from sec.session where hash = p_session;
-  if p_address is not null then
+  select x.org_id, x.member_id into s from (select 1) one left join sec.session x on x.hash = p_session;
+  if s.member_id is null and p_address is not null then
     mac := sec.day_mac(current_date, sha256(convert_to(p_address, 'UTF8')));
     insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
     select bucket into b from sec.bucket where address_mac = mac;
   end if;
-  insert into sec.refusal (org_id, member_id, kind, route, target, bucket) values (s.org_id, s.member_id, p_kind, p_route, p_target, b);
+  insert into sec.refusal (org_id, member_id, type, kind, route, target, bucket)
+    values (s.org_id, s.member_id, p_type, p_kind, p_route, case when p_type = 'probe' then p_target end, b);
 end $$;
-create function sec.take_refusals(p_most int) returns setof sec.refusal language sql volatile security definer set search_path = pg_catalog as $$
-  delete from sec.refusal where refusal_id in (select refusal_id from sec.refusal order by refusal_id limit p_most for update skip locked) returning *
+
+-- A probe of an id that is another organisation's is suspicious; one of an id that nobody has is no refusal at all.
+create function sec.classify_probes(p_most int) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare r record; o uuid;
+begin
+  for r in select refusal_id, org_id, target from sec.refusal where type = 'probe' order by refusal_id limit p_most for update skip locked loop
+    o := sec.owner_of(r.target);
+    if o is null or o is not distinct from r.org_id then delete from sec.refusal where refusal_id = r.refusal_id;
+    else update sec.refusal set type = 'suspicious.activity', kind = 'foreign_id', target = null where refusal_id = r.refusal_id; end if;
+  end loop;
+end $$;
+create function sec.refusal_key(r sec.refusal) returns text language sql immutable set search_path = pg_catalog as $$
+  select concat_ws('|', coalesce(r.org_id::text, '-'), coalesce(r.member_id::text, '-'), coalesce(r.bucket::text, '-'), r.type, r.kind, r.route)
 $$;
+-- What is due to be recorded: counts of rows outside an open window, and how far the count reaches.
+create function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, bucket uuid, type text, kind text, route text, upto bigint)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select sec.refusal_key(r) as key, r.org_id, r.member_id, r.bucket, r.type, r.kind, r.route, max(r.refusal_id)
+  from sec.refusal r where r.type <> 'probe'
+    and not exists (select from sec.refusal_window w where w.key = sec.refusal_key(r) and w.until > clock_timestamp())
+  group by 1, 2, 3, 4, 5, 6, 7 order by max(r.refusal_id) limit p_most
+$$;
+-- Take what is due out of the spool, in the transaction that records it.
+create function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  insert into sec.refusal_window (key, until) values (p_key, clock_timestamp() + interval '60 seconds')
+    on conflict (key) do update set until = excluded.until;
+  return query with gone as (delete from sec.refusal r where r.refusal_id <= p_upto and r.type <> 'probe' and sec.refusal_key(r) = p_key returning r.at)
+    select count(*), min(gone.at), max(gone.at) from gone;
+end $$;
 -- Whose is an id? Only the worker may ask, after the answer went out.
 create function sec.owner_of(p_id uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
   select l.org_id from ledger.log l
@@ -155,6 +184,7 @@ create function sec.sweep() returns void language sql volatile security definer 
   delete from app.idempotency where created_at < clock_timestamp() - interval '24 hours';
   delete from sec.day_key where day < current_date - 2;
   delete from sec.bucket where day < current_date - 1;
+  delete from sec.refusal_window where until < clock_timestamp() - interval '1 hour';
   delete from sec.session where hard_until < clock_timestamp() - interval '30 days' or ended_at < clock_timestamp() - interval '30 days';
 $$;
 

@@ -1,0 +1,102 @@
+"""Composition root of the web process: the only file that lists slices."""
+
+import asyncio
+import re
+import signal
+import sys
+from pathlib import Path
+from uuid import UUID
+
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.core.db import DatabaseUnfit
+from sealdesk.core.errors import Refusal
+from sealdesk.core.faults import Fault
+from sealdesk.core.log import configure
+from sealdesk.core.settings import Settings
+from sealdesk.ledger.signer.client import SignerClient
+from sealdesk.ledger.signer.places import socket_path
+from sealdesk.people import api as people
+from sealdesk.record import api as record
+from sealdesk.record import refusals
+from sealdesk.threads import api as threads
+from sealdesk.tickets import api as tickets
+from sealdesk.unit import Desk
+from sealdesk.web.app import build
+from sealdesk.web.answers import Bytes
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.outer import Outer
+from sealdesk.web.routes import get
+from sealdesk.web.server import bind, make_server
+
+HERE = Path(__file__).parent
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@get("/healthz")
+async def health(desk: Desk) -> Bytes:
+    """Whether this process answers and reaches the database."""
+    await (await desk.database.pool("desk_gate")).fetchval("select 1")
+    return Bytes(b"ok\n", "text/plain; charset=utf-8")
+
+
+SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
+    (health,),
+    people.ROUTES,
+    threads.ROUTES,
+    tickets.ROUTES,
+    record.ROUTES,
+)
+
+
+def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
+    """The ASGI application over an opened desk."""
+
+    async def note(exchange: Exchange, refusal: Refusal) -> None:
+        ids = _ID.findall(exchange.path)
+        session = exchange.actor.session_hash if exchange.actor else None
+        target = UUID(ids[0]) if ids else None
+        await refusals.note(desk, session, refusal, exchange.route or "unknown", target, exchange.address)
+
+    return build(
+        desk,
+        [handler for routes in SLICES for handler in routes],
+        origins=settings.origins,
+        secret=secret,
+        static_dir=HERE / "web" / "static" / "built",
+        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "exports")],
+        resources={SignerClient: signer, Settings: settings},
+        note=note,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `Fault` with what to do about it."""
+    async with Desk.opened(settings) as desk:
+        secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")
+        if secret is None:
+            raise Fault("This desk is not founded yet; run `sealdesk init` first.")
+        app = application(settings, desk, SignerClient(socket_path(settings.data)), secret)
+        server = make_server(app)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
+
+
+def main() -> int:
+    """The web process."""
+    settings = Settings.load()
+    configure(settings.log)
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+
+        uvloop.run(serve(settings))
+    except (Fault, DatabaseUnfit, OSError) as error:
+        print(f"sealdesk: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Import conversations: all of a file or nothing, and each message once however often it is run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid5
+
+from sealdesk.access.actor import operator
+from sealdesk.access.permissions import Permission
+from sealdesk.core.ids import new_id
+from sealdesk.imports import events
+from sealdesk.imports.lines import Numbered
+from sealdesk.ledger.events import Recorded, Stream
+from sealdesk.threads.model import checked_subject
+from sealdesk.unit import Change, Desk
+
+NAMESPACE = UUID("5f0c7a52-6ac4-4d0b-9a5e-3a1f6a1d7c11")
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import added."""
+
+    threads: int
+    messages: int
+
+
+async def import_conversations(
+    desk: Desk, org: UUID, source_name: str, lines: Sequence[Numbered], progress: Callable[[int], None]
+) -> Imported:
+    """Import what is new of `lines` in one transaction; `progress` is told how many lines more are done.
+
+    `source_name` says where they come from: a thread and ordinal of one source are imported once.
+    """
+    source = uuid5(NAMESPACE, f"{org}/{source_name}")
+    async with desk.change(operator(org)) as change:
+        change.demand(Permission.CONVERSATIONS_IMPORT)
+        run = await _Run.begin(change, source)
+        fresh = [line for line in lines if (line.line.thread, line.ordinal) not in run.messages]
+        progress(len(lines) - len(fresh))
+        if not fresh:
+            change.nothing()
+            return Imported(0, 0)
+        await run.lock(fresh)
+        for start in range(0, len(fresh), CHUNK):
+            await run.write(fresh[start : start + CHUNK])
+            progress(len(fresh[start : start + CHUNK]))
+        added = Imported(len(run.new_threads), len(fresh))
+        change.record(events.import_finished(org, new_id(), source, source_name, added.threads, added.messages))
+    return added
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what earlier ones brought, and the ids that this one gives."""
+
+    change: Change
+    source: UUID
+    threads: dict[str, UUID] = field(default_factory=dict)
+    contacts: dict[str, UUID] = field(default_factory=dict)
+    messages: set[tuple[str, int]] = field(default_factory=set)
+    new_threads: dict[str, UUID] = field(default_factory=dict)
+    new_contacts: dict[str, UUID] = field(default_factory=dict)
+
+    @classmethod
+    async def begin(cls, change: Change, source: UUID) -> "_Run":
+        org, run = change.actor.org, cls(change, source)
+        rows = await change.rows("select thread_key, ordinal, thread_id from app.imported where org_id = $1 and source = $2", org, source)
+        for row in rows:
+            run.threads[row["thread_key"]] = row["thread_id"]
+            run.messages.add((row["thread_key"], row["ordinal"]))
+        rows = await change.rows("select external_key, contact_id from app.contact where org_id = $1 and source = $2", org, source)
+        run.contacts = {row["external_key"]: row["contact_id"] for row in rows}
+        return run
+
+    async def lock(self, fresh: Sequence[Numbered]) -> None:
+        """Give ids to what is new and lock every stream in one call, in key order."""
+        self.new_threads = {key: new_id() for key in dict.fromkeys(x.line.thread for x in fresh) if key not in self.threads}
+        self.new_contacts = {key: new_id() for key in dict.fromkeys(x.line.author.id for x in fresh) if key not in self.contacts}
+        old = {self.threads[x.line.thread] for x in fresh if x.line.thread in self.threads}
+        self.threads |= self.new_threads
+        streams = [Stream("thread", thread) for thread in old | set(self.new_threads.values())]
+        people = [Stream("user", contact) for contact in self.new_contacts.values()]
+        await self.change.lock(Stream("org", self.change.actor.org), *streams, *people)
+
+    async def write(self, chunk: Sequence[Numbered]) -> None:
+        """Record a part of the lines and write what was recorded, still uncommitted, so that memory stays bounded."""
+        contacts: list[dict[str, object]] = []
+        threads: list[dict[str, object]] = []
+        messages: list[dict[str, object]] = []
+        for line in chunk:
+            if line.line.author.id not in self.contacts:
+                contacts.append(self._contact(line))
+            if line.line.subject is not None:
+                threads.append(self._thread(line, line.line.subject))
+            messages.append(self._message(line))
+        await self.change.insert_many("app.contact", contacts)
+        await self.change.insert_many("app.thread", threads)
+        await self.change.insert_many("app.message", messages)
+        columns = ("thread_id", "entry_id")
+        places = [
+            {"source": self.source, "thread_key": line.line.thread, "ordinal": line.ordinal, **{name: row[name] for name in columns}}
+            for line, row in zip(chunk, messages, strict=True)
+        ]
+        await self.change.insert_many("app.imported", places)
+        await self.change.flush()
+
+    def _contact(self, line: Numbered) -> dict[str, object]:
+        author = line.line.author
+        contact = self.contacts[author.id] = self.new_contacts[author.id]
+        self.change.record(events.contact_added(contact, line))
+        return {"contact_id": contact, "source": self.source, "external_key": author.id, "role": author.role, "name": author.name}
+
+    def _thread(self, line: Numbered, subject: str) -> dict[str, object]:
+        thread = self.threads[line.line.thread]
+        fact = self.change.record(events.thread_imported(thread, line, checked_subject(subject)))
+        return {
+            "thread_id": thread,
+            "channel": "import",
+            "subject_commit": fact.commits["subject"],
+            "opener_id": self.contacts[line.line.author.id],
+            "opener_kind": "contact",
+            "created_at": fact.at,
+        }
+
+    def _message(self, line: Numbered) -> dict[str, object]:
+        message, thread = new_id(), self.threads[line.line.thread]
+        fact: Recorded = self.change.record(events.message_imported(message, thread, self.source, line))
+        return {
+            "message_id": message,
+            "thread_id": thread,
+            "stream_kind": fact.stream.kind,
+            "seq": fact.seq,
+            "visibility": "public",
+            "author_id": self.contacts[line.line.author.id],
+            "at": fact.at,
+            "entry_id": fact.entry_id,
+            "body_commit": fact.commits["body"],
+        }

@@ -1,0 +1,101 @@
+"""Sessions over JSON."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.people import commands
+from sealdesk.people.sessions import Choice, Membership
+from sealdesk.unit import Desk
+from sealdesk.web.answers import Answer
+from sealdesk.web.binding import Json
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.limits import Limit
+from sealdesk.web.pages import Page
+from sealdesk.web.routes import delete, get, post
+from sealdesk.web.schema import Input
+from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie, set_cookie
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class Credentials(Input):
+    """E-mail and password; `organisation` where the person belongs to several."""
+
+    email: Text
+    password: Password
+    organisation: UUID | None = None
+
+
+class OrganisationView(msgspec.Struct, frozen=True):
+    """One organisation that the person may choose."""
+
+    organisation: UUID
+    name: str
+    role: str
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """Who is signed in. `csrf_token` goes into `X-CSRF-Token` with each mutation; `choose` lists organisations where none is chosen yet."""
+
+    member: UUID | None
+    organisation: UUID | None
+    name: str | None
+    role: str | None
+    csrf_token: str | None
+    choose: tuple[OrganisationView, ...] = ()
+
+
+def choices(memberships: tuple[Membership, ...]) -> tuple[OrganisationView, ...]:
+    """The organisations to choose from, as JSON."""
+    return tuple(OrganisationView(m.org, m.org_name, str(m.role)) for m in memberships)
+
+
+@post(
+    "/api/v1/session",
+    limit=Limit("sign-in", per_address="20/minute"),
+    status=200,
+    repeats="Each sign-in is a session of its own.",
+)
+async def sign_in(desk: Desk, body: Json[Credentials], exchange: Exchange, page: Page) -> SessionView:
+    """Sign in: sets the session cookie and gives the anti-CSRF token."""
+    issued = await commands.sign_in(desk, body.email, body.password, body.organisation, origin_of(exchange))
+    if isinstance(issued, Choice):
+        return SessionView(None, None, None, None, None, choices(issued.memberships))
+    exchange.set_cookies.append(set_cookie(SESSION_COOKIE, issued.token))
+    exchange.actor = issued.actor
+    return _view(issued.actor, page)
+
+
+@get("/api/v1/session")
+async def show_session(actor: Actor, page: Page) -> SessionView:
+    """Who is signed in, and a fresh anti-CSRF token."""
+    return _view(actor, page)
+
+
+@delete(
+    "/api/v1/session", limit=Limit("sign-out", per_person="60/minute"), status=204, repeats="An ended session is signed out."
+)
+async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> Answer[None]:
+    """Sign out: the session is dead on the next request."""
+    await commands.sign_out(desk, actor)
+    exchange.set_cookies.append(clear_cookie(SESSION_COOKIE))
+    return Answer(None, status=204)
+
+
+def origin_of(exchange: Exchange) -> dict[str, str]:
+    """Where a request comes from, for the sealed slot `origin`: address, user agent and a fingerprint of the session."""
+    agent = exchange.fields.get(b"user-agent", b"").decode("latin-1")[:300]
+    session = exchange.actor.session_hash[:8].hex() if exchange.actor else ""
+    return {"address": exchange.address, "agent": agent, "session": session}
+
+
+def _view(actor: Actor, page: Page) -> SessionView:
+    return SessionView(actor.member, actor.org, actor.name, str(actor.role), page.csrf)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (sign_in, show_session, sign_out)

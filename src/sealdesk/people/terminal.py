@@ -1,0 +1,90 @@
+"""`sealdesk init`, `org`, `person`."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Coroutine
+from typing import TypeVar
+
+import click
+
+from sealdesk.access.permissions import Role
+from sealdesk.core.db import DatabaseUnfit
+from sealdesk.core.errors import Refusal
+from sealdesk.core.faults import Fault
+from sealdesk.core.settings import Settings
+from sealdesk.ledger.seal import make_master
+from sealdesk.people import founding
+from sealdesk.people.founding import NewPerson
+from sealdesk.unit import Desk
+
+T = TypeVar("T")
+
+
+@click.command(epilog="Example: sealdesk init")
+def init() -> None:
+    """Found the desk: the key that seals content, and the system's own log. Repeatable; `sealdesk up` does it."""
+    settings = Settings.load()
+    make_master(settings.kek)
+    run(_init(settings))
+
+
+@click.group()
+def org() -> None:
+    """Organisations."""
+
+
+@org.command("add", epilog='Example: sealdesk org add harbour --name "Harbour Lane"')
+@click.argument("slug")
+@click.option("--name", required=True, help="The name that people read.")
+def add_org(slug: str, name: str) -> None:
+    """Add an organisation with a ledger of its own. SLUG is its short name on the command line."""
+    if not (slug.isascii() and slug.replace("-", "").isalnum() and len(slug) <= 40):
+        raise Fault("A short name has letters, digits and hyphens only, at most 40.")
+    click.echo(run(_add_org(Settings.load(), slug, name)))
+
+
+@click.group()
+def person() -> None:
+    """People."""
+
+
+@person.command("add", epilog='Example: sealdesk person add --org harbour --role agent --name "Ada King" ada@example.org')
+@click.argument("email")
+@click.option("--org", "slug", required=True, help="The organisation's short name.")
+@click.option("--role", required=True, type=click.Choice([str(role) for role in Role if role is not Role.SYSTEM]))
+@click.option("--name", required=True, help="The name that people read.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed.")
+def add_person(email: str, slug: str, role: str, name: str, *, password_stdin: bool) -> None:
+    """Add a person to an organisation."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)
+    if len(password) < 8:
+        raise Fault("A password has at least 8 characters.")
+    run(_add_person(Settings.load(), slug, NewPerson(email, name, Role(role), password)))
+    click.echo(f"{email} is now {role} of {slug}." + ("" if password_stdin else f" Password: {password}"))
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    """Run a command's work; what it refuses is one sentence."""
+    try:
+        return asyncio.run(work)
+    except (Refusal, DatabaseUnfit) as error:
+        raise Fault(str(error)) from error
+
+
+async def _init(settings: Settings) -> None:
+    async with Desk.opened(settings) as desk:
+        await founding.found_desk(desk, settings.env.value)
+
+
+async def _add_org(settings: Settings, slug: str, name: str) -> str:
+    async with Desk.opened(settings) as desk:
+        return str(await founding.add_org(desk, slug, name))
+
+
+async def _add_person(settings: Settings, slug: str, new: NewPerson) -> None:
+    async with Desk.opened(settings) as desk:
+        found = await founding.org_of_slug(desk, slug)
+        if found is None:
+            raise Fault(f"There is no organisation {slug!r}; `sealdesk org add {slug}` makes it.")
+        await founding.add_person(desk, found, new)

@@ -1,0 +1,1 @@
+"""The record as readers see it: receipts, checkpoints, the policy that verifiers need."""

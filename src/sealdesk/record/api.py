@@ -1,0 +1,69 @@
+"""Receipts, checkpoints and the policy over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.core.errors import Overloaded
+from sealdesk.ledger.signer.client import SignerClient
+from sealdesk.ledger.signer.refusal import SignerUnavailable
+from sealdesk.record import queries
+from sealdesk.record.policy import policy
+from sealdesk.unit import Desk
+from sealdesk.web.answers import Answer, Bytes
+from sealdesk.web.binding import Query
+from sealdesk.web.headers import etag
+from sealdesk.web.limits import Limit
+from sealdesk.web.routes import get
+from sealdesk.web.schema import Input
+
+
+class Waiting(Input):
+    """`await` is how many seconds to wait for the seal, at most 10."""
+
+    wait: Annotated[int, msgspec.Meta(ge=0, le=queries.MOST_SECONDS)] = msgspec.field(default=0, name="await")
+
+
+class PendingView(msgspec.Struct, frozen=True):
+    """The entry is recorded and not yet sealed; ask again."""
+
+    entry_id: UUID
+    state: str = "pending"
+
+
+@get(
+    "/api/v1/ledger/receipts/{entry:str}",
+    limit=Limit("receipt", per_person="600/minute", per_address="1200/minute"),
+    permission=Permission.LEDGER_READ,
+)
+async def show_receipt(desk: Desk, actor: Actor, entry: UUID, query: Query[Waiting]) -> Bytes | Answer[PendingView]:
+    """The proof that an entry is in the log (C2SP tlog-proof); 202 with Retry-After until a signed checkpoint covers it."""
+    proof = await queries.receipt(desk, actor, entry, query.wait)
+    if proof is None:
+        return Answer(PendingView(entry), status=202, retry_after=1)
+    name = f'attachment; filename="{entry}.tlog-proof"'.encode()
+    return Bytes(proof, "text/plain; charset=utf-8", fields=[(b"content-disposition", name)])
+
+
+@get("/api/v1/ledger/checkpoint", permission=Permission.LEDGER_READ)
+async def show_checkpoint(desk: Desk, actor: Actor) -> Bytes:
+    """The newest signed checkpoint of the organisation's log (C2SP tlog-checkpoint): keep it, and compare it later."""
+    async with desk.read(actor) as work:
+        note = await queries.newest_checkpoint(work)
+    return Bytes(note, "text/plain; charset=utf-8", etag=etag(note.split(b"\n")[1].decode()))
+
+
+@get("/.well-known/ledger-policy")
+async def show_policy(signer: SignerClient) -> Bytes:
+    """The tlog-policy that a verifier needs: get it from here once, and not from a bundle."""
+    try:
+        return Bytes((await policy(signer)).encode(), "text/plain; charset=utf-8")
+    except SignerUnavailable as error:
+        raise Overloaded("The signer can't be reached right now.", headers={"Retry-After": "2"}) from error
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_receipt, show_checkpoint, show_policy)

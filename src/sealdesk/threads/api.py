@@ -1,0 +1,153 @@
+"""Conversations over JSON."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.people.api import origin_of
+from sealdesk.threads import commands, queries
+from sealdesk.threads.model import MAX_BODY, MAX_SUBJECT, Draft
+from sealdesk.threads.queries import Cursor, Message
+from sealdesk.unit import Desk, Key
+from sealdesk.web.answers import Answer
+from sealdesk.web.binding import Json, Query
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.headers import etag
+from sealdesk.web.limits import Limit
+from sealdesk.web.routes import get, post
+from sealdesk.web.schema import Input
+
+# Characters, not bytes, as JSON Schema counts; the noun counts bytes of UTF-8.
+Body = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BODY + 1)]
+Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SUBJECT)]
+POSTING = Limit("message-post", per_person="120/minute", per_address="600/minute", per_target="240/minute")
+OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute")
+
+
+class NewMessage(Input):
+    """A message to post. `internal` is a note among staff."""
+
+    body: Body
+    visibility: Literal["public", "internal"] = "public"
+
+
+class NewThread(Input):
+    """A conversation to open, with its first message."""
+
+    subject: Subject
+    body: Body
+
+
+class After(Input):
+    """Where to read on: the `cursor` of the last answer, and how many messages at most."""
+
+    after: Annotated[str, msgspec.Meta(max_length=40)] = "0"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=queries.PAGE)] = queries.PAGE
+
+
+class AuthorView(msgspec.Struct, frozen=True):
+    """Who wrote it, by the name and role of the time."""
+
+    id: str
+    kind: str
+    name: str
+    role: str
+
+
+class ClaimView(msgspec.Struct, frozen=True):
+    """What imported history claims of itself."""
+
+    at: str
+    author: str
+    channel: str
+
+
+class ReceiptView(msgspec.Struct, frozen=True):
+    """The entry that records a message: `pending` until it has an index, `sequenced` until a signed checkpoint covers it, then `sealed`."""
+
+    entry_id: UUID
+    leaf_hash: str
+    seq: int
+    state: Literal["pending", "sequenced", "sealed"]
+    index: int | None
+
+
+class MessageView(msgspec.Struct, frozen=True):
+    """A message and its receipt. `body` is None where the content is not there to be read any more."""
+
+    id: UUID
+    thread: UUID
+    visibility: str
+    author: AuthorView
+    at: datetime
+    body: str | None
+    receipt: ReceiptView
+    claim: ClaimView | None
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """As JSON."""
+        state = "sealed" if message.sealed else "pending" if message.index is None else "sequenced"
+        author, claim = message.author, message.claim
+        return cls(
+            message.id,
+            message.thread_id,
+            message.visibility,
+            AuthorView(author.id, author.kind, author.name, author.role),
+            message.at,
+            message.body,
+            ReceiptView(message.entry_id, message.leaf_hash.hex(), message.seq, state, message.index),
+            ClaimView(claim.at, claim.author, claim.channel) if claim else None,
+        )
+
+
+class MessagesView(msgspec.Struct, frozen=True):
+    """Messages in order. Pass `cursor` as `after` to read on; `more` says whether there is more already."""
+
+    messages: tuple[MessageView, ...]
+    cursor: str
+    more: bool
+
+
+class ThreadView(msgspec.Struct, frozen=True):
+    """A conversation that was opened."""
+
+    id: UUID
+
+
+@post("/api/v1/threads", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
+async def open_thread(desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange) -> Answer[ThreadView]:
+    """Open a conversation without a ticket: a chat."""
+    thread = await commands.open_thread(
+        desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange)
+    )
+    return Answer(ThreadView(thread), location=f"/api/v1/threads/{thread}/messages", status=201)
+
+
+@get("/api/v1/threads/{thread:str}/messages", permission=Permission.THREAD_READ)
+async def read_messages(desk: Desk, actor: Actor, thread: UUID, query: Query[After]) -> Answer[MessagesView]:
+    """Read a conversation from a cursor on. Staff read public messages and internal notes in one order."""
+    async with desk.read(actor) as work:
+        found = await queries.timeline(work, thread, Cursor.parse(query.after), query.limit)
+    cursor = found.cursor.written(staff=actor.role is not Role.REQUESTER)
+    messages = tuple(MessageView.of(item) for item in found.items if isinstance(item, Message))
+    sealed = sum(item.sealed for item in found.items)
+    return Answer(MessagesView(messages, cursor, found.more), etag=etag(f"{query.after}-{cursor}-{sealed}"))
+
+
+@post("/api/v1/threads/{thread:str}/messages", limit=POSTING, status=201, permission=Permission.MESSAGE_POST)
+async def post_message(
+    desk: Desk, actor: Actor, thread: UUID, body: Json[NewMessage], key: Key, exchange: Exchange
+) -> Answer[MessageView]:
+    """Post a message. The answer carries its receipt; a repeat with the same key gives the same answer."""
+    draft = Draft(body.body, body.visibility)
+    message = await commands.post_message(desk, actor, thread, draft, key=key, origin=origin_of(exchange))
+    return Answer(MessageView.of(message), location=f"/api/v1/threads/{thread}/messages", status=201)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (open_thread, read_messages, post_message)

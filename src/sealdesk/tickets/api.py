@@ -1,0 +1,157 @@
+"""Requests and tickets over JSON."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.core.clock import stamp
+from sealdesk.core.errors import BadRequest
+from sealdesk.people.api import origin_of
+from sealdesk.threads.api import OPENING, NewThread, ThreadView
+from sealdesk.threads.model import Draft
+from sealdesk.tickets import commands, queries
+from sealdesk.tickets.model import Ticket, Work
+from sealdesk.tickets.queries import After, Row
+from sealdesk.unit import Desk, Key
+from sealdesk.web.answers import Answer
+from sealdesk.web.binding import Json, Query
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.headers import Expected, etag
+from sealdesk.web.limits import Limit
+from sealdesk.web.routes import get, patch, post
+from sealdesk.web.schema import Input
+
+_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+
+class Listing(Input):
+    """Which view, and where to go on: the `older` of the last answer."""
+
+    view: Literal["mine", "unassigned", "open", "all"] = "all"
+    before: Annotated[str, msgspec.Meta(max_length=80)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = queries.PAGE
+
+
+class Changes(Input):
+    """What is to be different; a member that is left out stays. `assignee: null` takes the assignee away."""
+
+    status: Literal["open", "pending", "solved", "closed"] | None = None
+    priority: Literal["low", "normal", "high", "urgent"] | None = None
+    assignee: UUID | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class TicketView(msgspec.Struct, frozen=True):
+    """A ticket; its `ETag` is what a change sends in `If-Match`."""
+
+    thread: UUID
+    number: int
+    status: str
+    priority: str
+    assignee: UUID | None
+    version: int
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> Self:
+        """As JSON."""
+        return cls(ticket.thread_id, ticket.number, ticket.status, ticket.priority, ticket.assignee, ticket.version)
+
+
+class RowView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One conversation in a list; desk work (priority, assignee, requester) is for staff only."""
+
+    thread: UUID
+    subject: str
+    preview: str
+    at: datetime
+    channel: str
+    locked: bool
+    number: int | None = None
+    status: str | None = None
+    priority: str | None = None
+    assignee: UUID | None = None
+    requester: str | None = None
+
+
+class ListView(msgspec.Struct, frozen=True):
+    """One page, newest activity first; `older` goes into `before` for the next."""
+
+    conversations: tuple[RowView, ...]
+    older: str | None
+
+
+def written_key(after: After) -> str:
+    """The key of a page as it goes into a link."""
+    return f"{stamp(after.at)}_{after.thread_id}"
+
+
+def read_key(text: str | None) -> After | None:
+    """The key that a link carried; `BadRequest` if it is none of ours."""
+    if text is None:
+        return None
+    match = _KEY.fullmatch(text)
+    try:
+        return After(datetime.fromisoformat(match[1]), UUID(match[2])) if match else _no_key()
+    except ValueError:
+        return _no_key()
+
+
+def _no_key() -> After:
+    raise BadRequest("Take the key of a page from the answer before.", pointer="before")
+
+
+@post("/api/v1/tickets", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
+async def open_request(desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange) -> Answer[ThreadView]:
+    """Open a request: a conversation with a ticket."""
+    thread = await commands.open_request(desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange))
+    return Answer(ThreadView(thread), location=f"/api/v1/threads/{thread}/messages", status=201)
+
+
+@get("/api/v1/threads", permission=Permission.THREAD_READ)
+async def list_conversations(desk: Desk, actor: Actor, query: Query[Listing]) -> ListView:
+    """The conversations within reach, with their tickets, newest activity first."""
+    async with desk.read(actor) as work:
+        rows, older = await queries.conversations(work, query.view, read_key(query.before), query.limit)
+    return ListView(tuple(_row(row) for row in rows), written_key(older) if older else None)
+
+
+@get("/api/v1/threads/{thread:str}/ticket", permission=Permission.TICKET_WORK)
+async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
+    """The ticket on a conversation, for staff."""
+    async with desk.read(actor) as work:
+        ticket = await work.find(Ticket, thread, Permission.NOTE_READ)
+    return Answer(TicketView.of(ticket), etag=etag(ticket.version))
+
+
+@patch("/api/v1/threads/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK)
+async def change_ticket(desk: Desk, actor: Actor, thread: UUID, body: Json[Changes], expected: Expected) -> Answer[TicketView]:
+    """Change status, priority or assignee. 412 if it was changed since you read it."""
+    unassign = body.assignee is None
+    assignee = body.assignee if isinstance(body.assignee, UUID) else None
+    work = Work(body.status, body.priority, assignee, unassign)
+    ticket = await commands.change_ticket(desk, actor, thread, work, expected.require)
+    return Answer(TicketView.of(ticket), etag=etag(ticket.version))
+
+
+def _row(row: Row) -> RowView:
+    return RowView(
+        row.thread_id,
+        row.subject,
+        row.preview,
+        row.at,
+        row.channel,
+        row.locked,
+        row.number,
+        row.status,
+        row.priority,
+        row.assignee_id,
+        row.requester,
+    )
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (open_request, list_conversations, show_ticket, change_ticket)

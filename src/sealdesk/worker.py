@@ -1,0 +1,106 @@
+"""Composition root of the worker: the ledger's clockwork, the followers, and what runs by the clock."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+
+import asyncpg
+import structlog
+
+from sealdesk.access.actor import system
+from sealdesk.core.db import DatabaseUnfit
+from sealdesk.core.errors import Refusal
+from sealdesk.core.faults import Fault
+from sealdesk.core.log import configure
+from sealdesk.core.settings import Settings
+from sealdesk.ledger import tail
+from sealdesk.ledger.clockwork import Clockwork
+from sealdesk.ledger.signer.client import SignerClient
+from sealdesk.ledger.signer.places import socket_path
+from sealdesk.ledger.tail import Follower
+from sealdesk.record import refusals
+from sealdesk.unit import Desk
+
+FOLLOW_EVERY = 0.25
+SWEEP_EVERY = 3600.0
+FOLLOWERS: tuple[Follower, ...] = ()
+
+log = structlog.get_logger("worker")
+
+
+async def follow(desk: Desk, followers: tuple[Follower, ...], stop: asyncio.Event) -> None:
+    """Bring each follower to the head of each log, again and again. Two workers may do so at once: a position moves once."""
+    while not stop.is_set():
+        for follower in followers:
+            try:
+                await catch_up(desk, follower)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal) as error:
+                log.warning("follower.interrupted", follower=follower.name, reason=str(error))
+        await _pause(stop, FOLLOW_EVERY)
+
+
+async def catch_up(desk: Desk, follower: Follower) -> None:
+    """Let one follower read all it has not read yet."""
+    pool = await desk.database.pool("desk_worker")
+    async with pool.acquire() as connection:
+        logs = await tail.behind(connection, follower.name)
+    for log_behind in logs:
+        position = log_behind.position
+        while position < log_behind.size:
+            async with desk.keep(system(log_behind.org)) as connection:
+                position = await tail.step(connection, follower, tail.Behind(log_behind.org, position, log_behind.size))
+
+
+async def sweep(desk: Desk, stop: asyncio.Event) -> None:
+    """Once an hour, forget what is only kept for a while: idempotency keys, day keys, address buckets, dead sessions."""
+    while not stop.is_set():
+        try:
+            await (await desk.database.pool("desk_worker")).execute("select sec.sweep()")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("sweep.interrupted", reason=str(error))
+        await _pause(stop, SWEEP_EVERY)
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Desk.opened(settings) as desk:
+        signer = SignerClient(socket_path(settings.data))
+        clockwork = Clockwork(desk.database, signer, desk.ledger_name)
+        jobs: list[Coroutine[None, None, None]] = [
+            clockwork.run(stop),
+            follow(desk, FOLLOWERS, stop),
+            refusals.run(desk, stop),
+            sweep(desk, stop),
+        ]
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+        await refusals.settle(desk)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def main() -> int:
+    """The worker process."""
+    settings = Settings.load()
+    configure(settings.log)
+    try:
+        asyncio.run(work(settings))
+    except (Fault, DatabaseUnfit, OSError) as error:
+        print(f"sealdesk: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
