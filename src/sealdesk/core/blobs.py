@@ -51,8 +51,11 @@ def seal(key: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def unseal(key: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The content, chunk by chunk, of a sealed blob that comes in pieces of any size. `BlobDamaged` at the first chunk that is not
-    authentic; what came before it was, but the content is whole only when the iterator ends without an error."""
+    """The content, chunk by chunk, of a sealed blob that comes in pieces of any size.
+
+    `BlobDamaged` at the first chunk that is not authentic; what came before it was, but the content is whole only when the
+    iterator ends without an error.
+    """
     cipher = AESGCM(key)
     number, buffer = 0, bytearray()
     try:
@@ -86,7 +89,9 @@ class Blobs:
     async def put(self, folder: str, key: bytes, pieces: Iterable[bytes]) -> str:
         """Seal and store; gives the new blob's name. It is durable, or there is none: a part-written one is never seen under its name."""
         name = f"{folder}/{secrets.token_hex(16)}"
-        await obstore.put_async(self._store, name, seal(key, pieces), use_multipart=True, chunk_size=_PART, max_concurrency=2)
+        await obstore.put_async(
+            self._store, name, seal(key, pieces), use_multipart=True, chunk_size=_PART, max_concurrency=2
+        )
         if self._root:
             _persist(self._root / name)
         return name
@@ -114,7 +119,7 @@ class Blobs:
 
     async def names(self, folder: str) -> AsyncIterator[str]:
         """The names of the blobs in a folder."""
-        async for page in obstore.list(self._store, folder):
+        async for page in obstore.list(self._store, folder, return_arrow=False):  # pyright: ignore[reportUnknownMemberType]
             for found in page:
                 yield found["path"]
 

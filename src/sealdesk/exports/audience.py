@@ -3,7 +3,19 @@
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import NotPermitted
 
-_PUBLIC = ("author", "body", "claim", "matter", "note", "purpose", "reason", "redacted_body", "scope", "streams", "subject")
+_PUBLIC = (
+    "author",
+    "body",
+    "claim",
+    "matter",
+    "note",
+    "purpose",
+    "reason",
+    "redacted_body",
+    "scope",
+    "streams",
+    "subject",
+)
 _STAFF = (*_PUBLIC, "origin")
 
 _WITHIN: dict[Role, tuple[Role, ...]] = {
@@ -39,5 +51,9 @@ def stream_kinds(audience: Role) -> tuple[str, ...]:
 def left_out(audience: Role) -> tuple[str, ...]:
     """What `audience` does not get to see, in plain words."""
     if audience is Role.REQUESTER:
-        return ("Internal notes and desk work", "Addresses and devices of the people who wrote", "Originals of redacted messages")
+        return (
+            "Internal notes and desk work",
+            "Addresses and devices of the people who wrote",
+            "Originals of redacted messages",
+        )
     return ("Originals of redacted messages",)

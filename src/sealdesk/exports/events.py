@@ -69,7 +69,7 @@ def export_requested(export: UUID, request: Request, actor: Actor) -> Event:
     slots.append(document("author", {"name": actor.name, "role": str(actor.role)}))
     body: dict[str, JSON] = {
         "export": str(export),
-        "disclosure": {"audience": request.audience, "slots": sorted(request.slots)},
+        "disclosure": {"audience": request.audience, "slots": list[JSON](sorted(request.slots))},
         "scope_kind": request.scope_kind,
         "approval": "none",
         "streams": list(written) if listed else None,

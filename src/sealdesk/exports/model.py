@@ -1,6 +1,6 @@
 """The export and its rules."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -24,6 +24,7 @@ COLUMNS = (
     " x.finished_at, x.version"
 )
 """What `Export.of` needs of `app.export x`."""
+_FIND = f"select {COLUMNS} from app.export x where x.org_id = $1 and x.export_id = $2"  # noqa: S608 - names come from code
 
 
 class NotBuilt(StateConflict):
@@ -62,7 +63,7 @@ class Export:
     manifest_sha256: bytes | None
     tagmanifest_sha256: bytes | None
     blob_name: str | None
-    blob_key: bytes | None
+    blob_key: bytes | None = field(repr=False)
     finished_at: datetime | None
     version: int
 
@@ -70,16 +71,18 @@ class Export:
     async def find(cls, work: Reading, key: UUID, lock: tuple[str, ...]) -> Self | None:
         """The export in reach, its state read after its stream was locked where `lock` names its kind."""
         if lock and isinstance(work, Change):
-            if not await work.value("select 1 from app.export x where x.org_id = $1 and x.export_id = $2", work.actor.org, key):
+            if not await work.value(
+                "select 1 from app.export x where x.org_id = $1 and x.export_id = $2", work.actor.org, key
+            ):
                 return None
             await work.lock(*(Stream(kind, key) for kind in lock))
-        row = await work.row(f"select {COLUMNS} from app.export x where x.org_id = $1 and x.export_id = $2", work.actor.org, key)
+        row = await work.row(_FIND, work.actor.org, key)
         return cls.of(row) if row else None
 
     @classmethod
     def of(cls, row: asyncpg.Record) -> Self:
         """From a row that begins with COLUMNS."""
-        return cls(*(row[field.name if field.name != "id" else "export_id"] for field in fields(cls)))
+        return cls(*(row["export_id" if each.name == "id" else each.name] for each in fields(cls)))
 
     @property
     def kept(self) -> tuple[str, bytes]:
@@ -100,6 +103,10 @@ class Export:
     def download(self, built: Ref, origin: Origin | None) -> Event:
         """Handing the bundle out. `NotBuilt` (409) unless it is kept."""
         _ = self.kept
+        return self.hand_out(built, origin)
+
+    def hand_out(self, built: Ref, origin: Origin | None) -> Event:
+        """Handing out a bundle that may have been built anew."""
         return events.export_downloaded(self.id, built, origin)
 
     def expire(self, reason: str) -> Event:

@@ -16,16 +16,23 @@ where t.org_id = $1 and ($2::text is null or k.status = $2) and ($3::text is nul
 
 
 async def conversations(work: Reading, scope: Scope) -> list[UUID]:
-    """The conversations in scope. `OutsideReach` (404) if one that is named is out of reach, `NotPermitted` (403) for a query
-    by a role that may not export the organisation, `TooLarge` beyond what one bundle holds."""
+    """The conversations in scope.
+
+    `OutsideReach` (404) if one that is named is out of reach, `NotPermitted` (403) for a query by a role that may not export the
+    organisation.
+    """
     work.demand(Permission.EXPORT_REQUEST)
     org = work.actor.org
     match scope:
         case Threads(ids):
-            rows = await work.rows("select thread_id from app.thread where org_id = $1 and thread_id = any ($2)", org, ids)
+            rows = await work.rows(
+                "select thread_id from app.thread where org_id = $1 and thread_id = any ($2)", org, ids
+            )
             named = len(ids)
         case Tickets(numbers):
-            rows = await work.rows("select thread_id from app.ticket where org_id = $1 and number = any ($2)", org, numbers)
+            rows = await work.rows(
+                "select thread_id from app.ticket where org_id = $1 and number = any ($2)", org, numbers
+            )
             named = len(numbers)
         case Query():
             work.demand(Permission.EXPORT_ANY)
@@ -33,7 +40,7 @@ async def conversations(work: Reading, scope: Scope) -> list[UUID]:
             rows = await work.rows(_QUERY, org, *asked, MAX_STREAMS + 1)
             named = len(rows)
     if len(rows) != named:
-        raise OutsideReach()
+        raise OutsideReach
     return [row["thread_id"] for row in rows]
 
 
@@ -48,5 +55,7 @@ async def heads(work: Reading, threads: Sequence[UUID], kinds: Sequence[str]) ->
         MAX_STREAMS + 1,
     )
     if len(rows) > MAX_STREAMS:
-        raise TooLarge(f"One bundle holds at most {MAX_STREAMS // 2:,} conversations. Ask for a shorter time or one status.")
+        raise TooLarge(
+            f"One bundle holds at most {MAX_STREAMS // 2:,} conversations. Ask for a shorter time or one status."
+        )
     return [StreamHead(row["kind"], row["stream_id"], row["seq"], row["head"]) for row in rows]

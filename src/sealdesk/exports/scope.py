@@ -1,7 +1,6 @@
 """What an export covers: conversations by id, tickets by number, or all that fit a query. Each has one canonical form."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -49,8 +48,10 @@ class Tickets:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All conversations of the organisation whose ticket has this status and priority and that were opened from the day
-    `since` to the day `until`, both included, in UTC. Nothing given means all of them."""
+    """All conversations of the organisation, or those whose ticket has this status and priority.
+
+    They were opened from the day `since` to the day `until`, both included, in UTC.
+    """
 
     status: str | None = None
     priority: str | None = None
@@ -68,14 +69,9 @@ class Query:
 
     def written(self) -> JSON:
         """The canonical form: what is not asked for is absent, and nothing at all is `{"all": true}`."""
-        asked: dict[str, JSON] = {}
-        for name, value in (("status", self.status), ("priority", self.priority)):
-            if value:
-                asked[name] = value
-        for name, day in (("since", self.since), ("until", self.until)):
-            if day:
-                asked[name] = day.isoformat()
-        return {"query": asked or {"all": True}}
+        days = {name: day.isoformat() for name, day in (("since", self.since), ("until", self.until)) if day}
+        named = {name: value for name, value in (("status", self.status), ("priority", self.priority)) if value}
+        return {"query": dict[str, JSON](named | days) or {"all": True}}
 
     @property
     def begin(self) -> datetime | None:
@@ -111,7 +107,6 @@ def describe(scope_kind: str, conversations: int, written: JSON) -> str:
         return f"{conversations:,} conversation{'' if conversations == 1 else 's'}"
     words = ", ".join(f"{name} {value}" for name, value in sorted(asked.items()) if name != "all")
     return f"Conversations with {words}" if words else "All conversations"
-
 
 
 def _check_count(count: int, pointer: str) -> None:
