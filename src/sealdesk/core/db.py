@@ -49,7 +49,7 @@ class Queries(Protocol):
 class Connection(Queries, Protocol):
     """One connection."""
 
-    def transaction(self) -> Transaction:
+    def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> Transaction:
         """A transaction, or a savepoint inside one."""
         ...
 
