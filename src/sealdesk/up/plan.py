@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from sealdesk.core.db import Database
 from sealdesk.core.postgres import Cluster
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.signer.places import socket_path
@@ -50,6 +49,8 @@ def ledger_is_new(settings: Settings, cluster: Cluster | None = None) -> bool:
 
 
 async def _ask(settings: Settings, question: str) -> bool:
+    from sealdesk.core.db import Database  # noqa: PLC0415 - with a server of our own, the supervisor stays without a driver
+
     database = Database.of_credentials(settings.credentials, url=settings.database_url)
     connection = await database.connect("desk_verifier")
     try:
