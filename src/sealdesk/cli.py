@@ -4,7 +4,7 @@ A slice keeps its commands in `<slice>/terminal.py` as click commands or groups;
 """
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, cast
@@ -69,26 +69,10 @@ def version() -> None:
 def up(*, demo: bool) -> None:
     """Run everything on this machine: database, signer, worker and web server. Ctrl-C takes all of it down."""
     from sealdesk.up import plan
-    from sealdesk.up.run import Part, Step
-    from sealdesk.up.run import up as run
+    from sealdesk.up import up as run
 
     settings = Settings.load(demo=demo)
-
-    def course(cluster: plan.Cluster | None) -> Sequence[Step | Part]:
-        return (
-            *(
-                [Step(("db", "migrate"), "Bringing the schema up to date", "The schema is up to date")]
-                if cluster
-                else []
-            ),
-            plan.signer(settings, cluster),
-            Step(("init",), "Founding the ledger", "The ledger is founded"),
-            *([Step(("demo",), "Filling the demonstration", "The demonstration is filled")] if demo else []),
-            plan.worker(),
-            *plan.web(settings),
-        )
-
-    run(settings, course)
+    run(settings, lambda cluster: plan.course(settings, cluster))
 
 
 @main.group()
