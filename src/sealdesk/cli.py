@@ -22,6 +22,8 @@ SLICES = {
     "person": ("sealdesk.people.terminal", "person"),
     "import": ("sealdesk.imports.terminal", "group"),
     "ledger": ("sealdesk.record.terminal", "ledger"),
+    "fsck": ("sealdesk.verification.terminal", "fsck_command"),
+    "signer": ("sealdesk.verification.terminal", "signer_group"),
 }
 
 

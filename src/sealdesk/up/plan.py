@@ -25,7 +25,7 @@ def course(settings: Settings, cluster: Cluster | None) -> Sequence[Step | Part]
     founding: list[Step] = []
     if not migrated or not settings.kek.exists() or ledger_is_new(settings, cluster):
         founding.append(Step(("init",), "Founding the ledger", "The ledger is founded"))
-    if settings.env is Environment.DEMO:
+    if settings.env is Environment.DEMO and not (migrated and cluster and _is_filled(settings, cluster)):
         founding.append(Step(("demo",), "Filling the demonstration", "The demonstration is filled"))
     return (*steps, signer(settings, cluster), *founding, worker(), *web(settings))
 
@@ -65,6 +65,11 @@ def ledger_is_new(settings: Settings, cluster: Cluster | None = None) -> bool:
     if cluster:
         return cluster.sql(question, "sealdesk") == "t"
     return asyncio.run(_ask(settings, question))
+
+
+def _is_filled(settings: Settings, cluster: Cluster) -> bool:
+    """Whether the demonstration has its people and conversations."""
+    return settings.demo_file.exists() and cluster.sql("select count(*) >= 4 from app.thread", "sealdesk") == "t"
 
 
 def _is_newest(cluster: Cluster) -> bool:

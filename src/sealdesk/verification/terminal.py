@@ -57,6 +57,14 @@ def thaw_command(origin: str, reason: str) -> None:
     click.echo(f"{origin} is signed again.")
 
 
+@click.group("signer")
+def signer_group() -> None:
+    """The signer."""
+
+
+signer_group.add_command(thaw_command)
+
+
 def as_text(report: Report) -> str:
     """The report for a person."""
     lines = [_line(log.origin, log.size, log.waiting, sealed=log.difference is None) for log in report.logs]
