@@ -80,6 +80,10 @@ class Served:
             connection.sendall(request)
             return read_all(connection, silence=3, after=0.15)
 
+    def taken(self) -> int:
+        """Bytes that the process has read, from sockets too (libuv reads them with read(2))."""
+        return int(Path(f"/proc/{self.pid}/io").read_text().split()[1])
+
     def resident(self) -> int:
         """Bytes of memory that the process holds."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
