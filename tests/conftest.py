@@ -9,8 +9,11 @@ import pytest
 import needs
 import places
 from databases import Clone, clone, prepare_template
+from scenery import drill, scene, stage
 from sealdesk.core.postgres import Cluster
 from world import World, make_world
+
+__all__ = ["drill", "scene", "stage"]
 
 
 @pytest.fixture(scope="session")

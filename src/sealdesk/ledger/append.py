@@ -15,13 +15,14 @@ from sealdesk.core.db import Connection
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed, Sealer
-from sealproof import entry as format
+from sealproof import entry as layout
 
 ZERO = bytes(32)
 
 _ENTRIES = """
 with fresh as (insert into ledger.entry (org_id, entry_id, stream_kind, stream_id, stream_seq, type, at, entry, leaf_hash)
-  select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz[], $8::bytea[], $9::bytea[]) returning qid),
+  select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz[], $8::bytea[], $9::bytea[])
+  returning qid),
 waiting as (insert into ledger.pending (org_id, qid) select $1, qid from fresh),
 heads as (update ledger.stream s set seq = u.seq, head = u.head, last_at = u.at
   from unnest($10::text[], $11::uuid[], $12::bigint[], $13::bytea[], $14::timestamptz[]) u (kind, id, seq, head, at)
@@ -55,7 +56,9 @@ class Prepared(NamedTuple):
 class Appender:
     """Links events into the streams that it holds, inside one transaction of one organisation."""
 
-    def __init__(self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]) -> None:
+    def __init__(
+        self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]
+    ) -> None:
         self._connection = connection
         self._sealer = sealer
         self._org = org
@@ -70,7 +73,9 @@ class Appender:
         """Lock and hold `streams`, in key order; new ones begin here. Call it once with all of them: another order can deadlock."""
         wanted = sorted({s for s in streams if s not in self._heads}, key=lambda s: (s.kind, s.id))
         rows = await self._connection.fetch(
-            "select kind, stream_id, seq, head, last_at from ledger.lock_streams($1, $2)", [s.kind for s in wanted], [s.id for s in wanted]
+            "select kind, stream_id, seq, head, last_at from ledger.lock_streams($1, $2)",
+            [s.kind for s in wanted],
+            [s.id for s in wanted],
         )
         for row in rows:
             self.hold(Stream(row["kind"], row["stream_id"]), Head(row["seq"], row["head"], row["last_at"]))
@@ -89,7 +94,9 @@ class Appender:
         """Seal the event's content ahead of recording it, for a row that needs a commitment before the stream can be held."""
         if event.slots and self._sealer is None:
             raise ValueError(f"{event.type} has content, and there is no sealer")
-        return Prepared(event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots) if self._sealer else ())
+        return Prepared(
+            event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots) if self._sealer else ()
+        )
 
     def record(self, fact: Event | Prepared, entry_id: UUID | None = None) -> Recorded:
         """Build the entry of `fact` as the next of its stream. It is written by `flush`."""
@@ -98,7 +105,7 @@ class Appender:
         entry_id = entry_id or new_id()
         # Time never runs backwards within a stream, whatever the machine's clock does.
         at = max(clock.now(), head.at) if head.seq else clock.now()
-        data = format.build(
+        data = layout.build(
             log=self._origin,
             id=str(entry_id),
             type=event.type,
@@ -110,10 +117,12 @@ class Appender:
             content=[(s.slot, s.commit.hex(), s.size, s.media) for s in sealed],
             refs=[(str(ref.id), ref.leaf.hex()) for ref in event.refs],
         )
-        leaf = format.leaf_hash(data)
+        leaf = layout.leaf_hash(data)
         self._heads[event.stream] = Head(head.seq + 1, leaf, at)
         self._sealed.extend((event.stream, s) for s in sealed)
-        recorded = Recorded(entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed})
+        recorded = Recorded(
+            entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed}
+        )
         self.recorded.append(recorded)
         self.count += 1
         return recorded
@@ -125,7 +134,9 @@ class Appender:
         last = {fact.stream: fact for fact in self.recorded}
         columns = _entry_columns(self.recorded) + _head_columns(list(last.values()))
         if self._sealed:
-            row = await self._connection.fetchrow(_ENTRIES_WITH_CONTENT, self._org, *columns, *_content_columns(self._sealed))
+            row = await self._connection.fetchrow(
+                _ENTRIES_WITH_CONTENT, self._org, *columns, *_content_columns(self._sealed)
+            )
         else:
             row = await self._connection.fetchrow(_ENTRIES, self._org, *columns)
         assert row is not None

@@ -7,7 +7,16 @@ from sealdesk.core.clock import stamp
 from sealdesk.ledger.events import Event, Stream
 
 
-def refused(stream: Stream, type: str, kind: str, route: str, bucket: UUID | None, count: int, first: datetime, last: datetime) -> Event:
+def refused(
+    stream: Stream,
+    entry_type: str,
+    kind: str,
+    route: str,
+    bucket: UUID | None,
+    count: int,
+    first: datetime,
+    last: datetime,
+) -> Event:
     """`count` refusals of one kind by one actor or address bucket on one route."""
     body = {
         "kind": kind,
@@ -19,4 +28,4 @@ def refused(stream: Stream, type: str, kind: str, route: str, bucket: UUID | Non
         "last_at": stamp(last),
         "interrupted": "no",
     }
-    return Event(type, stream, body)
+    return Event(entry_type, stream, body)

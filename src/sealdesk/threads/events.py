@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.ledger.events import Event, Stream, document, text
+from sealdesk.ledger.seal import Slot
 
 Origin = Mapping[str, str]
 """Where a request came from: `address`, `agent` (user agent) and `session` (a fingerprint); disclosed to staff only."""
@@ -21,15 +22,19 @@ def thread_created(thread: UUID, channel: str, subject: str, actor: Actor, origi
     return Event("thread.created", Stream("thread", thread), {"channel": channel}, slots)
 
 
-def message_posted(message: UUID, thread: UUID, visibility: str, body: str, actor: Actor, origin: Origin | None) -> Event:
+def message_posted(
+    message: UUID, thread: UUID, visibility: str, body: str, actor: Actor, origin: Origin | None
+) -> Event:
     """A message was posted by a member."""
     slots = [text("body", body), _author(actor), *_origin(origin)]
-    return Event("message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots)
+    return Event(
+        "message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots
+    )
 
 
-def _author(actor: Actor):
+def _author(actor: Actor) -> Slot:
     return document("author", {"name": actor.name, "role": str(actor.role)})
 
 
-def _origin(origin: Origin | None):
+def _origin(origin: Origin | None) -> list[Slot]:
     return [document("origin", dict(origin))] if origin else []

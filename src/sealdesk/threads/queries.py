@@ -19,6 +19,7 @@ from sealdesk.unit import Reading
 
 PAGE = 100
 _CURSOR = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?")
+_ENTRIES = f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid)"  # noqa: S608 - columns from code
 MESSAGES = ("message.posted", "message.imported")
 
 
@@ -82,7 +83,19 @@ class Message:
     def fresh(cls, message: UUID, thread_id: UUID, draft: Draft, actor: Actor, fact: Recorded) -> Self:
         """The message just posted, before anything was sequenced."""
         author = Author(str(actor.member), actor.identity[0], actor.name, str(actor.role))
-        return cls(message, thread_id, fact.seq, draft.visibility, author, fact.at, draft.body, fact.entry_id, fact.leaf_hash, None, False)
+        return cls(
+            message,
+            thread_id,
+            fact.seq,
+            draft.visibility,
+            author,
+            fact.at,
+            draft.body,
+            fact.entry_id,
+            fact.leaf_hash,
+            None,
+            False,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +124,13 @@ async def timeline(work: Reading, thread: UUID, after: Cursor, limit: int = PAGE
     """What came after `after`, oldest first. `OutsideReach` (404) for a thread out of reach."""
     work.demand(Permission.THREAD_READ)
     if not await work.value("select 1 from app.thread where org_id = $1 and thread_id = $2", work.actor.org, thread):
-        raise OutsideReach()
+        raise OutsideReach
     public = await _stretch(work, "thread", thread, "e.stream_seq > $4 order by e.stream_seq", after.thread, limit + 1)
     internal: list[Stored] = []
     if work.actor.may(Permission.NOTE_READ):
-        internal = await _stretch(work, "ticket", thread, "e.stream_seq > $4 order by e.stream_seq", after.ticket, limit + 1)
+        internal = await _stretch(
+            work, "ticket", thread, "e.stream_seq > $4 order by e.stream_seq", after.ticket, limit + 1
+        )
     merged = _merge(public, internal)
     page = merged[:limit]
     return Timeline(await _items(work, thread, page), _beyond(after, page), len(merged) > limit)
@@ -125,10 +140,14 @@ async def recent(work: Reading, thread: UUID, before: Cursor | None, limit: int 
     """The last stretch (or the one before `before`), oldest first, and the cursor of its first item for going further back."""
     work.demand(Permission.THREAD_READ)
     bound = before or Cursor(2**62, 2**62)
-    public = await _stretch(work, "thread", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.thread, limit + 1)
+    public = await _stretch(
+        work, "thread", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.thread, limit + 1
+    )
     internal: list[Stored] = []
     if work.actor.may(Permission.NOTE_READ):
-        internal = await _stretch(work, "ticket", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.ticket, limit + 1)
+        internal = await _stretch(
+            work, "ticket", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.ticket, limit + 1
+        )
     merged = _merge(public, internal)
     page = merged[-limit:]
     first = Cursor(
@@ -143,7 +162,7 @@ async def message_of_entry(work: Reading, entry: UUID) -> Message:
     stored = await _stored(work, entry)
     items = await _items(work, stored.stream_id, [stored])
     if not isinstance(items[0], Message):
-        raise OutsideReach()
+        raise OutsideReach
     return items[0]
 
 
@@ -160,19 +179,18 @@ async def sealed_size(work: Reading) -> int:
 
 async def _stored(work: Reading, entry: UUID) -> Stored:
     row = await work.row(
-        f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1 and e.entry_id = $2",
+        f"{_ENTRIES} where e.org_id = $1 and e.entry_id = $2",
         work.actor.org,
         entry,
     )
     if row is None:
-        raise OutsideReach()
+        raise OutsideReach
     return Stored.of(row)
 
 
 async def _stretch(work: Reading, kind: str, thread: UUID, where: str, seq: int, limit: int) -> list[Stored]:
     rows = await work.rows(
-        f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid)"
-        f" where e.org_id = $1 and e.stream_kind = $2 and e.stream_id = $3 and {where} limit $5",
+        f"{_ENTRIES} where e.org_id = $1 and e.stream_kind = $2 and e.stream_id = $3 and {where} limit $5",
         work.actor.org,
         kind,
         thread,
@@ -205,7 +223,12 @@ def _item(thread: UUID, stored: Stored, opened: dict[bytes, Opened], size: int) 
     author = _author(stored, _content(stored, opened, "author"))
     sealed = stored.index is not None and stored.index < size
     if stored.type not in MESSAGES:
-        note = _content(stored, opened, "reason") or _content(stored, opened, "note") or _content(stored, opened, "subject") or b""
+        note = (
+            _content(stored, opened, "reason")
+            or _content(stored, opened, "note")
+            or _content(stored, opened, "subject")
+            or b""
+        )
         return Happening(stored, author, note.decode(), sealed)
     body, claim = _content(stored, opened, "body"), _content(stored, opened, "claim")
     return Message(

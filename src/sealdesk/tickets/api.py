@@ -1,6 +1,5 @@
 """Requests and tickets over JSON."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -10,14 +9,13 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
-from sealdesk.core.clock import stamp
-from sealdesk.core.errors import BadRequest
-from sealdesk.people.api import origin_of
+from sealdesk.people.fields import origin_of
 from sealdesk.threads.api import OPENING, NewThread, ThreadView
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands, queries
+from sealdesk.tickets.keys import read_key, written_key
 from sealdesk.tickets.model import Ticket, Work
-from sealdesk.tickets.queries import After, Row
+from sealdesk.tickets.queries import Listed
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
@@ -27,10 +25,8 @@ from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, patch, post
 from sealdesk.web.schema import Input
 
-_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
-
-class Listing(Input):
+class Listing(Input, frozen=True):
     """Which view, and where to go on: the `older` of the last answer."""
 
     view: Literal["mine", "unassigned", "open", "all"] = "all"
@@ -38,12 +34,12 @@ class Listing(Input):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = queries.PAGE
 
 
-class Changes(Input):
+class Changes(Input, frozen=True):
     """What is to be different; a member that is left out stays. `assignee: null` takes the assignee away."""
 
     status: Literal["open", "pending", "solved", "closed"] | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
-    assignee: UUID | None | msgspec.UnsetType = msgspec.UNSET
+    assignee: UUID | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class TicketView(msgspec.Struct, frozen=True):
@@ -85,30 +81,14 @@ class ListView(msgspec.Struct, frozen=True):
     older: str | None
 
 
-def written_key(after: After) -> str:
-    """The key of a page as it goes into a link."""
-    return f"{stamp(after.at)}_{after.thread_id}"
-
-
-def read_key(text: str | None) -> After | None:
-    """The key that a link carried; `BadRequest` if it is none of ours."""
-    if text is None:
-        return None
-    match = _KEY.fullmatch(text)
-    try:
-        return After(datetime.fromisoformat(match[1]), UUID(match[2])) if match else _no_key()
-    except ValueError:
-        return _no_key()
-
-
-def _no_key() -> After:
-    raise BadRequest("Take the key of a page from the answer before.", pointer="before")
-
-
 @post("/api/v1/tickets", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
-async def open_request(desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange) -> Answer[ThreadView]:
+async def open_request(
+    desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange
+) -> Answer[ThreadView]:
     """Open a request: a conversation with a ticket."""
-    thread = await commands.open_request(desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange))
+    thread = await commands.open_request(
+        desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange)
+    )
     return Answer(ThreadView(thread), location=f"/api/v1/threads/{thread}/messages", status=201)
 
 
@@ -128,8 +108,14 @@ async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVi
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
-@patch("/api/v1/threads/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK)
-async def change_ticket(desk: Desk, actor: Actor, thread: UUID, body: Json[Changes], expected: Expected) -> Answer[TicketView]:
+@patch(
+    "/api/v1/threads/{thread:str}/ticket",
+    limit=Limit("ticket-change", per_person="120/minute"),
+    permission=Permission.TICKET_WORK,
+)
+async def change_ticket(
+    desk: Desk, actor: Actor, thread: UUID, body: Json[Changes], expected: Expected
+) -> Answer[TicketView]:
     """Change status, priority or assignee. 412 if it was changed since you read it."""
     unassign = body.assignee is None
     assignee = body.assignee if isinstance(body.assignee, UUID) else None
@@ -138,7 +124,7 @@ async def change_ticket(desk: Desk, actor: Actor, thread: UUID, body: Json[Chang
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
-def _row(row: Row) -> RowView:
+def _row(row: Listed) -> RowView:
     return RowView(
         row.thread_id,
         row.subject,

@@ -1,0 +1,117 @@
+"""A desk with history, made once and copied for each test that does harm to it.
+
+`prepare_scene` lets the cast of two organisations talk and has everything sealed; `open_scene` gives a test its own copy of the
+database, of the keys and of the signer's memory, with a running signer.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+from databases import clone
+from sealdesk.access.actor import Actor
+from sealdesk.core.db import Database, Whereabouts
+from sealdesk.core.migrate import complete_credentials
+from sealdesk.core.postgres import Cluster
+from sealdesk.ledger.seal import Sealer
+from sealdesk.threads import commands
+from sealdesk.threads.model import Draft
+from sealdesk.threads.queries import Message
+from sealdesk.tickets.commands import change_ticket, open_request
+from sealdesk.tickets.model import Work
+from sealdesk.unit import Desk
+from world import LEDGER_NAME, Cast, World, make_world, running_signer
+
+SCENE = "sealdesk_scene"
+MESSAGES = 300
+"""More than a tile's width, so that there are full tiles to tamper with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the scene is kept, who is in it, and the conversations of the first organisation's requester and of its stranger."""
+
+    cluster: Cluster
+    folder: Path
+    acme: Cast
+    globex: Cast
+    threads: tuple[UUID, UUID]
+    foreign: UUID
+
+
+async def talk(world: World) -> tuple[tuple[UUID, UUID], UUID]:
+    """Three conversations: two in the first organisation, one of them a ticket that was worked on, and one in the other."""
+    desk, acme, globex = world.desk, world.acme, world.globex
+    origin = {"address": "192.0.2.7", "agent": "test", "session": "canary-origin"}
+    opening = {"channel": "portal", "key": None, "origin": origin}
+    first = await commands.open_thread(desk, acme.requester, "canary-acme printer", Draft("It is broken."), **opening)
+    second = await open_request(desk, acme.stranger, "canary-stranger", Draft("Mine too."), **opening)
+    foreign = await open_request(desk, globex.requester, "canary-globex", Draft("Hello."), **opening)
+    for number in range(MESSAGES):
+        actor = acme.agent if number % 2 else acme.requester
+        await post(world, actor, first, f"message {number}")
+        if number == MESSAGES // 2:
+            await world.seal()
+    await post(world, acme.agent, first, "canary-note is rude", "internal")
+    await post(world, acme.agent, second, "canary-note as well", "internal")
+    await post(world, acme.admin, second, "We look into it.")
+    for work in (Work(priority="high", assignee=acme.agent.member), Work(status="pending", priority="urgent")):
+        await change_ticket(desk, acme.agent, second, work, any_version)
+    await post(world, globex.agent, foreign, "canary-globex answer")
+    await world.seal()
+    return (first, second), foreign
+
+
+async def post(world: World, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> Message:
+    """One message, without a key."""
+    return await commands.post_message(world.desk, actor, thread, Draft(body, visibility), key=None, origin=None)
+
+
+def any_version(_: int) -> None:
+    """What a ticket is changed under when its version does not matter."""
+
+
+@contextmanager
+def prepare_scene(cluster: Cluster, template: str) -> Generator[Scene]:
+    """Play the scene in a database that later ones are copied from."""
+    folder = Path(tempfile.mkdtemp(prefix="scene-"))
+    shutil.copy(cluster.data / "credentials.json", folder / "credentials.json")
+    cluster.ensure_database(SCENE, template)
+
+    async def play() -> Scene:
+        async with make_world(cluster.superuser_dsn(SCENE), folder) as world:
+            threads, foreign = await talk(world)
+            return Scene(cluster, folder, world.acme, world.globex, threads, foreign)
+
+    try:
+        yield asyncio.run(play())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def open_scene(scene: Scene, folder: Path) -> AsyncGenerator[World]:
+    """A copy of the scene as a world of one's own; `folder` takes its keys and the signer's memory."""
+    with clone(scene.cluster, SCENE) as copy:
+        data = folder / "desk"
+        shutil.copytree(scene.folder, data, ignore=shutil.ignore_patterns("run"))
+        database = Database(Whereabouts.of_url(copy.admin_dsn), complete_credentials(data / "credentials.json"))
+        desk = Desk(database, Sealer.of_file(data / "keys" / "kek.bin"), LEDGER_NAME)
+        sequencer = await database.connect("desk_sequencer")
+        try:
+            async with running_signer(data) as (signer, process):
+                yield World(desk, signer, data, copy.admin_dsn, scene.acme, scene.globex, sequencer, process)
+        finally:
+            await sequencer.close()
+            await database.close()
+
+
+def rolled_back(world: World, admin_dsn: str) -> World:
+    """The same desk and signer over another database: an older copy was put in the place of the present one."""
+    database = Database(Whereabouts.of_url(admin_dsn), complete_credentials(world.folder / "credentials.json"))
+    return replace(world, desk=Desk(database, world.desk.sealer, world.desk.ledger_name), admin_dsn=admin_dsn)
