@@ -16,6 +16,7 @@ from sealdesk.core.settings import Environment, Settings
 from sealdesk.imports import terminal as imports
 from sealdesk.people import terminal as people
 from sealdesk.record import terminal as record
+from sealdesk.verification import terminal as verification
 
 
 @contextmanager
@@ -109,7 +110,15 @@ def demo() -> None:
     seed(settings)
 
 
-COMMANDS: Sequence[click.Command] = (people.init, people.org, people.person, imports.group, record.ledger)
+COMMANDS: Sequence[click.Command] = (
+    people.init,
+    people.org,
+    people.person,
+    imports.group,
+    record.ledger,
+    verification.fsck_command,
+    verification.signer,
+)
 for command in COMMANDS:
     main.add_command(command)
 
