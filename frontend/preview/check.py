@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, FBT001, D
 """Walks the preview in Chromium: pictures, accessibility, bytes, console, and the live parts. `python frontend/preview/check.py [FOLDER]`.
 
 Fails on a message of the console, a breach of the Content-Security-Policy, a finding of axe, a sideways scroll, or a page over
@@ -14,7 +15,16 @@ from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 HERE = Path(__file__).parent
 AXE = (HERE.parent / "node_modules" / "axe-core" / "axe.min.js").read_text()
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDTHS = {320: 640, 768: 900, 1440: 900}
 BUDGET = 150_000
 PORT = 8097
@@ -25,7 +35,14 @@ found: list[str] = []
 def watch(page: Page) -> dict[str, int]:
     """Note what the console and the page complain of, and count bytes as they come."""
     seen = {"bytes": 0}
-    page.on("console", lambda said: found.append(f"{page.url} console {said.type}: {said.text}") if said.type in ("error", "warning") and "status of 4" not in said.text and "status of 5" not in said.text else None)
+    page.on(
+        "console",
+        lambda said: (
+            found.append(f"{page.url} console {said.type}: {said.text}")
+            if said.type in ("error", "warning") and "status of 4" not in said.text and "status of 5" not in said.text
+            else None
+        ),
+    )
     page.on("pageerror", lambda error: found.append(f"{page.url} error: {error}"))
 
     def count(answer: object) -> None:
@@ -40,7 +57,8 @@ def sideways(page: Page, where: str) -> None:
     if wide > 0:
         found.append(f"{where}: {wide} px too wide")
     inner = page.evaluate(
-        "[...document.querySelectorAll('.timeline,.rows,.page,.details,.places')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className)"
+        "[...document.querySelectorAll('.timeline,.rows,.page,.details,.places')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className)"
     )
     if inner:
         found.append(f"{where}: scrolls sideways inside {inner}")
@@ -50,7 +68,14 @@ def axe(context: BrowserContext, page: Page, where: str) -> None:
     # Through the debugger, which the page's policy does not bind.
     client = context.new_cdp_session(page)
     client.send("Runtime.evaluate", {"expression": AXE})
-    answer = client.send("Runtime.evaluate", {"expression": "axe.run({resultTypes:['violations']}).then(r => JSON.stringify(r.violations.map(v => [v.id, v.nodes.slice(0,3).map(n => n.html.slice(0,160) + ' ' + (n.any[0]?.message ?? ''))])))", "awaitPromise": True})
+    answer = client.send(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run({resultTypes:['violations']}).then(r => JSON.stringify(r.violations.map("
+            "v => [v.id, v.nodes.slice(0,3).map(n => n.html.slice(0,160) + ' ' + (n.any[0]?.message ?? ''))])))",
+            "awaitPromise": True,
+        },
+    )
     if "value" not in answer["result"]:
         found.append(f"{where}: axe did not run: {answer}")
     elif answer["result"]["value"] != "[]":
@@ -75,20 +100,29 @@ def picture(context: BrowserContext, paths: list[str], folder: Path, width: int,
 
 
 def live(context: BrowserContext, folder: Path) -> None:
-    """Sealing, news, sending, refusal and retry, drafts, keys, the proof card, and progress."""
     page = context.new_page()
     page.set_default_timeout(6000)
     watch(page)
     page.goto(f"{HOME}/c/t1")
+    drafts_and_seals(page)
+    sending(page, folder)
+    cards_and_keys(context, page, folder)
+    evidence(page, folder)
+
+
+def drafts_and_seals(page: Page) -> None:
     page.wait_for_selector("#seal-e7.recorded")
     page.keyboard.press("i")
     page.keyboard.type("A draft\nthat stays")
     page.reload()
-    text = page.locator("#composer-body")
-    expect(text.input_value() == "A draft\nthat stays", "the draft survives a reload")
+    expect(page.locator("#composer-body").input_value() == "A draft\nthat stays", "the draft survives a reload")
     expect(page.locator("input[value=internal]").is_checked(), "and so does its kind")
-    page.wait_for_selector("#seal-e7.sealed", timeout=5000)
+    page.wait_for_selector("#seal-e7.sealed")
     page.wait_for_selector("text=And please answer this time.")
+
+
+def sending(page: Page, folder: Path) -> None:
+    text = page.locator("#composer-body")
     page.keyboard.press("r")
     text.fill("Thank you for waiting.")
     page.keyboard.press("Control+Enter")
@@ -103,12 +137,15 @@ def live(context: BrowserContext, folder: Path) -> None:
     page.screenshot(path=folder / "live-refused.png", caret="initial")
     with page.expect_request("**/messages") as again:
         page.click("[data-retry]")
-    expect(key in (first.value.post_data or "") and key in (again.value.post_data or ""), "the retry has the same key")
+    expect(all(key in (sent.value.post_data or "") for sent in (first, again)), "the retry has the same key")
     page.wait_for_selector(".sending.refused")
     page.click("[data-edit]")
     expect(text.input_value() == "refuse this", "a refused message can be edited")
     text.fill("")
     page.keyboard.press("Escape")
+
+
+def cards_and_keys(context: BrowserContext, page: Page, folder: Path) -> None:
     page.click("#seal-e3")
     page.wait_for_selector("#proof-e3 .proof")
     page.screenshot(path=folder / "live-proof.png", caret="initial")
@@ -121,14 +158,17 @@ def live(context: BrowserContext, folder: Path) -> None:
     page.keyboard.press("j")
     page.keyboard.press("o")
     page.wait_for_url("**/c/t2")
-    page.screenshot(path=folder / "live-opened.png", caret="initial")
     page.keyboard.press("/")
     page.keyboard.type("tax")
     expect(page.locator(".rows li:visible").count() == 1, "the filter leaves one")
     page.focus("#pick-status")
     page.select_option("#pick-status", "pending")
     page.wait_for_selector("#ticket fieldset:enabled")
+    page.wait_for_timeout(400)
     expect(page.evaluate("document.activeElement.id") == "pick-status", "the focus stays on the field")
+
+
+def evidence(page: Page, folder: Path) -> None:
     page.goto(f"{HOME}/exports/new")
     page.fill("[name=purpose]", "audit")
     page.click("text=See what it will hold")
@@ -155,12 +195,21 @@ def main(folder: Path, only: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     server = subprocess.Popen([sys.executable, str(HERE), str(PORT)], stdout=subprocess.PIPE, text=True)
     try:
-        paths = [path for path in re.findall(r"(?<= )/\S*?(?=[,\n])", server.stdout.readline()) if re.search(only, path)]  # type: ignore[union-attr]
+        paths = [
+            path for path in re.findall(r"(?<= )/\S*?(?=[,\n])", server.stdout.readline()) if re.search(only, path)
+        ]  # type: ignore[union-attr]
         with sync_playwright() as play:
             for width, height in WIDTHS.items():
                 for scheme in ("light", "dark"):
                     with tempfile.TemporaryDirectory() as profile:
-                        context = play.chromium.launch_persistent_context(profile, executable_path="/usr/bin/chromium", args=FLAGS, viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+                        context = play.chromium.launch_persistent_context(
+                            profile,
+                            executable_path="/usr/bin/chromium",
+                            args=FLAGS,
+                            viewport={"width": width, "height": height},
+                            color_scheme=scheme,
+                            reduced_motion="reduce",
+                        )  # type: ignore[arg-type]
                         picture(context, paths, folder, width, scheme)
                         if width == 1440 and scheme == "light":
                             walk(context, folder)

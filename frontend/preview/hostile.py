@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, D
 """Strings that break layouts and pages: every field of the hostile pages is filled with them."""
 
 ZALGO = "Z" + "̴̡̛͎̬̦̗̞̮̲̎̂̽̓́̕͝" * 6 + "a" + "̶̧̢̛̻̫̦͓̏̈́̀̕" * 8 + "lgo"
@@ -13,4 +14,18 @@ LINES = "\n".join(f"line {n}" for n in range(400))
 FULL = ("All work and no play makes a very long message. " * 1400)[:65_536]
 
 SHORT = (ZALGO, RTL, OVERRIDE, LONG_WORD, MARKUP, EMOJI, BLANK, "undefined", "a")
-BODIES = (ZALGO, RTL, OVERRIDE, LONG_WORD, MARKUP, PARTIAL, LINKS, EMOJI, BLANK, LINES, FULL, "W" * 3000, "\n\n\nspaces\t\tand tabs   kept")
+BODIES = (
+    ZALGO,
+    RTL,
+    OVERRIDE,
+    LONG_WORD,
+    MARKUP,
+    PARTIAL,
+    LINKS,
+    EMOJI,
+    BLANK,
+    LINES,
+    FULL,
+    "W" * 3000,
+    "\n\n\nspaces\t\tand tabs   kept",
+)

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, D
 """Frames and moments of the preview: who looks, and the places they see."""
 
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,15 @@ def ago(minutes: float) -> Moment:
     return Moment.of(NOW - timedelta(minutes=minutes), NOW)
 
 
-def agent_frame(title: str, nonce: str, at: str = "/", flash: Flash | None = None, organisation: str = "Northwind Care") -> Frame:
-    views = (("Mine", "/", "inbox", 12), ("Unassigned", "/?view=unassigned", "hand", 7), ("Open", "/?view=open", "open", 164), ("All", "/?view=all", "stack", 1211))
+def agent_frame(
+    title: str, nonce: str, at: str = "/", flash: Flash | None = None, organisation: str = "Northwind Care"
+) -> Frame:
+    views = (
+        ("Mine", "/", "inbox", 12),
+        ("Unassigned", "/?view=unassigned", "hand", 7),
+        ("Open", "/?view=open", "open", 164),
+        ("All", "/?view=all", "stack", 1211),
+    )
     return Frame(
         title=title,
         nonce=nonce,
@@ -27,6 +35,15 @@ def agent_frame(title: str, nonce: str, at: str = "/", flash: Flash | None = Non
 
 
 def portal_frame(title: str, nonce: str, at: str = "/portal", flash: Flash | None = None) -> Frame:
-    places = (Place("My requests", "/portal", "inbox", at == "/portal"), Place("Evidence", "/exports", "evidence", at == "/exports"))
-    return Frame(title=title, nonce=nonce, csrf="c" * 43, viewer=Viewer("customer-0042", "Northwind Care", "requester", portal=True),
-                 groups=(PlaceGroup(None, places),), flash=flash)
+    places = (
+        Place("My requests", "/portal", "inbox", at == "/portal"),
+        Place("Evidence", "/exports", "evidence", at == "/exports"),
+    )
+    return Frame(
+        title=title,
+        nonce=nonce,
+        csrf="c" * 43,
+        viewer=Viewer("customer-0042", "Northwind Care", "requester", portal=True),
+        groups=(PlaceGroup(None, places),),
+        flash=flash,
+    )

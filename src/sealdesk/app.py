@@ -17,17 +17,22 @@ from sealdesk.core.settings import Settings
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
+from sealdesk.people import pages as people_pages
 from sealdesk.record import api as record
+from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals
 from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
+from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
-from sealdesk.web.app import build
 from sealdesk.web.answers import Bytes
+from sealdesk.web.app import build
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.outer import Outer
+from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
 from sealdesk.web.server import bind, make_server
+from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -43,10 +48,26 @@ async def health(desk: Desk) -> Bytes:
 SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     (health,),
     people.ROUTES,
+    people_pages.ROUTES,
     threads.ROUTES,
     tickets.ROUTES,
+    ticket_pages.ROUTES,
     record.ROUTES,
+    record_pages.ROUTES,
 )
+
+
+def problem_page(page: Page, refusal: Refusal) -> str:
+    """A refusal, worded for a person."""
+    wait = refusal.headers.get("Retry-After")
+    view = ProblemView(
+        status=refusal.status,
+        title=refusal.title,
+        detail=refusal.detail,
+        request_id=page.exchange.request_id,
+        retry_after=int(wait) if wait and wait.isdigit() else None,
+    )
+    return page.render("error.html", frame=Frame(title=refusal.title, nonce=page.nonce), view=view).text
 
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
@@ -59,13 +80,19 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         await refusals.note(desk, session, refusal, exchange.route or "unknown", target, exchange.address)
 
     return build(
-        desk,
+        desk.peek,
         [handler for routes in SLICES for handler in routes],
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "exports")],
-        resources={SignerClient: signer, Settings: settings},
+        resources={
+            Desk: desk,
+            SignerClient: signer,
+            Settings: settings,
+            people_pages.SignInTickets: people_pages.SignInTickets(secret),
+        },
+        problem_page=problem_page,
         note=note,
     )
 

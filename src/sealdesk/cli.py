@@ -13,6 +13,9 @@ import click
 from sealdesk import __version__
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Environment, Settings
+from sealdesk.imports import terminal as imports
+from sealdesk.people import terminal as people
+from sealdesk.record import terminal as record
 
 
 @contextmanager
@@ -63,9 +66,10 @@ def up(*, demo: bool) -> None:
                 else []
             ),
             plan.signer(settings, cluster),
+            Step(("init",), "Founding the ledger", "The ledger is founded"),
             *([Step(("demo",), "Filling the demonstration", "The demonstration is filled")] if demo else []),
             plan.worker(),
-            plan.web(settings),
+            *plan.web(settings),
         )
 
     run(settings, course)
@@ -97,7 +101,7 @@ def migrate(admin_url: str | None) -> None:
 @main.command(hidden=True, epilog="Example: sealdesk demo")
 def demo() -> None:
     """Fill the demonstration's organisation; `sealdesk up --demo` does it. Repeatable."""
-    from sealdesk.demo import seed  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+    from sealdesk.demo import seed
 
     settings = Settings.load()
     if settings.env is not Environment.DEMO:
@@ -105,7 +109,7 @@ def demo() -> None:
     seed(settings)
 
 
-COMMANDS: Sequence[click.Command] = ()
+COMMANDS: Sequence[click.Command] = (people.init, people.org, people.person, imports.group, record.ledger)
 for command in COMMANDS:
     main.add_command(command)
 

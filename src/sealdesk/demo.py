@@ -77,17 +77,44 @@ async def _seed(settings: Settings, sign_ins: list[SignIn]) -> None:
 async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
     actors = {email: await _enter(desk, org, email, password) for email, password in passwords.items()}
     robin, sam, ada, mateo = (actors[email] for _, _, email in _PEOPLE[:4])
-    refund = await _request(desk, robin, "Charged twice on order 88214", "I was charged twice for the same order. I want one of the two payments back, and I want it in writing.")
-    await _say(desk, ada, refund, "I can see both payments. I have asked accounting to return the second one and will confirm here by noon.")
+    refund = await _request(
+        desk,
+        robin,
+        "Charged twice on order 88214",
+        "I was charged twice for the same order. I want one of the two payments back, and I want it in writing.",
+    )
+    await _say(
+        desk,
+        ada,
+        refund,
+        "I can see both payments. I have asked accounting to return the second one and will confirm here by noon.",
+    )
     await _say(desk, ada, refund, "Same card as in an earlier case. Watch for a chargeback.", "internal")
     await _say(desk, robin, refund, "Thank you. Please keep me posted, my bank wants an answer this week.")
     await tickets.change_ticket(desk, ada, refund, Work(priority="high", assignee=ada.member), lambda _: None)
-    login = await _request(desk, sam, "Can't sign in after the update", "I get \"account locked\" although I never typed a wrong password.")
-    await _say(desk, mateo, login, "We changed the sign-in page this morning. Could you try again with the cookies of our site removed?")
-    parcel = await _request(desk, robin, "Delivery left with a neighbour who moved out", "The note says number 12. Nobody has lived there since spring. Where is my parcel?")
+    login = await _request(
+        desk, sam, "Can't sign in after the update", 'I get "account locked" although I never typed a wrong password.'
+    )
+    await _say(
+        desk,
+        mateo,
+        login,
+        "We changed the sign-in page this morning. Could you try again with the cookies of our site removed?",
+    )
+    parcel = await _request(
+        desk,
+        robin,
+        "Delivery left with a neighbour who moved out",
+        "The note says number 12. Nobody has lived there since spring. Where is my parcel?",
+    )
     await _say(desk, ada, parcel, "I have asked the courier for the photo they took. You will have it here today.")
     await tickets.change_ticket(desk, ada, parcel, Work(status="pending"), lambda _: None)
-    invoice = await _request(desk, sam, "Invoice needs our new tax number", "Our tax number changed on the first of the month. Could you issue the last invoice again?")
+    invoice = await _request(
+        desk,
+        sam,
+        "Invoice needs our new tax number",
+        "Our tax number changed on the first of the month. Could you issue the last invoice again?",
+    )
     await _say(desk, mateo, invoice, "Done, the corrected invoice is in your account: https://harbour.example/invoices")
     await _say(desk, sam, invoice, "Thank you, that is what we needed.")
     await tickets.change_ticket(desk, mateo, invoice, Work(status="solved"), lambda _: None)

@@ -17,12 +17,12 @@ import asyncpg
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.db import Connection, Database, DatabaseUnfit, refuse_unfit
+from sealdesk.core import clock
+from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.core.migrate import newest_version
 from sealdesk.core.settings import Settings
-from sealdesk.core import clock
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
@@ -68,11 +68,11 @@ class Reading:
         self.actor = actor
         self.guarded = False
 
-    async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+    async def rows(self, query: str, *arguments: object) -> list[Row]:
         """All rows of `query`."""
         return await self._connection.fetch(query, *arguments)
 
-    async def row(self, query: str, *arguments: object) -> asyncpg.Record | None:
+    async def row(self, query: str, *arguments: object) -> Row | None:
         """The first row of `query`, or None."""
         return await self._connection.fetchrow(query, *arguments)
 
@@ -80,7 +80,12 @@ class Reading:
         """The first column of the first row, or None."""
         return await self._connection.fetchval(query, *arguments)
 
-    async def ledger(self, question: "Callable[Concatenate[Connection, UUID, P], Awaitable[AnswerT]]", *arguments: P.args, **named: P.kwargs) -> AnswerT:
+    async def ledger(
+        self,
+        question: "Callable[Concatenate[Connection, UUID, P], Awaitable[AnswerT]]",
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> AnswerT:
         """Ask one of the ledger's reading functions, in this transaction and about the actor's organisation."""
         return await question(self._connection, self.actor.org, *arguments, **named)
 
@@ -89,11 +94,13 @@ class Reading:
         self.actor.demand(permission)
         self.guarded = True
 
-    async def find(self, noun: "type[FoundT]", key: UUID, permission: Permission, lock: tuple[str, ...] = ()) -> "FoundT":
+    async def find(
+        self, noun: "type[FoundT]", key: UUID, permission: Permission, lock: tuple[str, ...] = ()
+    ) -> "FoundT":
         """Load or `OutsideReach` (404), then permit or `NotPermitted` (403); `lock` names the kinds of its streams to lock first."""
         found = await noun.find(self, key, lock)
         if found is None:
-            raise OutsideReach()
+            raise OutsideReach
         self.demand(permission)
         return found
 
@@ -108,7 +115,10 @@ class Reading:
             self.actor.org,
             wanted,
         )
-        return {row["commit"]: self._sealer.open(self.actor.org, row["commit"], row["sealed"], row["wrapped"]) for row in rows}
+        return {
+            row["commit"]: self._sealer.open(self.actor.org, row["commit"], row["sealed"], row["wrapped"])
+            for row in rows
+        }
 
 
 class Change(Reading):
@@ -153,7 +163,9 @@ class Change(Reading):
         if not rows:
             return
         names = tuple(rows[0])
-        await self._connection.executemany(_insertion(table, names), [(self.actor.org, *(row[name] for name in names)) for row in rows])
+        await self._connection.executemany(
+            _insertion(table, names), [(self.actor.org, *(row[name] for name in names)) for row in rows]
+        )
 
     async def execute(self, statement: str, *arguments: object) -> str:
         """Run an UPDATE; gives the command's tag, for example `UPDATE 1`."""
@@ -170,7 +182,9 @@ class Change(Reading):
     async def claim(self, key: Key) -> None:
         """Claim an Idempotency-Key; sets `replay` on a repeat, `KeyReused` (422) with another body. A concurrent twin waits here."""
         minted = new_id()
-        row = await self._connection.fetchrow("select * from sec.claim_key($1, $2, $3, $4)", key.route, key.value, key.digest, minted)
+        row = await self._connection.fetchrow(
+            "select * from sec.claim_key($1, $2, $3, $4)", key.route, key.value, key.digest, minted
+        )
         assert row is not None
         if row["fresh"]:
             self._minted = minted
@@ -236,7 +250,9 @@ class Desk:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         if row is None:
             return None
-        return Actor(token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"])
+        return Actor(
+            token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"]
+        )
 
     @asynccontextmanager
     async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
@@ -270,7 +286,7 @@ class Desk:
                 await _enter(connection, actor, begin)
             except asyncpg.PostgresError as error:
                 await connection.execute("rollback")
-                if error.sqlstate != _ROLE_CHANGED or actor.role is Role.SYSTEM:
+                if sqlstate(error) != _ROLE_CHANGED or actor.role is Role.SYSTEM:
                     raise
                 await pool.release(connection)
                 actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
@@ -300,7 +316,11 @@ def _insertion(table: str, names: tuple[str, ...]) -> str:
 
 async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
     # One message for both: the hash is hex and the organisation a UUID, so nothing of a caller's can be SQL.
-    door = f"sec.enter_system('{actor.org}')" if actor.role is Role.SYSTEM else f"sec.enter('\\x{actor.session_hash.hex()}')"
+    door = (
+        f"sec.enter_system('{actor.org}')"
+        if actor.role is Role.SYSTEM
+        else f"sec.enter('\\x{actor.session_hash.hex()}')"
+    )
     await connection.execute(f"{begin}; select {door}")
 
 
@@ -317,7 +337,10 @@ async def _roll_back(connection: Connection) -> None:
 async def _commit(connection: Connection) -> None:
     # With a synchronous standby missing, a cancelled COMMIT succeeds with a warning only (01000): that is no acknowledgement.
     warnings: list[object] = []
-    listener = lambda _, message: warnings.append(message)  # noqa: E731
+
+    def listener(_: object, message: object) -> None:
+        warnings.append(message)
+
     connection.add_log_listener(listener)
     try:
         await connection.execute("commit")
@@ -327,15 +350,22 @@ async def _commit(connection: Connection) -> None:
         raise OutcomeUnknown("It is not certain that this was saved. Look before you repeat it.")
 
 
+def sqlstate(error: asyncpg.PostgresError) -> str:
+    """The five characters of SQLSTATE (SQL standard, and PostgreSQL's appendix A)."""
+    return str(getattr(error, "sqlstate", ""))
+
+
 def refusal_of(error: asyncpg.PostgresError) -> Exception:
     """The refusal that a database error stands for; the error itself where it is a fault of ours."""
-    match error.sqlstate:
+    match sqlstate(error):
         case "28000":
             return SignedOut("Your session has ended. Sign in again.")
         case "55P03" | "40P01" | "57014":
             return Overloaded("Somebody else is changing this. Try again in a moment.", headers={"Retry-After": "1"})
         case "53300" | "57P01" | "57P03" | "08006" | "08003" | "08001":
-            return Overloaded("The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"})
+            return Overloaded(
+                "The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"}
+            )
         case "23505":
             return StateConflict("This exists already.")
         case _:

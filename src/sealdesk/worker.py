@@ -43,8 +43,7 @@ async def follow(desk: Desk, followers: tuple[Follower, ...], stop: asyncio.Even
 async def catch_up(desk: Desk, follower: Follower) -> None:
     """Let one follower read all it has not read yet."""
     pool = await desk.database.pool("desk_worker")
-    async with pool.acquire() as connection:
-        logs = await tail.behind(connection, follower.name)
+    logs = await tail.behind(pool, follower.name)
     for log_behind in logs:
         position = log_behind.position
         while position < log_behind.size:

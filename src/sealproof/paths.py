@@ -21,7 +21,7 @@ class Paths:
         self._nodes: list[bytes] = []
 
     def check(self, leaf: bytes, index: int, hashes: Sequence[str]) -> None:
-        """Return if `leaf` is at `index`; `hashes` are Base64. `ProofError` otherwise, after which nothing is remembered."""
+        """Return if `leaf` is at `index`; `hashes` are Base64. `ProofError` otherwise, and then it is as if not asked."""
         if not self._index < index < self._size:
             raise ProofError("indices are not increasing within the tree")
         inner, border = path_shape(index, self._size)
@@ -34,9 +34,10 @@ class Paths:
                 raise ProofError("the inclusion proof leads to another root")
             self._nodes[:shared] = nodes[:shared]
         else:
-            self._nodes = self._climb(leaf, index, hashes, inner + border, inner)
-            if self._nodes[-1] != self._root:
+            nodes = self._climb(leaf, index, hashes, inner + border, inner)
+            if nodes[-1] != self._root:
                 raise ProofError("the inclusion proof leads to another root")
+            self._nodes = nodes
         self._index, self._inner, self._hashes = index, inner, hashes
 
     @staticmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from zlib import crc32
 
-from sealproof.container import PIECE, ContainerError, Slot, read_directory
+from sealproof.container import PIECE, ContainerError, NotAContainerError, Slot, read_directory
 
 MAX_NAME = 200
 MAX_LINE = 1 << 16
@@ -109,7 +109,7 @@ class Archive:
 
     def _read_directory(self) -> None:
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            raise SourceError("a bundle is a regular file or a folder")
+            raise NotAContainerError("a bundle is a regular file or a folder")
         for full, slot in read_directory(self._fd):
             top, _, name = full.partition("/")
             if self.top not in (None, top):

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -57,7 +57,11 @@ class Exporter:
             if e.stream[:2] in self.scope or (e.type == "content.erased" and commits & set(e.body["commits"]))
         ]
 
-    def excuses(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    def written(self) -> list[tuple[int, Entry]]:
+        """What of it goes into the bundle: all of it, honestly."""
+        return self.chosen()
+
+    def excuses(self) -> tuple[dict[str, str], dict[str, str]]:
         erased: dict[str, str] = {}
         withheld: dict[str, str] = {}
         for _, e in self.chosen():
@@ -74,7 +78,7 @@ class Exporter:
     def add_entries(self, writer: BundleWriter) -> None:
         tree = self.desk.log.tree(self.size)
         erased, withheld = self.excuses()
-        for index, e in self.chosen():
+        for index, e in self.written():
             contents: list[Opening | Disposition] = []
             for content in e.content:
                 disposition = bundle.dispose(e.type, content, self.disclosed, erased, withheld)
@@ -133,14 +137,3 @@ def story(seed: int = 1) -> tuple[Desk, Entry]:
     desk.post(second, "After the pin.")
     desk.checkpoint_org()
     return desk, request
-
-
-def make_bundle(out: Path, seed: int = 1, bend: Callable[[Exporter], None] | None = None) -> Desk:
-    """Write the story's bundle to `out`; `bend` may change the exporter first."""
-    desk, request = story(seed)
-    exporter = Exporter(desk, request)
-    exporter.size = next(i for i, e in enumerate(desk.log.entries) if e.id == request.id) + 1
-    if bend:
-        bend(exporter)
-    exporter.build(out)
-    return desk

@@ -71,6 +71,7 @@ class Desk:
         self.log = Log(f"{self.operator.name}/ledger/org/{self.org}")
         self.sys = Log(f"{self.operator.name}/ledger/sys")
         self.vault: dict[str, tuple[bytes, bytes]] = {}
+        self.erased: dict[str, tuple[bytes, bytes]] = {}
         self.now = START
         for log in (self.sys, self.log):
             self.append("ledger.genesis", ("log", self.org), {"epoch": 1, "previous": None}, log=log)
@@ -167,7 +168,8 @@ class Desk:
     def erase(self, message: Entry, *, stream: tuple[str, str] | None = None) -> Entry:
         commits = [c.commit for c in message.content]
         for commit in commits:
-            self.vault.pop(commit, None)
+            if commit in self.vault:
+                self.erased[commit] = self.vault.pop(commit)
         return self.append(
             "content.erased",
             stream or message.stream[:2],

@@ -42,8 +42,8 @@ class ToyDesk:
     notes: dict[UUID, str] = field(default_factory=dict)
     calls: int = 0
 
-    def sign_in(self) -> str:
-        token = new_token()
+    def sign_in(self, token: str | None = None) -> str:
+        token = token or new_token()
         self.actors[token_hash(token)] = Actor(token_hash(token), new_id(), new_id(), Role.AGENT)
         return token
 
@@ -149,6 +149,17 @@ async def locked(actor: Actor) -> None:
     raise StateConflict("The note is locked.")
 
 
+@get("/api/v1/flood", limit=PLENTY)
+async def flood(actor: Actor) -> Download:
+    """Send more than any buffer holds."""
+
+    async def chunks():
+        for _ in range(1000):
+            yield bytes(100_000)
+
+    return Download(chunks(), 100_000_000, "flood.bin")
+
+
 @get("/api/v1/notes/{note_id:str}/download", limit=PLENTY)
 async def download(desk: ToyDesk, actor: Actor, note_id: UUID) -> Download:
     """Download a note."""
@@ -164,6 +175,12 @@ async def download(desk: ToyDesk, actor: Actor, note_id: UUID) -> Download:
 async def notes_page(desk: ToyDesk, actor: Actor, page: Page, query: Query[Window]) -> Html:
     """Notes as a page."""
     return page.render("notes.html", notes=list(desk.notes.values()), errors={}, kept={"title": ""})
+
+
+@get("/inline")
+async def inline_page(actor: Actor, page: Page) -> Html:
+    """A page in which escaping failed."""
+    return Html("<!doctype html><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'><p>text")
 
 
 @post("/notes", limit=PLENTY)
@@ -188,8 +205,8 @@ async def sign_in(visitor: Actor | None, form: Form[Credentials]) -> SeeOther:
 
 
 ROUTES = [
-    list_notes, add_note, show_key, read_note, change_note, drop_note, take_anything, seldom, fail, locked, download,
-    notes_page, notes_form, sign_in_page, sign_in,
+    list_notes, add_note, show_key, read_note, change_note, drop_note, take_anything, seldom, fail, locked, flood, download,
+    notes_page, inline_page, notes_form, sign_in_page, sign_in,
 ]  # fmt: skip
 
 

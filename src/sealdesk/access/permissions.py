@@ -74,7 +74,9 @@ def _read(table: dict[Permission, str]) -> dict[Role, frozenset[Permission]]:
     for permission, cells in table.items():
         words = cells.split()
         if len(words) != len(_COLUMNS) or not set(words) <= {"allow", "deny"}:
-            raise RuntimeError(f"GRANTS: {permission} needs allow or deny for each of {[str(role) for role in _COLUMNS]}")
+            raise RuntimeError(
+                f"GRANTS: {permission} needs allow or deny for each of {[str(role) for role in _COLUMNS]}"
+            )
         for role, word in zip(_COLUMNS, words, strict=True):
             if word == "allow":
                 granted[role].add(permission)

@@ -2,20 +2,101 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
-    Pool = asyncpg.Pool
+Row: TypeAlias = Mapping[str, Any]
+"""One row of an answer, by column name."""
+
+
+class Transaction(Protocol):
+    """A block that commits when left, and rolls back when left by an error."""
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, *args: object) -> bool | None: ...
+
+
+class Queries(Protocol):
+    """What a connection and a pool have in common; the driver itself tells its types only in part."""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        """Run a command (or, without arguments, several); gives the last one's tag."""
+        ...
+
+    async def executemany(self, command: str, args: Iterable[Sequence[object]]) -> None:
+        """Run a command once for each set of arguments."""
+        ...
+
+    async def fetch(self, query: str, *args: object) -> list[Row]:
+        """All rows."""
+        ...
+
+    async def fetchrow(self, query: str, *args: object) -> Row | None:
+        """The first row."""
+        ...
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first column of the first row."""
+        ...
+
+
+class Connection(Queries, Protocol):
+    """One connection."""
+
+    def transaction(self) -> Transaction:
+        """A transaction, or a savepoint inside one."""
+        ...
+
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+    def cursor(self, query: str, *args: object, prefetch: int | None = None) -> AsyncIterable[Row]:
+        """Rows as they are asked for; only inside a transaction."""
+        ...
+
+    def add_log_listener(self, callback: Callable[[object, object], None]) -> None:
+        """Be told of the server's notices and warnings."""
+        ...
+
+    def remove_log_listener(self, callback: Callable[[object, object], None]) -> None:
+        """Be told no more."""
+        ...
+
+    def terminate(self) -> None:
+        """Hang up at once."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up in good order."""
+        ...
+
+
+class Pool(Queries, Protocol):
+    """Connections of one login."""
+
+    async def acquire(self) -> Connection:
+        """A connection for one's own until it is released."""
+        ...
+
+    async def release(self, connection: Connection) -> None:
+        """Give it back."""
+        ...
+
+    async def close(self) -> None:
+        """Close all, after those in use were given back."""
+        ...
+
+    def terminate(self) -> None:
+        """Close all at once."""
+        ...
+
 
 POOL_SIZE = 8
 
@@ -38,7 +119,9 @@ class Whereabouts:
         parts = urlsplit(url)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         host = query.get("host") or parts.hostname or "localhost"
-        return cls(unquote(host), int(query.get("port") or parts.port or 5432), unquote(parts.path.lstrip("/")) or "sealdesk")
+        return cls(
+            unquote(host), int(query.get("port") or parts.port or 5432), unquote(parts.path.lstrip("/")) or "sealdesk"
+        )
 
 
 class Database:
@@ -56,10 +139,16 @@ class Database:
         """From the credentials file; `url` (SEALDESK_DATABASE_URL) overrides the place it names."""
         try:
             document = json.loads(path.read_text())
-            where = Whereabouts.of_url(url) if url else Whereabouts(document["host"], int(document["port"]), document["database"])
+            where = (
+                Whereabouts.of_url(url)
+                if url
+                else Whereabouts(document["host"], int(document["port"]), document["database"])
+            )
             return cls(where, document["logins"], pool_size=pool_size)
         except (OSError, ValueError, KeyError) as error:
-            raise DatabaseUnfit(f"{path} can't be read as the credentials of the database; run `sealdesk db migrate` first.") from error
+            raise DatabaseUnfit(
+                f"{path} can't be read as the credentials of the database; run `sealdesk db migrate` first."
+            ) from error
 
     async def pool(self, login: str) -> Pool:
         """The pool of `login`, opened on first use."""
@@ -73,7 +162,7 @@ class Database:
 
     async def connect(self, login: str) -> Connection:
         """A connection of its own, outside any pool (the sequencer's lock, a listener)."""
-        return await asyncpg.connect(**self._arguments(login))
+        return cast("Connection", await asyncpg.connect(**self._arguments(login)))  # pyright: ignore[reportUnknownMemberType]
 
     async def close(self) -> None:
         """Close every pool, giving running work ten seconds."""
@@ -87,10 +176,14 @@ class Database:
     async def _open(self, login: str) -> Pool:
         # Without a reset of our own, each release costs a round trip. A transaction is always ended by the unit.
         return await asyncpg.create_pool(
-            **self._arguments(login), min_size=0, max_size=self._size, reset=_no_reset, max_inactive_connection_lifetime=300
+            **self._arguments(login),
+            min_size=0,
+            max_size=self._size,
+            reset=_no_reset,
+            max_inactive_connection_lifetime=300,
         )
 
-    def _arguments(self, login: str) -> dict[str, object]:
+    def _arguments(self, login: str) -> dict[str, Any]:
         return {
             "host": self.where.host,
             "port": self.where.port,
@@ -99,24 +192,31 @@ class Database:
             "password": self._passwords[login],
             "timeout": 10,
             # A server beyond the socket must prove itself by its certificate unless it is this machine.
-            "ssl": False if self.where.host.startswith("/") or self.where.host in ("localhost", "127.0.0.1", "::1") else "prefer",
+            "ssl": False
+            if self.where.host.startswith("/") or self.where.host in ("localhost", "127.0.0.1", "::1")
+            else "prefer",
             "server_settings": {"application_name": "sealdesk", "jit": "off"},
         }
 
 
-async def _no_reset(_: Connection) -> None:
+async def _no_reset(_: object) -> None:
     return None
 
 
 async def refuse_unfit(database: Database, version: str) -> None:
     """Raise `DatabaseUnfit` unless the rules of access hold (app.lint), the login is plain and the schema is `version`."""
     pool = await database.pool("desk_gate")
-    async with pool.acquire() as connection:
+    connection = await pool.acquire()
+    try:
         if await connection.fetchval("select rolsuper from pg_roles where rolname = session_user"):
             raise DatabaseUnfit("The desk's login is a superuser; give it the login that `sealdesk db migrate` made.")
         present = await connection.fetchval("select version_num from public.alembic_version")
         if present != version:
-            raise DatabaseUnfit(f"The schema is at version {present}, this release needs {version}; run `sealdesk db migrate`.")
+            raise DatabaseUnfit(
+                f"The schema is at version {present}, this release needs {version}; run `sealdesk db migrate`."
+            )
         breaches = [row["breach"] for row in await connection.fetch("select breach from app.lint")]
+    finally:
+        await pool.release(connection)
     if breaches:
         raise DatabaseUnfit(f"The database breaks {len(breaches)} of the rules of access: {'; '.join(breaches[:5])}.")

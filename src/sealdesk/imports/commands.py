@@ -65,18 +65,26 @@ class _Run:
     @classmethod
     async def begin(cls, change: Change, source: UUID) -> "_Run":
         org, run = change.actor.org, cls(change, source)
-        rows = await change.rows("select thread_key, ordinal, thread_id from app.imported where org_id = $1 and source = $2", org, source)
+        rows = await change.rows(
+            "select thread_key, ordinal, thread_id from app.imported where org_id = $1 and source = $2", org, source
+        )
         for row in rows:
             run.threads[row["thread_key"]] = row["thread_id"]
             run.messages.add((row["thread_key"], row["ordinal"]))
-        rows = await change.rows("select external_key, contact_id from app.contact where org_id = $1 and source = $2", org, source)
+        rows = await change.rows(
+            "select external_key, contact_id from app.contact where org_id = $1 and source = $2", org, source
+        )
         run.contacts = {row["external_key"]: row["contact_id"] for row in rows}
         return run
 
     async def lock(self, fresh: Sequence[Numbered]) -> None:
         """Give ids to what is new and lock every stream in one call, in key order."""
-        self.new_threads = {key: new_id() for key in dict.fromkeys(x.line.thread for x in fresh) if key not in self.threads}
-        self.new_contacts = {key: new_id() for key in dict.fromkeys(x.line.author.id for x in fresh) if key not in self.contacts}
+        self.new_threads = {
+            key: new_id() for key in dict.fromkeys(x.line.thread for x in fresh) if key not in self.threads
+        }
+        self.new_contacts = {
+            key: new_id() for key in dict.fromkeys(x.line.author.id for x in fresh) if key not in self.contacts
+        }
         old = {self.threads[x.line.thread] for x in fresh if x.line.thread in self.threads}
         self.threads |= self.new_threads
         streams = [Stream("thread", thread) for thread in old | set(self.new_threads.values())]
@@ -99,7 +107,12 @@ class _Run:
         await self.change.insert_many("app.message", messages)
         columns = ("thread_id", "entry_id")
         places = [
-            {"source": self.source, "thread_key": line.line.thread, "ordinal": line.ordinal, **{name: row[name] for name in columns}}
+            {
+                "source": self.source,
+                "thread_key": line.line.thread,
+                "ordinal": line.ordinal,
+                **{name: row[name] for name in columns},
+            }
             for line, row in zip(chunk, messages, strict=True)
         ]
         await self.change.insert_many("app.imported", places)
@@ -109,7 +122,13 @@ class _Run:
         author = line.line.author
         contact = self.contacts[author.id] = self.new_contacts[author.id]
         self.change.record(events.contact_added(contact, line))
-        return {"contact_id": contact, "source": self.source, "external_key": author.id, "role": author.role, "name": author.name}
+        return {
+            "contact_id": contact,
+            "source": self.source,
+            "external_key": author.id,
+            "role": author.role,
+            "name": author.name,
+        }
 
     def _thread(self, line: Numbered, subject: str) -> dict[str, object]:
         thread = self.threads[line.line.thread]

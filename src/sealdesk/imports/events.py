@@ -10,12 +10,16 @@ def contact_added(contact: UUID, line: Numbered) -> Event:
     """Somebody is known by name from imported history."""
     author = line.line.author
     body = {"contact": str(contact), "role": author.role}
-    return Event("contact.added", Stream("user", contact), body, [document("profile", {"email": None, "name": author.name})])
+    return Event(
+        "contact.added", Stream("user", contact), body, [document("profile", {"email": None, "name": author.name})]
+    )
 
 
 def thread_imported(thread: UUID, line: Numbered, subject: str) -> Event:
     """A conversation from elsewhere begins here."""
-    return Event("thread.created", Stream("thread", thread), {"channel": "import"}, [text("subject", subject), _author(line)])
+    return Event(
+        "thread.created", Stream("thread", thread), {"channel": "import"}, [text("subject", subject), _author(line)]
+    )
 
 
 def message_imported(message: UUID, thread: UUID, source: UUID, line: Numbered) -> Event:
@@ -30,7 +34,10 @@ def message_imported(message: UUID, thread: UUID, source: UUID, line: Numbered) 
     }
     body = {"message": str(message), "visibility": "public", "source": str(source), "ordinal": line.ordinal}
     return Event(
-        "message.imported", Stream("thread", thread), body, [text("body", told.body), _author(line), document("claim", dict(claim))]
+        "message.imported",
+        Stream("thread", thread),
+        body,
+        [text("body", told.body), _author(line), document("claim", dict(claim))],
     )
 
 

@@ -19,7 +19,7 @@ MAX_LINE = 1 << 20
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class ClaimedAuthor(Input):
+class ClaimedAuthor(Input, frozen=True):
     """Who is said to have written it."""
 
     id: Name
@@ -27,7 +27,7 @@ class ClaimedAuthor(Input):
     name: Name
 
 
-class Line(Input):
+class Line(Input, frozen=True):
     """One message. `subject` comes with the first message of a thread and with no other."""
 
     thread: Name

@@ -22,11 +22,17 @@ def group() -> None:
 @group.command(epilog="Example: sealdesk import conversations history.jsonl --org demo")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--org", required=True, help="The organisation's short name.")
-@click.option("--source", help="Where the history comes from; messages of one source are imported once. Default: the file's name.")
+@click.option(
+    "--source", help="Where the history comes from; messages of one source are imported once. Default: the file's name."
+)
 def conversations(file: Path, org: str, source: str | None) -> None:
     """Import conversations from FILE, one JSON message a line (docs/import-format.md). All of it, or nothing."""
     added = asyncio.run(_import(Settings.load(), read(file), org, source or file.name))
-    click.echo(f"Imported {added.messages:,} messages in {added.threads:,} conversations." if added.messages else "Nothing new to import.")
+    click.echo(
+        f"Imported {added.messages:,} messages in {added.threads:,} conversations."
+        if added.messages
+        else "Nothing new to import."
+    )
 
 
 async def _import(settings: Settings, lines: list[Numbered], slug: str, source: str) -> Imported:

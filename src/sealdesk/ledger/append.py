@@ -55,7 +55,9 @@ class Prepared(NamedTuple):
 class Appender:
     """Links events into the streams that it holds, inside one transaction of one organisation."""
 
-    def __init__(self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]) -> None:
+    def __init__(
+        self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]
+    ) -> None:
         self._connection = connection
         self._sealer = sealer
         self._org = org
@@ -70,7 +72,9 @@ class Appender:
         """Lock and hold `streams`, in key order; new ones begin here. Call it once with all of them: another order can deadlock."""
         wanted = sorted({s for s in streams if s not in self._heads}, key=lambda s: (s.kind, s.id))
         rows = await self._connection.fetch(
-            "select kind, stream_id, seq, head, last_at from ledger.lock_streams($1, $2)", [s.kind for s in wanted], [s.id for s in wanted]
+            "select kind, stream_id, seq, head, last_at from ledger.lock_streams($1, $2)",
+            [s.kind for s in wanted],
+            [s.id for s in wanted],
         )
         for row in rows:
             self.hold(Stream(row["kind"], row["stream_id"]), Head(row["seq"], row["head"], row["last_at"]))
@@ -89,7 +93,9 @@ class Appender:
         """Seal the event's content ahead of recording it, for a row that needs a commitment before the stream can be held."""
         if event.slots and self._sealer is None:
             raise ValueError(f"{event.type} has content, and there is no sealer")
-        return Prepared(event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots) if self._sealer else ())
+        return Prepared(
+            event, tuple(self._sealer.seal(self._org, slot) for slot in event.slots) if self._sealer else ()
+        )
 
     def record(self, fact: Event | Prepared, entry_id: UUID | None = None) -> Recorded:
         """Build the entry of `fact` as the next of its stream. It is written by `flush`."""
@@ -113,7 +119,9 @@ class Appender:
         leaf = format.leaf_hash(data)
         self._heads[event.stream] = Head(head.seq + 1, leaf, at)
         self._sealed.extend((event.stream, s) for s in sealed)
-        recorded = Recorded(entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed})
+        recorded = Recorded(
+            entry_id, leaf, event.stream, head.seq + 1, at, data, event.type, {s.slot: s.commit for s in sealed}
+        )
         self.recorded.append(recorded)
         self.count += 1
         return recorded
@@ -125,7 +133,9 @@ class Appender:
         last = {fact.stream: fact for fact in self.recorded}
         columns = _entry_columns(self.recorded) + _head_columns(list(last.values()))
         if self._sealed:
-            row = await self._connection.fetchrow(_ENTRIES_WITH_CONTENT, self._org, *columns, *_content_columns(self._sealed))
+            row = await self._connection.fetchrow(
+                _ENTRIES_WITH_CONTENT, self._org, *columns, *_content_columns(self._sealed)
+            )
         else:
             row = await self._connection.fetchrow(_ENTRIES, self._org, *columns)
         assert row is not None

@@ -40,7 +40,11 @@ async def sign(connection: Connection, signer: SignerClient, org: UUID) -> int:
         proof = await tiles.consistency_proof(connection, org, known.size, size) if known.size < size else []
         note = await signer.sign_checkpoint(origin, size, root, proof, old_size=known.size)
     await connection.execute(
-        "insert into ledger.checkpoint (org_id, size, root, note) values ($1, $2, $3, $4) on conflict do nothing", org, size, root, note
+        "insert into ledger.checkpoint (org_id, size, root, note) values ($1, $2, $3, $4) on conflict do nothing",
+        org,
+        size,
+        root,
+        note,
     )
     return size
 
@@ -58,9 +62,15 @@ async def publish(connection: Connection, org: UUID, sys_origin: str) -> bool:
         fact = await append_system(
             connection,
             sys_origin,
-            Event("log.checkpoint", Stream("log", org), {"origin": row["origin"], "root": row["root"].hex(), "size": row["size"]}),
+            Event(
+                "log.checkpoint",
+                Stream("log", org),
+                {"origin": row["origin"], "root": row["root"].hex(), "size": row["size"]},
+            ),
         )
-        await connection.execute("insert into ledger.published (org_id, size, sys_entry) values ($1, $2, $3)", org, row["size"], fact)
+        await connection.execute(
+            "insert into ledger.published (org_id, size, sys_entry) values ($1, $2, $3)", org, row["size"], fact
+        )
     return True
 
 
@@ -69,7 +79,10 @@ async def append_system(connection: Connection, sys_origin: str, event: Event) -
     appender = Appender(connection, None, SYS, sys_origin, ("system", "sequencer"))
     stream = event.stream
     await connection.execute(
-        "insert into ledger.stream (org_id, kind, stream_id) values ($1, $2, $3) on conflict do nothing", SYS, stream.kind, stream.id
+        "insert into ledger.stream (org_id, kind, stream_id) values ($1, $2, $3) on conflict do nothing",
+        SYS,
+        stream.kind,
+        stream.id,
     )
     row = await connection.fetchrow(
         "select seq, head, last_at from ledger.stream where org_id = $1 and kind = $2 and stream_id = $3 for update",
@@ -86,6 +99,7 @@ async def append_system(connection: Connection, sys_origin: str, event: Event) -
 
 async def _genesis(connection: Connection, org: UUID, size: int) -> Genesis:
     entry = await connection.fetchval(
-        "select e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 and l.idx = 0", org
+        "select e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 and l.idx = 0",
+        org,
     )
     return Genesis(entry, tuple(await tiles.inclusion_proof(connection, org, 0, size)))

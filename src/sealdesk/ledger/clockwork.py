@@ -77,7 +77,9 @@ class Clockwork:
                 # Entries go on being recorded and sequenced; what is not signed is shown as unsealed.
                 if self._complained.get(org) != str(error):
                     self._complained[org] = str(error)
-                    log.error("ledger.not_signed", org=str(org), reason=str(error), event_name="security.ledger_not_signed")
+                    log.error(
+                        "ledger.not_signed", org=str(org), reason=str(error), event_name="security.ledger_not_signed"
+                    )
         now = time.monotonic()
         rows = await connection.fetch(
             "select h.org_id from ledger.head h where h.org_id <> $1 and exists (select from ledger.checkpoint c where c.org_id = h.org_id"

@@ -1,7 +1,7 @@
 """Facts before they are entries."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -57,7 +57,7 @@ class Recorded:
     at: datetime
     entry: bytes
     type: str
-    commits: Mapping[str, bytes] = field(default_factory=dict)
+    commits: Mapping[str, bytes]
 
 
 def text(slot: str, content: str) -> Slot:

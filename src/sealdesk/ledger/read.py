@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+from sealdesk.core.db import Row
 
 ENTRY_COLUMNS = "e.entry_id, e.stream_kind, e.stream_id, e.stream_seq, e.type, e.at, e.entry, e.leaf_hash, l.idx"
 """What `Stored.of` needs of `ledger.entry e left join ledger.leaf l using (org_id, qid)`."""
@@ -32,7 +32,7 @@ class Stored:
     refs: tuple[UUID, ...]
 
     @classmethod
-    def of(cls, row: asyncpg.Record) -> "Stored":
+    def of(cls, row: Row) -> "Stored":
         """From a row with ENTRY_COLUMNS."""
         entry = json.loads(row["entry"])
         return cls(

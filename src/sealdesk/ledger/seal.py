@@ -99,6 +99,18 @@ class Sealer:
             raise Unopenable(commit.hex())
         return Opened(salt, content)
 
+    def wrap(self, org: UUID, key: bytes, label: bytes) -> bytes:
+        """A key of 32 bytes under the organisation's: nonce || AES-256-GCM(KEK, key, aad = label)."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._kek(org).encrypt(nonce, key, label)
+
+    def unwrap(self, org: UUID, wrapped: bytes, label: bytes) -> bytes:
+        """The key in `wrapped`; `Unopenable` if it was wrapped for another organisation or label."""
+        try:
+            return self._kek(org).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], label)
+        except (InvalidTag, ValueError) as error:
+            raise Unopenable(label.hex()) from error
+
     def _kek(self, org: UUID) -> AESGCM:
         kek = self._keks.get(org)
         if kek is None:

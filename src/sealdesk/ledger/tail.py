@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from sealdesk.core.db import Connection
+from sealdesk.core.db import Connection, Queries
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
 
 BATCH = 200
@@ -34,7 +34,7 @@ class Behind:
     size: int
 
 
-async def behind(connection: Connection, name: str) -> list[Behind]:
+async def behind(connection: Queries, name: str) -> list[Behind]:
     """The organisations' logs in which `name` has entries to read; call outside any organisation's context."""
     rows = await connection.fetch(
         "select h.org_id, coalesce(f.position, 0) as position, h.size from ledger.head h"
@@ -60,7 +60,9 @@ async def step(connection: Connection, follower: Follower, log: Behind) -> int:
     return upto
 
 
-async def _entries(connection: Connection, org: UUID, start: int, end: int, types: frozenset[str]) -> AsyncGenerator[Stored]:
+async def _entries(
+    connection: Connection, org: UUID, start: int, end: int, types: frozenset[str]
+) -> AsyncGenerator[Stored]:
     rows = await connection.fetch(
         f"select {ENTRY_COLUMNS} from ledger.leaf l join ledger.entry e using (org_id, qid)"
         " where l.org_id = $1 and l.idx >= $2 and l.idx < $3 and e.type = any ($4) order by l.idx",

@@ -52,7 +52,9 @@ def tile_root(data: bytes) -> bytes:
 
 async def _tile(connection: Connection, org: UUID, level: int, n: int, width: int) -> bytes:
     if width == WIDTH:
-        data = await connection.fetchval("select data from ledger.tile where org_id = $1 and level = $2 and n = $3", org, level, n)
+        data = await connection.fetchval(
+            "select data from ledger.tile where org_id = $1 and level = $2 and n = $3", org, level, n
+        )
         if data is not None:
             return data
     data = await edge(connection, org, level, n * WIDTH, width)

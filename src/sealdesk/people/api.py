@@ -23,7 +23,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
-class Credentials(Input):
+class Credentials(Input, frozen=True):
     """E-mail and password; `organisation` where the person belongs to several."""
 
     email: Text
@@ -78,7 +78,10 @@ async def show_session(actor: Actor, page: Page) -> SessionView:
 
 
 @delete(
-    "/api/v1/session", limit=Limit("sign-out", per_person="60/minute"), status=204, repeats="An ended session is signed out."
+    "/api/v1/session",
+    limit=Limit("sign-out", per_person="60/minute"),
+    status=204,
+    repeats="An ended session is signed out.",
 )
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> Answer[None]:
     """Sign out: the session is dead on the next request."""

@@ -18,7 +18,10 @@ def org_created(org: UUID, name: str) -> Event:
 def member_added(member: UUID, role: str, name: str, email: str) -> Event:
     """A person is now a member with this role."""
     return Event(
-        "member.added", Stream("user", member), {"member": str(member), "role": role}, [document("profile", {"email": email, "name": name})]
+        "member.added",
+        Stream("user", member),
+        {"member": str(member), "role": role},
+        [document("profile", {"email": email, "name": name})],
     )
 
 
@@ -32,7 +35,9 @@ def signed_out(member: UUID) -> Event:
     return Event("auth.logout", Stream("user", member), {})
 
 
-def operator_acted(stream: Stream, act: str, subject: UUID | None, reason: str = "", refs: tuple[Ref, ...] = ()) -> Event:
+def operator_acted(
+    stream: Stream, act: str, subject: UUID | None, reason: str = "", refs: tuple[Ref, ...] = ()
+) -> Event:
     """Whoever runs the desk did something that no role may do."""
     slots = [text("reason", reason)] if reason else []
     return Event("operator.access", stream, {"act": act, "subject": str(subject) if subject else None}, slots, refs)

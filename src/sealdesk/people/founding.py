@@ -68,10 +68,14 @@ async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
     encoded = hash_password(person.password)
     async with desk.change(operator(org)) as change:
         change.demand(Permission.PEOPLE_ADD)
-        person_id = await change.value("select sec.add_person($1, $2, $3, $4, $5)", new_id(), person.email, norm, encoded, person.demo)
+        person_id = await change.value(
+            "select sec.add_person($1, $2, $3, $4, $5)", new_id(), person.email, norm, encoded, person.demo
+        )
         if await change.value("select 1 from app.member where org_id = $1 and person_id = $2", org, person_id):
             raise StateConflict(f"{person.email} is a member of this organisation already.")
-        await change.insert("app.member", member_id=member, person_id=person_id, role=str(person.role), name=person.name)
+        await change.insert(
+            "app.member", member_id=member, person_id=person_id, role=str(person.role), name=person.name
+        )
         await change.lock(Stream("user", member))
         change.record(events.member_added(member, str(person.role), person.name, person.email))
     return member

@@ -49,12 +49,16 @@ def person() -> None:
     """People."""
 
 
-@person.command("add", epilog='Example: sealdesk person add --org harbour --role agent --name "Ada King" ada@example.org')
+@person.command(
+    "add", epilog='Example: sealdesk person add --org harbour --role agent --name "Ada King" ada@example.org'
+)
 @click.argument("email")
 @click.option("--org", "slug", required=True, help="The organisation's short name.")
 @click.option("--role", required=True, type=click.Choice([str(role) for role in Role if role is not Role.SYSTEM]))
 @click.option("--name", required=True, help="The name that people read.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input; else one is made and printed."
+)
 def add_person(email: str, slug: str, role: str, name: str, *, password_stdin: bool) -> None:
     """Add a person to an organisation."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)

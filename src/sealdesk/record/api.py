@@ -14,7 +14,7 @@ from sealdesk.ledger.signer.refusal import SignerUnavailable
 from sealdesk.record import queries
 from sealdesk.record.policy import policy
 from sealdesk.unit import Desk
-from sealdesk.web.answers import Answer, Bytes
+from sealdesk.web.answers import Bytes
 from sealdesk.web.binding import Query
 from sealdesk.web.headers import etag
 from sealdesk.web.limits import Limit
@@ -22,7 +22,7 @@ from sealdesk.web.routes import get
 from sealdesk.web.schema import Input
 
 
-class Waiting(Input):
+class Waiting(Input, frozen=True):
     """`await` is how many seconds to wait for the seal, at most 10."""
 
     wait: Annotated[int, msgspec.Meta(ge=0, le=queries.MOST_SECONDS)] = msgspec.field(default=0, name="await")
@@ -40,11 +40,12 @@ class PendingView(msgspec.Struct, frozen=True):
     limit=Limit("receipt", per_person="600/minute", per_address="1200/minute"),
     permission=Permission.LEDGER_READ,
 )
-async def show_receipt(desk: Desk, actor: Actor, entry: UUID, query: Query[Waiting]) -> Bytes | Answer[PendingView]:
+async def show_receipt(desk: Desk, actor: Actor, entry: UUID, query: Query[Waiting]) -> Bytes:
     """The proof that an entry is in the log (C2SP tlog-proof); 202 with Retry-After until a signed checkpoint covers it."""
     proof = await queries.receipt(desk, actor, entry, query.wait)
     if proof is None:
-        return Answer(PendingView(entry), status=202, retry_after=1)
+        pending = msgspec.json.encode(PendingView(entry))
+        return Bytes(pending, "application/json", status=202, fields=[(b"retry-after", b"1")])
     name = f'attachment; filename="{entry}.tlog-proof"'.encode()
     return Bytes(proof, "text/plain; charset=utf-8", fields=[(b"content-disposition", name)])
 

@@ -7,7 +7,9 @@ from sealdesk.core.clock import stamp
 from sealdesk.ledger.events import Event, Stream
 
 
-def refused(stream: Stream, type: str, kind: str, route: str, bucket: UUID | None, count: int, first: datetime, last: datetime) -> Event:
+def refused(
+    stream: Stream, type: str, kind: str, route: str, bucket: UUID | None, count: int, first: datetime, last: datetime
+) -> Event:
     """`count` refusals of one kind by one actor or address bucket on one route."""
     body = {
         "kind": kind,

@@ -19,7 +19,7 @@ async def place(work: Reading, entry: UUID) -> Place:
     work.demand(Permission.LEDGER_READ)
     found = await work.ledger(receipts.place, entry)
     if found is None:
-        raise OutsideReach()
+        raise OutsideReach
     return found
 
 
@@ -47,7 +47,9 @@ async def receipt(desk: Desk, actor: Actor, entry: UUID, seconds: float) -> byte
 async def newest_checkpoint(work: Reading) -> bytes:
     """The newest signed checkpoint of the reader's organisation, as a note."""
     work.demand(Permission.LEDGER_READ)
-    note = await work.value("select note from ledger.checkpoint where org_id = $1 order by size desc limit 1", work.actor.org)
+    note = await work.value(
+        "select note from ledger.checkpoint where org_id = $1 order by size desc limit 1", work.actor.org
+    )
     if not isinstance(note, bytes):
         raise OutsideReach("No checkpoint has been signed yet; the first comes within seconds.")
     return note

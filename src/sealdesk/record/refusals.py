@@ -24,7 +24,9 @@ _TYPES = {401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limi
 log = structlog.get_logger("security")
 
 
-async def note(desk: Desk, session: bytes | None, refusal: Refusal, route: str, target: UUID | None, address: str) -> None:
+async def note(
+    desk: Desk, session: bytes | None, refusal: Refusal, route: str, target: UUID | None, address: str
+) -> None:
     """Put one refusal on record, in a transaction of its own. Only 401, 403, 404 on an id, and 429 are."""
     kind = _TYPES.get(refusal.status)
     if kind is None or (kind == "probe" and target is None):
@@ -32,7 +34,13 @@ async def note(desk: Desk, session: bytes | None, refusal: Refusal, route: str, 
     try:
         pool = await desk.database.pool("desk_gate")
         await pool.execute(
-            "select sec.note_refusal($1, $2, $3, $4, $5, $6)", session, kind, refusal.slug.replace("-", "_"), route, target, address
+            "select sec.note_refusal($1, $2, $3, $4, $5, $6)",
+            session,
+            kind,
+            refusal.slug.replace("-", "_"),
+            route,
+            target,
+            address,
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         # The person has the answer; what is lost is the entry, and the log says so.
@@ -55,7 +63,16 @@ async def settle(desk: Desk) -> int:
                 continue
             await change.lock(stream)
             change.record(
-                events.refused(stream, row["type"], row["kind"], row["route"], row["bucket"], gone["count"], gone["first_at"], gone["last_at"])
+                events.refused(
+                    stream,
+                    row["type"],
+                    row["kind"],
+                    row["route"],
+                    row["bucket"],
+                    gone["count"],
+                    gone["first_at"],
+                    gone["last_at"],
+                )
             )
     return len(due)
 

@@ -29,21 +29,21 @@ POSTING = Limit("message-post", per_person="120/minute", per_address="600/minute
 OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute")
 
 
-class NewMessage(Input):
+class NewMessage(Input, frozen=True):
     """A message to post. `internal` is a note among staff."""
 
     body: Body
     visibility: Literal["public", "internal"] = "public"
 
 
-class NewThread(Input):
+class NewThread(Input, frozen=True):
     """A conversation to open, with its first message."""
 
     subject: Subject
     body: Body
 
 
-class After(Input):
+class After(Input, frozen=True):
     """Where to read on: the `cursor` of the last answer, and how many messages at most."""
 
     after: Annotated[str, msgspec.Meta(max_length=40)] = "0"
@@ -121,7 +121,9 @@ class ThreadView(msgspec.Struct, frozen=True):
 
 
 @post("/api/v1/threads", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
-async def open_thread(desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange) -> Answer[ThreadView]:
+async def open_thread(
+    desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange
+) -> Answer[ThreadView]:
     """Open a conversation without a ticket: a chat."""
     thread = await commands.open_thread(
         desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange)

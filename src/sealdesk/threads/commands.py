@@ -13,7 +13,9 @@ from sealdesk.threads.queries import Message
 from sealdesk.unit import Change, Desk, Key
 
 
-async def open_thread(desk: Desk, actor: Actor, subject: str, draft: Draft, channel: str, *, key: Key | None, origin: Origin | None) -> UUID:
+async def open_thread(
+    desk: Desk, actor: Actor, subject: str, draft: Draft, channel: str, *, key: Key | None, origin: Origin | None
+) -> UUID:
     """Open a conversation with its first message; gives the thread's id. A repeat with the same key gives the first one's."""
     async with desk.change(actor, key) as change:
         if change.replay:
@@ -46,7 +48,9 @@ async def open_in(change: Change, subject: str, draft: Draft, channel: str, orig
     return thread_id
 
 
-async def post_message(desk: Desk, actor: Actor, thread_id: UUID, draft: Draft, *, key: Key | None, origin: Origin | None) -> Message:
+async def post_message(
+    desk: Desk, actor: Actor, thread_id: UUID, draft: Draft, *, key: Key | None, origin: Origin | None
+) -> Message:
     """Post into a conversation within reach; the answer carries the receipt. A repeat with the same key gives the first answer."""
     permission = Permission.MESSAGE_POST if draft.visibility == "public" else Permission.NOTE_POST
     stream = events.stream_of(thread_id, draft.visibility)

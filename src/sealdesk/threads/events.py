@@ -21,10 +21,14 @@ def thread_created(thread: UUID, channel: str, subject: str, actor: Actor, origi
     return Event("thread.created", Stream("thread", thread), {"channel": channel}, slots)
 
 
-def message_posted(message: UUID, thread: UUID, visibility: str, body: str, actor: Actor, origin: Origin | None) -> Event:
+def message_posted(
+    message: UUID, thread: UUID, visibility: str, body: str, actor: Actor, origin: Origin | None
+) -> Event:
     """A message was posted by a member."""
     slots = [text("body", body), _author(actor), *_origin(origin)]
-    return Event("message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots)
+    return Event(
+        "message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots
+    )
 
 
 def _author(actor: Actor):

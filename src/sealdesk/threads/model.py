@@ -74,7 +74,13 @@ class Thread:
                     work.hold(Stream(row["kind"], key), Head(row["seq"], row["head"], row["last_at"]))
         first = rows[0]
         return cls(
-            key, first["channel"], first["subject_commit"], first["opener_id"], first["opener_kind"], first["locked"], first["created_at"]
+            key,
+            first["channel"],
+            first["subject_commit"],
+            first["opener_id"],
+            first["opener_kind"],
+            first["locked"],
+            first["created_at"],
         )
 
     def post(self, actor: Actor, draft: Draft, origin: Origin | None) -> tuple[UUID, Event]:

@@ -82,7 +82,19 @@ class Message:
     def fresh(cls, message: UUID, thread_id: UUID, draft: Draft, actor: Actor, fact: Recorded) -> Self:
         """The message just posted, before anything was sequenced."""
         author = Author(str(actor.member), actor.identity[0], actor.name, str(actor.role))
-        return cls(message, thread_id, fact.seq, draft.visibility, author, fact.at, draft.body, fact.entry_id, fact.leaf_hash, None, False)
+        return cls(
+            message,
+            thread_id,
+            fact.seq,
+            draft.visibility,
+            author,
+            fact.at,
+            draft.body,
+            fact.entry_id,
+            fact.leaf_hash,
+            None,
+            False,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +123,13 @@ async def timeline(work: Reading, thread: UUID, after: Cursor, limit: int = PAGE
     """What came after `after`, oldest first. `OutsideReach` (404) for a thread out of reach."""
     work.demand(Permission.THREAD_READ)
     if not await work.value("select 1 from app.thread where org_id = $1 and thread_id = $2", work.actor.org, thread):
-        raise OutsideReach()
+        raise OutsideReach
     public = await _stretch(work, "thread", thread, "e.stream_seq > $4 order by e.stream_seq", after.thread, limit + 1)
     internal: list[Stored] = []
     if work.actor.may(Permission.NOTE_READ):
-        internal = await _stretch(work, "ticket", thread, "e.stream_seq > $4 order by e.stream_seq", after.ticket, limit + 1)
+        internal = await _stretch(
+            work, "ticket", thread, "e.stream_seq > $4 order by e.stream_seq", after.ticket, limit + 1
+        )
     merged = _merge(public, internal)
     page = merged[:limit]
     return Timeline(await _items(work, thread, page), _beyond(after, page), len(merged) > limit)
@@ -125,10 +139,14 @@ async def recent(work: Reading, thread: UUID, before: Cursor | None, limit: int 
     """The last stretch (or the one before `before`), oldest first, and the cursor of its first item for going further back."""
     work.demand(Permission.THREAD_READ)
     bound = before or Cursor(2**62, 2**62)
-    public = await _stretch(work, "thread", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.thread, limit + 1)
+    public = await _stretch(
+        work, "thread", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.thread, limit + 1
+    )
     internal: list[Stored] = []
     if work.actor.may(Permission.NOTE_READ):
-        internal = await _stretch(work, "ticket", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.ticket, limit + 1)
+        internal = await _stretch(
+            work, "ticket", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.ticket, limit + 1
+        )
     merged = _merge(public, internal)
     page = merged[-limit:]
     first = Cursor(
@@ -143,7 +161,7 @@ async def message_of_entry(work: Reading, entry: UUID) -> Message:
     stored = await _stored(work, entry)
     items = await _items(work, stored.stream_id, [stored])
     if not isinstance(items[0], Message):
-        raise OutsideReach()
+        raise OutsideReach
     return items[0]
 
 
@@ -165,7 +183,7 @@ async def _stored(work: Reading, entry: UUID) -> Stored:
         entry,
     )
     if row is None:
-        raise OutsideReach()
+        raise OutsideReach
     return Stored.of(row)
 
 
@@ -205,7 +223,12 @@ def _item(thread: UUID, stored: Stored, opened: dict[bytes, Opened], size: int) 
     author = _author(stored, _content(stored, opened, "author"))
     sealed = stored.index is not None and stored.index < size
     if stored.type not in MESSAGES:
-        note = _content(stored, opened, "reason") or _content(stored, opened, "note") or _content(stored, opened, "subject") or b""
+        note = (
+            _content(stored, opened, "reason")
+            or _content(stored, opened, "note")
+            or _content(stored, opened, "subject")
+            or b""
+        )
         return Happening(stored, author, note.decode(), sealed)
     body, claim = _content(stored, opened, "body"), _content(stored, opened, "claim")
     return Message(

@@ -36,7 +36,10 @@ class RowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxView:
-    """The list of one view (the views themselves are places of the frame). `href` reloads it; `older_href` and `newest_href` page by key, None where there is no such page."""
+    """The list of one view; the views themselves are places of the frame.
+
+    `href` reloads it; `older_href` and `newest_href` page by key, None where there is no such page.
+    """
 
     heading: str
     href: str

@@ -17,7 +17,7 @@ from sealdesk.threads.api import OPENING, NewThread, ThreadView
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands, queries
 from sealdesk.tickets.model import Ticket, Work
-from sealdesk.tickets.queries import After, Row
+from sealdesk.tickets.queries import After, Listed
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
@@ -30,7 +30,7 @@ from sealdesk.web.schema import Input
 _KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
-class Listing(Input):
+class Listing(Input, frozen=True):
     """Which view, and where to go on: the `older` of the last answer."""
 
     view: Literal["mine", "unassigned", "open", "all"] = "all"
@@ -38,7 +38,7 @@ class Listing(Input):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = queries.PAGE
 
 
-class Changes(Input):
+class Changes(Input, frozen=True):
     """What is to be different; a member that is left out stays. `assignee: null` takes the assignee away."""
 
     status: Literal["open", "pending", "solved", "closed"] | None = None
@@ -106,9 +106,13 @@ def _no_key() -> After:
 
 
 @post("/api/v1/tickets", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
-async def open_request(desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange) -> Answer[ThreadView]:
+async def open_request(
+    desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange
+) -> Answer[ThreadView]:
     """Open a request: a conversation with a ticket."""
-    thread = await commands.open_request(desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange))
+    thread = await commands.open_request(
+        desk, actor, body.subject, Draft(body.body), "api", key=key, origin=origin_of(exchange)
+    )
     return Answer(ThreadView(thread), location=f"/api/v1/threads/{thread}/messages", status=201)
 
 
@@ -128,8 +132,14 @@ async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVi
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
-@patch("/api/v1/threads/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK)
-async def change_ticket(desk: Desk, actor: Actor, thread: UUID, body: Json[Changes], expected: Expected) -> Answer[TicketView]:
+@patch(
+    "/api/v1/threads/{thread:str}/ticket",
+    limit=Limit("ticket-change", per_person="120/minute"),
+    permission=Permission.TICKET_WORK,
+)
+async def change_ticket(
+    desk: Desk, actor: Actor, thread: UUID, body: Json[Changes], expected: Expected
+) -> Answer[TicketView]:
     """Change status, priority or assignee. 412 if it was changed since you read it."""
     unassign = body.assignee is None
     assignee = body.assignee if isinstance(body.assignee, UUID) else None
@@ -138,7 +148,7 @@ async def change_ticket(desk: Desk, actor: Actor, thread: UUID, body: Json[Chang
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
-def _row(row: Row) -> RowView:
+def _row(row: Listed) -> RowView:
     return RowView(
         row.thread_id,
         row.subject,

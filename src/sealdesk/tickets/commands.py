@@ -16,7 +16,9 @@ from sealdesk.tickets.model import Ticket, Work
 from sealdesk.unit import Change, Desk, Key
 
 
-async def open_request(desk: Desk, actor: Actor, subject: str, draft: Draft, channel: str, *, key: Key | None, origin: Origin | None) -> UUID:
+async def open_request(
+    desk: Desk, actor: Actor, subject: str, draft: Draft, channel: str, *, key: Key | None, origin: Origin | None
+) -> UUID:
     """A conversation with a ticket on it, in one change; gives the thread's id."""
     async with desk.change(actor, key) as change:
         if change.replay:
@@ -26,7 +28,9 @@ async def open_request(desk: Desk, actor: Actor, subject: str, draft: Draft, cha
     return thread_id
 
 
-async def change_ticket(desk: Desk, actor: Actor, thread_id: UUID, work: Work, require: Callable[[int], None]) -> Ticket:
+async def change_ticket(
+    desk: Desk, actor: Actor, thread_id: UUID, work: Work, require: Callable[[int], None]
+) -> Ticket:
     """Change status, priority or assignee. `require` judges the present version and raises `Stale` (412); a repeat changes nothing."""
     async with desk.change(actor) as change:
         ticket = await change.find(Ticket, thread_id, Permission.TICKET_WORK, lock=("thread", "ticket"))
@@ -61,7 +65,9 @@ async def _begin_ticket(change: Change, thread_id: UUID) -> None:
 
 async def _assignable(change: Change, member: UUID) -> None:
     found = await change.value(
-        "select 1 from app.member where org_id = $1 and member_id = $2 and active and role in ('agent', 'admin')", change.actor.org, member
+        "select 1 from app.member where org_id = $1 and member_id = $2 and active and role in ('agent', 'admin')",
+        change.actor.org,
+        member,
     )
     if not found:
         raise BadRequest("A ticket is assigned to an agent or admin of the organisation.", pointer="/assignee")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.ledger.events import Event, Stream, document
+from sealproof.canonical import JSON
 
 Changed = Mapping[str, tuple[str | None, str | None]]
 """Field to (old, new)."""
@@ -21,7 +22,9 @@ def ticket_changed(thread: UUID, changed: Changed, actor: Actor) -> list[Event]:
     author = [document("author", {"name": actor.name, "role": str(actor.role)})]
     events: list[Event] = []
     for kind, fields in (("thread", ("status",)), ("ticket", ("priority", "assignee"))):
-        changes = [{"field": name, "old": changed[name][0], "new": changed[name][1]} for name in fields if name in changed]
+        changes: list[JSON] = [
+            {"field": name, "old": changed[name][0], "new": changed[name][1]} for name in fields if name in changed
+        ]
         if changes:
-            events.append(Event("ticket.changed", Stream(kind, thread), {"changes": list(changes)}, author))
+            events.append(Event("ticket.changed", Stream(kind, thread), {"changes": changes}, author))
     return events

@@ -45,13 +45,20 @@ class Ticket:
             work.actor.org,
             key,
         )
-        return cls(key, row["number"], row["status"], row["priority"], row["assignee_id"], row["version"]) if row else None
+        return (
+            cls(key, row["number"], row["status"], row["priority"], row["assignee_id"], row["version"]) if row else None
+        )
 
     def changed(self, work: Work, actor: Actor) -> tuple[Self, list[Event]]:
         """The ticket as it will be and what to record; no events where it is so already."""
         assignee = None if work.unassign else work.assignee or self.assignee
         after = type(self)(
-            self.thread_id, self.number, work.status or self.status, work.priority or self.priority, assignee, self.version + 1
+            self.thread_id,
+            self.number,
+            work.status or self.status,
+            work.priority or self.priority,
+            assignee,
+            self.version + 1,
         )
         fields = {
             "status": (self.status, after.status),

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
-import asyncpg
-
 from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.db import Row
 from sealdesk.unit import Reading
 
 View = Literal["mine", "unassigned", "open", "all"]
@@ -53,7 +52,7 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Listed:
     """One conversation in a list. Fields of desk work are None for requesters; `requester` is None where it is the reader."""
 
     thread_id: UUID
@@ -71,7 +70,9 @@ class Row:
     requester: str | None
 
 
-async def conversations(work: Reading, view: str, after: After | None, limit: int = PAGE) -> tuple[list[Row], After | None]:
+async def conversations(
+    work: Reading, view: str, after: After | None, limit: int = PAGE
+) -> tuple[list[Listed], After | None]:
     """One page of a view and, where there is more, the key of the next."""
     work.demand(Permission.THREAD_READ)
     staff = work.actor.role is not Role.REQUESTER
@@ -107,16 +108,20 @@ async def assignees(work: Reading) -> list[tuple[UUID, str]]:
     return [(row["member_id"], row["name"]) for row in rows]
 
 
-def _commits(row: asyncpg.Record) -> dict[str, bytes]:
+def _commits(row: Row) -> dict[str, bytes]:
     if row["entry"] is None:
         return {}
-    return {slot["slot"]: bytes.fromhex(slot["commit"]) for slot in json.loads(row["entry"])["content"] if slot["slot"] in ("body", "author")}
+    return {
+        slot["slot"]: bytes.fromhex(slot["commit"])
+        for slot in json.loads(row["entry"])["content"]
+        if slot["slot"] in ("body", "author")
+    }
 
 
-def _row(row: asyncpg.Record, opened: dict[bytes, str]) -> Row:
+def _row(row: Row, opened: dict[bytes, str]) -> Listed:
     commits = _commits(row)
     author = json.loads(opened.get(commits.get("author", b""), "null"))
-    return Row(
+    return Listed(
         row["stream_id"],
         opened.get(row["subject_commit"], ""),
         opened.get(commits.get("body", b""), "")[:300],

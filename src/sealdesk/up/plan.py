@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sealdesk.core.db import Database
 from sealdesk.core.postgres import Cluster
 from sealdesk.core.settings import Settings
-from sealdesk.ledger.signer.places import socket_path, state_path
+from sealdesk.ledger.signer.places import socket_path
 from sealdesk.up import probes
 from sealdesk.up.part import Part
 
@@ -16,7 +16,7 @@ def signer(settings: Settings, cluster: Cluster | None) -> Part:
     """The signer. Without a memory it begins one, but only for a ledger in which nothing was founded yet."""
 
     def command() -> Sequence[str]:
-        begins = not state_path(settings.data).exists() and _ledger_is_new(settings, cluster)
+        begins = not settings.signer_state.exists() and ledger_is_new(settings, cluster)
         return python("sealdesk.ledger.signer", *(["--init"] if begins else []))
 
     return Part("signer", command, lambda: probes.listens(socket_path(settings.data)))
@@ -27,9 +27,13 @@ def worker() -> Part:
     return Part("worker", lambda: python("sealdesk.worker"))
 
 
-def web(settings: Settings) -> Part:
-    """The web server."""
-    return Part("web server", lambda: python("sealdesk.app"), lambda: probes.answers(settings))
+def web(settings: Settings) -> Sequence[Part]:
+    """The web servers: as many processes as the settings say, on one port, among which the kernel spreads connections."""
+    names = [f"web server {number + 1}" for number in range(settings.web_processes)]
+    return [
+        Part(name, lambda: python("sealdesk.app"), lambda: probes.answers(settings))
+        for name in (names if settings.web_processes > 1 else ["web server"])
+    ]
 
 
 def python(module: str, *arguments: str) -> Sequence[str]:
@@ -37,7 +41,8 @@ def python(module: str, *arguments: str) -> Sequence[str]:
     return (sys.executable, "-m", module, *arguments)
 
 
-def _ledger_is_new(settings: Settings, cluster: Cluster | None) -> bool:
+def ledger_is_new(settings: Settings, cluster: Cluster | None = None) -> bool:
+    """Whether nothing was founded yet. Asked through `cluster` where it is ours, else as the login that reads all."""
     question = "select not exists (select from ledger.log)"
     if cluster:
         return cluster.sql(question, "sealdesk") == "t"

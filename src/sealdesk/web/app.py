@@ -27,7 +27,7 @@ from sealdesk.web.public import PUBLIC, PublicRoute
 from sealdesk.web.reports import take_report
 from sealdesk.web.saying import say
 from sealdesk.web.static import StaticFiles, send_file
-from sealdesk.web.telemetry import note_refusal
+from sealdesk.web.telemetry import log_fault, note_refusal
 
 Note = Callable[[Exchange, Refusal], Awaitable[None]]
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -89,4 +89,8 @@ def _pass_on(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
 async def _note(note: Note | None, exchange: Exchange, refusal: Refusal) -> None:
     note_refusal(exchange, refusal)
     if note is not None:
-        await note(exchange, refusal)
+        try:
+            await note(exchange, refusal)
+        except Exception as error:
+            # The answer is out; a record that could not be made is an operator's matter.
+            log_fault("refusal_not_recorded", exchange, error)

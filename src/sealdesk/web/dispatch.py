@@ -16,7 +16,6 @@ from sealdesk.web.gate import admit
 from sealdesk.web.headers import read_idempotency_key, read_if_match
 from sealdesk.web.kit import Kit
 from sealdesk.web.pages import Page
-from sealdesk.web.public import find_public
 from sealdesk.web.route import Route
 from sealdesk.web.schema import convert
 
@@ -30,8 +29,7 @@ async def dispatch(request: Request[Any, Any, Any], route: Route) -> Sent:
     kit: Kit = request.app.state.kit
     exchange.route = route.path
     exchange.intake.cap = route.cap
-    row = find_public(kit.public, route.path, exchange.method)
-    form = await admit(exchange, route, row, kit)
+    form = await admit(exchange, route, kit.rows.get((route.path, exchange.method)), kit)
     arguments = await _Arguments(exchange, route, kit, request.path_params, form).read()
     return encode_answer(await route.handler(**arguments), route.status, exchange)
 

@@ -41,8 +41,9 @@ class Intake:
             raise self._too_large()
         message = await self._next()
         if message["type"] == "http.request":
-            self._count(message["body"])
+            self.count += len(message["body"])
             if self.count > self.cap:
+                self.finished = not message["more_body"]
                 await self._drain(None)
                 raise self._too_large()
             if not message["more_body"]:
@@ -60,9 +61,6 @@ class Intake:
                 raise Disconnected
             parts.append(message["body"])
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _count(self, chunk: bytes) -> None:
-        self.count += len(chunk)
 
     def _finish(self) -> None:
         if self.declared is not None and self.count != self.declared:
@@ -83,14 +81,12 @@ class Intake:
         limit = self.cap + caps.DRAIN_BYTES - caps.RECEIVE_BYTES
         if declared is not None and declared > limit:
             return
-        while self.count <= limit:
+        while self.count <= limit and not self.finished:
             message = await self._next()
             if message["type"] != "http.request":
                 return
-            self._count(message["body"])
-            if not message["more_body"]:
-                self.finished = True
-                return
+            self.count += len(message["body"])
+            self.finished = not message["more_body"]
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"A body of at most {self.cap} bytes is taken here.")

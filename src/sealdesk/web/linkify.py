@@ -36,9 +36,12 @@ def linkify(text: str) -> Markup:
 
 def _trim(address: str) -> str:
     """Without the punctuation of the sentence around it; a closing bracket stays if it has its opening one."""
-    while address and (address[-1] in _TRAILING or (address[-1] == ")" and address.count(")") > address.count("("))):
-        address = address[:-1]
-    return address
+    surplus = address.count(")") - address.count("(")
+    end = len(address)
+    while end and (address[end - 1] in _TRAILING or (address[end - 1] == ")" and surplus > 0)):
+        surplus -= address[end - 1] == ")"
+        end -= 1
+    return address[:end]
 
 
 def _plain_host(address: str) -> bool:

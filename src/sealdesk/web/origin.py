@@ -4,14 +4,15 @@ The order is that of Go 1.25's CrossOriginProtection, made stricter: a mutation 
 `Sec-Fetch-Site: same-origin` is refused, and a present Origin is checked whatever else the request carries.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from sealdesk.core.errors import BadOrigin
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?")
 
 
 class BadSetting(ValueError):
@@ -20,11 +21,8 @@ class BadSetting(ValueError):
 
 def serialised_origin(text: str) -> str:
     """`text` if it is an origin as browsers serialise it (RFC 6454, 6.2): scheme, lower-case host, port unless default."""
-    parts = urlsplit(text)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.port == _DEFAULT_PORTS[parts.scheme]:
-        raise BadSetting(f"not an origin as browsers send it: {text}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if text != f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "") or not text.isascii():
+    match = _ORIGIN.fullmatch(text)
+    if match is None or match["port"] == _DEFAULT_PORTS[match["scheme"]]:
         raise BadSetting(f"not an origin as browsers send it: {text}")
     return text
 

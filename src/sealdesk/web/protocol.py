@@ -5,6 +5,7 @@ of any size, bodies in chunks that are mostly framing, and trailers that would j
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -12,14 +13,19 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.core.errors import BadRequest, Overloaded, Refusal
 from sealdesk.core.ids import new_id
 from sealdesk.web import caps
 from sealdesk.web.answer_headers import NO_STORE, AnswerHeaders
-from sealdesk.web.problems import PROBLEM_TYPE, encode
+from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
 from sealdesk.web.refusals import FieldsTooLarge, TooSlow
 
-_PHRASES: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+_PHRASES: Final = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 _FRAMING_SLACK: Final = 16 * caps.KIB
 _FRAMING_RATIO: Final = 8  # one byte a chunk, the worst honest case, costs six
 
@@ -31,10 +37,11 @@ class _Malformed(Exception):
     """Raised inside a parser callback to stop parsing."""
 
 
-class GuardedProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
-    """One connection. `BufferedProtocol`, because otherwise one read may be 256 KiB, more than a refused body may make us read."""
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection, seen by the parser."""
 
     answer_headers = AnswerHeaders(())
+    most_connections = 2000
 
     def __init__(
         self,
@@ -56,6 +63,10 @@ class GuardedProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
+        if len(self.connections) > self.most_connections:
+            # uvicorn's own limit answers without any of our header fields.
+            self._refuse(Overloaded("Too many connections are open. Try again shortly.", headers={"Retry-After": "5"}))
+            return
         self._head_timer = self.loop.call_later(caps.HEADER_SECONDS, self._head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,15 +74,6 @@ class GuardedProtocol(HttpToolsProtocol, asyncio.BufferedProtocol):
         self._stop_head_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the loop writes what it reads."""
-        del sizehint
-        return _BUFFER
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """The loop has read `nbytes`."""
-        self.data_received(bytes(_BUFFER[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Parse, keeping count of what framing costs."""
@@ -188,6 +190,7 @@ def _raw_answer(refusal: Refusal, request_id: UUID, headers: AnswerHeaders) -> b
     lines = [b"HTTP/1.1 %d %s" % (refusal.status, _PHRASES[refusal.status])]
     fields = [
         (b"content-type", PROBLEM_TYPE),
+        *header_fields(refusal),
         (b"content-length", str(len(body)).encode("ascii")),
         *headers.data,
         NO_STORE,
@@ -198,6 +201,53 @@ def _raw_answer(refusal: Refusal, request_id: UUID, headers: AnswerHeaders) -> b
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def guarded_protocol(headers: AnswerHeaders) -> type[GuardedProtocol]:
-    """The protocol class for a desk with these answer headers; uvicorn makes one instance for each connection."""
-    return type("GuardedProtocol", (GuardedProtocol,), {"answer_headers": headers})
+class BoundedReads(asyncio.BufferedProtocol):
+    """One connection, seen by the loop.
+
+    A plain protocol's read may be 256 KiB, more than a refused body may make us read; here it is `caps.RECEIVE_BYTES`. uvloop gives buffers
+    only to protocols that are not `asyncio.Protocol` too, so this one stands in front of uvicorn's.
+    """
+
+    def __init__(self, inner: GuardedProtocol) -> None:
+        self._inner = inner
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the loop writes what it reads."""
+        del sizehint
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """The loop has read `nbytes`."""
+        self._inner.data_received(bytes(_BUFFER[:nbytes]))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connects."""
+        self._inner.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._inner.connection_lost(exc)
+
+    def eof_received(self) -> None:
+        """It sends no more; the connection is closed, as uvicorn does."""
+        self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """It does not keep up."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._inner.resume_writing()
+
+
+def guarded_protocol(headers: AnswerHeaders, most_connections: int) -> Callable[..., BoundedReads]:
+    """What makes the protocol of each connection, for uvicorn's `http` setting."""
+    made = type(
+        "GuardedProtocol", (GuardedProtocol,), {"answer_headers": headers, "most_connections": most_connections}
+    )
+
+    def connect(**parts: Any) -> BoundedReads:
+        return BoundedReads(made(**parts))
+
+    return connect

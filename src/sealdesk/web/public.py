@@ -44,6 +44,12 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         csrf="presession",
     ),
     PublicRoute(
+        "/api/v1/session",
+        _POST,
+        Limit("sign-in", per_address="20/minute"),
+        "One signs in before one has a session; JSON from another site is refused by its Origin.",
+    ),
+    PublicRoute(
         "/static/built/{name:str}", _GET, _FILES, "The look of the sign-in page; the same bytes for everybody."
     ),
     PublicRoute("/api/openapi.json", _GET, _FILES, "The description of the interface is no secret."),

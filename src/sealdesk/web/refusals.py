@@ -10,6 +10,13 @@ class Invalid(BadRequest):
     title = "The request does not fit the schema"
 
 
+class UnknownField(Invalid):
+    """A field that the schema does not have: a claim that the server decides on, or a newer client."""
+
+    slug = "unknown-field"
+    title = "The request has a field that is not known"
+
+
 class MethodNotAllowed(Refusal):
     """The resource does not know the method (RFC 9110, 15.5.6); the answer carries `Allow`."""
 

@@ -8,8 +8,9 @@ from sealdesk.web.answers import Sent
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.kit import Kit
 from sealdesk.web.origin import SAFE_METHODS
-from sealdesk.web.pages import Page
+from sealdesk.web.pages import Page, plain_problem_page
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
+from sealdesk.web.telemetry import log_fault
 
 
 def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
@@ -22,14 +23,24 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
         )
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         return _to_sign_in(exchange)
-    text = kit.problem_page(Page(exchange, kit.pages, kit.csrf), refusal)
+    page = Page(exchange, kit.pages, kit.csrf)
+    try:
+        text = kit.problem_page(page, refusal)
+    except Exception as error:
+        # A fault in the error page must not cost the answer its header fields.
+        log_fault("problem_page_failed", exchange, error)
+        text = plain_problem_page(page, refusal)
     return Sent(
         refusal.status, [(b"content-type", b"text/html; charset=utf-8"), *header_fields(refusal)], text.encode()
     )
 
 
 def _for_people(exchange: Exchange) -> bool:
-    return not exchange.path.startswith("/api/") and b"text/html" in exchange.fields.get(b"accept", b"")
+    accept = exchange.fields.get(b"accept", b"")
+    # A script of ours that posts a page's form asks for the problem itself.
+    return (
+        not exchange.path.startswith("/api/") and b"text/html" in accept and b"application/problem+json" not in accept
+    )
 
 
 def _to_sign_in(exchange: Exchange) -> Sent:

@@ -5,11 +5,11 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from sealdesk.web.problems import Violation
-from sealdesk.web.refusals import Invalid
+from sealdesk.web.refusals import Invalid, UnknownField
 
 T = TypeVar("T")
 
+_DETAIL: Final = "Part of the request does not fit; `errors` says which."
 _PLACE: Final = re.compile(r" - at `(\$(?:\.[A-Za-z0-9_-]+|\[\d+\]|\[\.\.\.\])*)`$")
 _STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -31,25 +31,27 @@ def convert(value: object, schema: type[T], *, text: bool = False) -> T:
     try:
         return msgspec.convert(value, schema, strict=not text)
     except msgspec.ValidationError as error:
-        found = _violation(str(error), value)
-        raise Invalid(
-            "Part of the request does not fit; `errors` says which.",
-            errors=[msgspec.to_builtins(found)],
-        ) from None
+        raise _refusal(str(error), value) from None
 
 
-def _violation(message: str, value: object) -> Violation:
+def _refusal(message: str, value: object) -> Invalid:
+    """The refusal for msgspec's `message` about `value`."""
     place = _PLACE.search(message)
     steps = [name or index for name, index in _STEP.findall(place[1])] if place else []
     body = message[: place.start()] if place else message
-    if missing := _MISSING.fullmatch(body):
-        return Violation(pointer(*steps, missing[1]), "This field is needed.")
     if unknown := _UNKNOWN.fullmatch(body):
-        return Violation(pointer(*steps), _unknown_detail(_reach(value, steps), unknown[1]))
-    if body.startswith("Expected "):
-        # Such a message is made of the schema alone; any other may repeat what was sent.
-        return Violation(pointer(*steps), body.replace("`", "") + ".")
-    return Violation(pointer(*steps), "This value is not one that is allowed here.")
+        return UnknownField(_DETAIL, errors=_listed(pointer(*steps), _unknown_detail(_reach(value, steps), unknown[1])))
+    if missing := _MISSING.fullmatch(body):
+        return Invalid(_DETAIL, errors=_listed(pointer(*steps, missing[1]), "This field is needed."))
+    # A message that begins so is made of the schema alone; any other may repeat what was sent.
+    detail = (
+        body.replace("`", "") + "." if body.startswith("Expected ") else "This value is not one that is allowed here."
+    )
+    return Invalid(_DETAIL, errors=_listed(pointer(*steps), detail))
+
+
+def _listed(place: str, detail: str) -> list[dict[str, str]]:
+    return [{"pointer": place, "detail": detail}]
 
 
 def _unknown_detail(holder: object, name: str) -> str:

@@ -1,6 +1,8 @@
 """Running a web process: uvicorn with our protocol and without what it would say about itself."""
 
+import asyncio
 import socket
+from typing import cast
 
 import uvicorn
 
@@ -33,7 +35,7 @@ def make_server(app: Outer, *, connections: int = 2000) -> uvicorn.Server:
     """
     config = uvicorn.Config(
         app,
-        http=guarded_protocol(app.headers),
+        http=cast("type[asyncio.Protocol]", guarded_protocol(app.headers, connections)),  # uvicorn only ever calls it
         ws="none",  # no part of the desk speaks WebSocket yet
         lifespan="on",
         loop="uvloop",
@@ -41,7 +43,6 @@ def make_server(app: Outer, *, connections: int = 2000) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         log_config=None,
-        limit_concurrency=connections,
         timeout_keep_alive=caps.KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=10,
     )

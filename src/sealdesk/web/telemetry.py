@@ -11,10 +11,11 @@ from sealdesk.web.exchange import Exchange
 _log = structlog.get_logger("sealdesk.security")
 
 _NAMES: Final = {
-    "bad-origin": ("bad_origin", "malicious_cors"),
+    "bad-origin": ("bad_origin", "malicious_csrf"),
     "bad-token": ("bad_token", "malicious_csrf"),
     "not-permitted": ("authorization_failure", "authz_fail"),
     "too-many-requests": ("rate_limit_violation", "excess_rate_limit_exceeded"),
+    "unknown-field": ("bad_input", "malicious_extraneous"),
     "invalid": ("bad_input", "input_validation_fail"),
     "bad-request": ("bad_input", "input_validation_fail"),
     "too-large": ("bad_input", "input_validation_fail"),

@@ -29,7 +29,9 @@ class Moment:
         clock = f"{at:%H:%M}"
         date = f"{at.day} {at:%b}"
         days = (now.date() - at.date()).days
-        short = clock if days == 0 else f"{at:%a}" if 0 < days < 7 else date if at.year == now.year else f"{date} {at.year}"
+        short = (
+            clock if days == 0 else f"{at:%a}" if 0 < days < 7 else date if at.year == now.year else f"{date} {at.year}"
+        )
         day = f"{at:%A} {at.day} {at:%B} {at.year}"
         return cls(iso=stamp(at), day=day, short=short, clock=clock, full=f"{date} {at.year}, {at:%H:%M:%S} UTC")
 

@@ -128,20 +128,27 @@ create table app.export (
   purpose_commit bytea not null,
   scope_commit bytea not null,
   streams_commit bytea,
-  request_entry uuid not null,
+  scope_kind text not null check (scope_kind in ('threads', 'tickets', 'query')),
   requested_at timestamptz not null,
+  conversations int not null,
   streams_count int not null,
   done bigint not null default 0,
   total bigint not null default 0,
   failure text,
+  -- The sizes of the two logs that the bundle shows, kept so that a rebuild shows the same.
   org_size bigint,
+  sys_size bigint,
   zip_sha256 bytea,
   zip_bytes bigint,
   manifest_sha256 bytea,
   tagmanifest_sha256 bytea,
+  -- Where the sealed bundle is kept, and its key under the organisation's: without the key the kept bytes are noise.
+  blob_name text,
+  blob_key bytea,
   finished_at timestamptz,
   version bigint not null default 1,
-  primary key (org_id, export_id)
+  primary key (org_id, export_id),
+  check ((state = 'built') = (blob_key is not null))
 );
 create index export_recent on app.export (org_id, requested_at desc, export_id);
 create index export_waiting on app.export (requested_at) where state in ('queued', 'building');
@@ -191,6 +198,9 @@ create table ledger.entry (
   unique (org_id, entry_id),
   unique (org_id, stream_kind, stream_id, stream_seq)
 );
+
+-- What excuses absent content is rare and is asked for over a whole log.
+create index entry_excuse on ledger.entry (org_id, qid) where type in ('message.redacted', 'message.unredacted', 'content.erased');
 
 -- Committed but not yet sequenced. The only table of the ledger with DELETE.
 create table ledger.pending (

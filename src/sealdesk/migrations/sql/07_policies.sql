@@ -45,6 +45,15 @@ begin
   end loop;
 end $$;
 
+-- A bundle shows what its audience may read: an agent reaches the exports it asked for itself, and asks for no wider audience.
+alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()));
+alter policy change_agent on app.export using (false);
+alter policy reach_agent on app.export_stream using (org_id = (select sec.org())
+  and exists (select from app.export x where x.org_id = export_stream.org_id and x.export_id = export_stream.export_id));
+alter policy write_agent on app.export with check (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
+alter policy write_admin on app.export with check (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent', 'admin'));
+alter policy write_auditor on app.export with check (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent', 'auditor'));
+
 -- Requesters: their own row, the threads they take part in, and of those only what is public.
 create policy reach_requester on app.org for select to desk_requester using (org_id = (select sec.org()));
 create policy reach_requester on app.member for select to desk_requester using (org_id = (select sec.org()) and member_id = (select sec.member()));

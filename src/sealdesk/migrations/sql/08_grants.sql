@@ -9,7 +9,10 @@ grant insert on app.thread_member to desk_agent, desk_admin, desk_worker;
 grant update (locked) on app.thread to desk_agent, desk_admin, desk_worker;
 grant update (status, priority, assignee_id, version) on app.ticket to desk_agent, desk_admin, desk_worker;
 grant insert on app.export, app.export_stream to desk_requester, desk_agent, desk_admin, desk_auditor;
-grant update (state, done, total, failure, org_size, zip_sha256, zip_bytes, manifest_sha256, tagmanifest_sha256, finished_at, version) on app.export to desk_worker;
+grant update (state, done, total, failure, org_size, sys_size, zip_sha256, zip_bytes, manifest_sha256, tagmanifest_sha256, blob_name, blob_key, finished_at, version)
+  on app.export to desk_worker;
+-- Giving a kept bundle up destroys its key.
+grant update (state, blob_name, blob_key, version) on app.export to desk_admin, desk_auditor;
 grant insert on app.org, app.member, app.contact, app.imported to desk_worker;
 grant update (role, active, name) on app.member to desk_worker;
 

@@ -1,0 +1,37 @@
+"""`python -m bench [--quick] [ID ...]`: measure, print one table, write bench/results.json."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bench import b9_start, report
+from bench.figure import Figure
+
+
+class Measure(Protocol):
+    """A benchmark; `quick` only sees that it still runs."""
+
+    def __call__(self, *, quick: bool) -> Sequence[Figure]: ...
+
+
+BENCHMARKS: dict[str, Measure] = {
+    "B9": b9_start.measure,
+}
+
+
+def main(say: Callable[[str], None] = print) -> None:
+    """Run the benchmarks asked for, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short runs, only to see that everything works")
+    parser.add_argument("ids", nargs="*", metavar="ID", help=f"which ones: {', '.join(BENCHMARKS)}")
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    for name in options.ids or BENCHMARKS:
+        say(f"Measuring {name} ...")
+        figures.extend(BENCHMARKS[name](quick=options.quick))
+    report.show(figures)
+    report.write(figures, quick=options.quick)
+
+
+if __name__ == "__main__":
+    main()

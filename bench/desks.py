@@ -1,0 +1,47 @@
+"""A running desk to measure: `sealdesk up` as an operator starts it, in a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def folder() -> Generator[Path]:
+    """A data folder that the database's account can reach, gone at the end."""
+    path = Path(tempfile.mkdtemp(prefix="sealdesk-bench-"))
+    path.chmod(0o711)
+    try:
+        yield path.resolve()
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def desk(data: Path, *arguments: str, **settings: str) -> Generator[tuple[str, float]]:
+    """A desk on a free port: its address, and the seconds until it told that it is there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environ = {**os.environ, "SEALDESK_DATA": str(data), "SEALDESK_PORT": str(port), "COLUMNS": "200", **settings}
+    begin = time.monotonic()
+    command = [sys.executable, "-u", "-m", "sealdesk.cli", "up", *arguments]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            for line in process.stdout:
+                if "Sealdesk is at" in line:
+                    break
+            else:
+                raise SystemExit("The desk did not start; its reason is above.")
+            yield f"http://127.0.0.1:{port}", time.monotonic() - begin
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)

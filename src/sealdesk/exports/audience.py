@@ -1,0 +1,59 @@
+"""Who will read a bundle, and what it shows them (decision: disclosure by audience)."""
+
+from sealdesk.access.permissions import Role
+from sealdesk.core.errors import NotPermitted
+
+_PUBLIC = (
+    "author",
+    "body",
+    "claim",
+    "matter",
+    "note",
+    "purpose",
+    "reason",
+    "redacted_body",
+    "scope",
+    "streams",
+    "subject",
+)
+_STAFF = (*_PUBLIC, "origin")
+
+_WITHIN: dict[Role, tuple[Role, ...]] = {
+    Role.REQUESTER: (Role.REQUESTER,),
+    Role.AGENT: (Role.AGENT, Role.REQUESTER),
+    Role.ADMIN: (Role.ADMIN, Role.AGENT, Role.REQUESTER),
+    Role.AUDITOR: (Role.AUDITOR, Role.AGENT, Role.REQUESTER),
+}
+
+
+def audiences(role: Role) -> tuple[Role, ...]:
+    """The audiences that a member may ask for, the own one first."""
+    return _WITHIN.get(role, ())
+
+
+def checked(role: Role, audience: Role | None) -> Role:
+    """The audience of a request by `role`; its own by default. `NotPermitted` for one that sees more."""
+    if (wanted := audience or role) not in audiences(role):
+        raise NotPermitted(f"As {role} you may not ask for a bundle that shows what {wanted}s see.")
+    return wanted
+
+
+def slots(audience: Role) -> tuple[str, ...]:
+    """The slots that a bundle for `audience` opens, sorted. Requesters are not told where other people's requests came from."""
+    return tuple(sorted(_PUBLIC if audience is Role.REQUESTER else _STAFF))
+
+
+def stream_kinds(audience: Role) -> tuple[str, ...]:
+    """The kinds of a conversation's streams that a bundle for `audience` holds: internal work is not for requesters."""
+    return ("thread",) if audience is Role.REQUESTER else ("thread", "ticket")
+
+
+def left_out(audience: Role) -> tuple[str, ...]:
+    """What `audience` does not get to see, in plain words."""
+    if audience is Role.REQUESTER:
+        return (
+            "Internal notes and desk work",
+            "Addresses and devices of the people who wrote",
+            "Originals of redacted messages",
+        )
+    return ("Originals of redacted messages",)

@@ -1,0 +1,134 @@
+"""Ask for a bundle, hand it out, give it up."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.ids import new_id
+from sealdesk.exports import audience as audiences
+from sealdesk.exports import events, queries, resolve
+from sealdesk.exports.events import Digests, Origin, Request
+from sealdesk.exports.model import Export, checked_purpose
+from sealdesk.exports.scope import Scope
+from sealdesk.ledger.events import Recorded
+from sealdesk.unit import Change, Desk, Key
+
+_STREAMS = """insert into app.export_stream (org_id, export_id, kind, stream_id, seq, head)
+select $1, $2, * from unnest($3::text[], $4::uuid[], $5::bigint[], $6::bytea[])"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The purpose of a bundle, its scope, who will read it (default: people in one's own role) and the matter it belongs to."""
+
+    purpose: str
+    scope: Scope
+    audience: Role | None = None
+    matter: str | None = None
+
+
+async def request_export(desk: Desk, actor: Actor, asked: Asked, *, key: Key | None) -> Export:
+    """Put the request on record, with the head of each stream in scope; the worker builds the bundle from it.
+
+    A repeat with the same key gives the first export. `OutsideReach` (404) where a named conversation is out of reach, `NotPermitted`
+    (403) for a query or an audience beyond the role, `TooLarge` (413) for more than one bundle holds.
+    """
+    async with desk.change(actor, key) as change:
+        if change.replay:
+            return await queries.export_of_entry(change, change.replay)
+        return await _request(change, asked)
+
+
+async def _request(change: Change, asked: Asked) -> Export:
+    actor, export = change.actor, new_id()
+    change.demand(Permission.EXPORT_REQUEST)
+    purpose = checked_purpose(asked.purpose)
+    audience = audiences.checked(actor.role, asked.audience)
+    threads = await resolve.conversations(change, asked.scope)
+    heads = await resolve.heads(change, threads, audiences.stream_kinds(audience))
+    matter = asked.matter.strip() if asked.matter else None
+    slots = audiences.slots(audience)
+    request = Request(purpose, matter, asked.scope.kind, asked.scope.written(), str(audience), slots, heads)
+    prepared = change.prepare(events.export_requested(export, request, actor))
+    # The rows first: whether a requester reaches the stream follows from them.
+    await change.insert(
+        "app.export",
+        export_id=export,
+        requester_id=actor.member,
+        audience=str(audience),
+        purpose_commit=prepared.commits["purpose"],
+        scope_commit=prepared.commits["scope"],
+        streams_commit=prepared.commits.get("streams"),
+        scope_kind=asked.scope.kind,
+        requested_at=change.began,
+        conversations=len(threads),
+        streams_count=len(heads),
+    )
+    columns = ([h.kind for h in heads], [h.id for h in heads], [h.seq for h in heads], [h.leaf for h in heads])
+    await change.execute(_STREAMS, actor.org, export, *columns)
+    await change.lock(events.stream_of(export))
+    change.record(prepared)
+    found = await Export.find(change, export, ())
+    assert found is not None
+    return found
+
+
+async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin | None) -> Export:
+    """Put a download on record; only after this has returned may the bundle's bytes leave. `NotBuilt` (409) if there is none."""
+    async with desk.change(actor) as change:
+        export = await change.find(Export, export_id, Permission.EXPORT_READ, lock=("export",))
+        change.record(export.download(await queries.built_entry(change, export_id), origin))
+    return export
+
+
+async def expire(desk: Desk, actor: Actor, export_id: UUID, reason: str) -> str:
+    """Give a kept bundle up: its key is destroyed with the entry. Gives the name of what is left in the store, to be deleted."""
+    async with desk.change(actor) as change:
+        export = await change.find(Export, export_id, Permission.EXPORT_ANY, lock=("export",))
+        change.record(export.expire(reason))
+        name, _ = export.kept
+        await change.execute(
+            "update app.export set state = 'expired', blob_name = null, blob_key = null, version = version + 1"
+            " where org_id = $1 and export_id = $2",
+            actor.org,
+            export_id,
+        )
+    return name
+
+
+async def complete(desk: Desk, actor: Actor, export_id: UUID, digests: Digests, kept: tuple[str, bytes]) -> Recorded:
+    """Put a finished bundle on record with where it is kept and its wrapped key. `StateConflict` if somebody else finished it."""
+    async with desk.change(actor) as change:
+        export = await change.find(Export, export_id, Permission.EXPORT_BUILD, lock=("export",))
+        request = await queries.request_entry(change, export_id)
+        fact = change.record(export.complete(digests, request))
+        await change.execute(
+            "update app.export set state = 'built', done = total, manifest_sha256 = $3, tagmanifest_sha256 = $4, zip_sha256 = $5,"
+            " zip_bytes = $6, org_size = $7, sys_size = $8, blob_name = $9, blob_key = $10, finished_at = $11, version = version + 1"
+            " where org_id = $1 and export_id = $2",
+            actor.org,
+            export_id,
+            *(bytes.fromhex(d) for d in (digests.manifest_sha256, digests.tagmanifest_sha256, digests.zip_sha256)),
+            digests.zip_bytes,
+            digests.org_size,
+            digests.sys_size,
+            *kept,
+            fact.at,
+        )
+    return fact
+
+
+async def fail(desk: Desk, actor: Actor, export_id: UUID, reason: str) -> None:
+    """Put on record that the bundle can't be built; `reason` is a code."""
+    async with desk.change(actor) as change:
+        export = await change.find(Export, export_id, Permission.EXPORT_BUILD, lock=("export",))
+        fact = change.record(export.fail(reason))
+        await change.execute(
+            "update app.export set state = 'failed', failure = $3, finished_at = $4, version = version + 1"
+            " where org_id = $1 and export_id = $2",
+            actor.org,
+            export_id,
+            reason,
+            fact.at,
+        )

@@ -1,0 +1,115 @@
+"""One conversation, gathered for a page."""
+
+from uuid import UUID
+
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.errors import OutsideReach
+from sealdesk.threads import queries as threads
+from sealdesk.threads.model import Thread
+from sealdesk.threads.queries import Cursor
+from sealdesk.threads.view import ConversationView, RecordView
+from sealdesk.tickets import queries, showing
+from sealdesk.tickets.model import Ticket
+from sealdesk.unit import Reading
+from sealdesk.web.view import Tag
+
+PAGE = 60
+_LOOK_BACK = 200
+
+
+async def conversation(work: Reading, thread_id: UUID, earlier: str | None, typed: dict[str, str]) -> ConversationView:
+    """The conversation's last stretch, or the one that ends before `earlier`; `typed` brings a refused answer back."""
+    staff = work.actor.role is not Role.REQUESTER
+    thread = await work.find(Thread, thread_id, Permission.THREAD_READ)
+    found, first = await threads.recent(work, thread_id, Cursor.parse(earlier) if earlier else None, PAGE)
+    ticket = await Ticket.find(work, thread_id, ()) if staff else None
+    status, number = await _public_state(work, thread_id)
+    subject = await work.open([thread.subject_commit])
+    size = await threads.sealed_size(work)
+    newest = await _heads(work, thread_id)
+    names = await names_of(work)
+    shown = showing.items(work.actor, found.items, names)
+    details = None
+    if staff:
+        people = await queries.assignees(work)
+        details = showing.details(work.actor, thread, ticket, names.get(str(thread.opener_id), "Requester"), people)
+    return ConversationView(
+        thread_id=str(thread_id),
+        subject=subject[thread.subject_commit].content.decode() if subject else "",
+        items=shown,
+        news_href=showing.news_href(thread_id, newest if earlier else found.cursor, size, showing.last_day(shown)),
+        unsealed=any(not item.sealed for item in found.items),
+        composer=showing.composer(work.actor, thread, **typed),
+        record=await record_of(work, thread_id),
+        status=showing.status_tag(status),
+        number=number,
+        tags=(Tag("locked", "bad"),) if thread.locked else (),
+        details=details,
+        export_href=f"/exports/new?thread={thread_id}",
+        earlier_href=f"/c/{thread_id}?earlier={first.thread}.{first.ticket}" if found.more else None,
+    )
+
+
+async def record_of(work: Reading, thread: UUID) -> RecordView:
+    """How many entries the conversation has, and how many of the last ones no checkpoint covers yet."""
+    heads = await _heads(work, thread)
+    size = await threads.sealed_size(work)
+    unsealed = 0
+    for kind in ("thread", "ticket") if work.actor.may(Permission.NOTE_READ) else ("thread",):
+        waiting = await work.value(
+            "select count(*) from (select l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1"
+            f" and e.stream_kind = $2 and e.stream_id = $3 order by e.stream_seq desc limit {_LOOK_BACK}) x where idx is null or idx >= $4",
+            work.actor.org,
+            kind,
+            thread,
+            size,
+        )
+        unsealed += int(str(waiting))
+    return RecordView(entries=heads.thread + heads.ticket, unsealed=unsealed)
+
+
+async def sealed_since(work: Reading, thread: UUID, upto: Cursor, before: int, size: int) -> tuple[UUID, ...]:
+    """The entries up to the cursor that came under a checkpoint between the sizes `before` and `size`."""
+    found: list[UUID] = []
+    for kind, seq in (("thread", upto.thread), ("ticket", upto.ticket)):
+        if kind == "ticket" and not work.actor.may(Permission.NOTE_READ):
+            continue
+        rows = await work.rows(
+            "select e.entry_id from ledger.entry e join ledger.leaf l using (org_id, qid) where e.org_id = $1 and e.stream_kind = $2"
+            " and e.stream_id = $3 and e.stream_seq <= $4 and e.stream_seq > $4 - $7 and l.idx >= $5 and l.idx < $6 order by e.stream_seq",
+            work.actor.org,
+            kind,
+            thread,
+            seq,
+            before,
+            size,
+            _LOOK_BACK,
+        )
+        found += [row["entry_id"] for row in rows]
+    return tuple(found)
+
+
+async def names_of(work: Reading) -> dict[str, str]:
+    """Names by id: of the organisation's members for staff, one's own for a requester."""
+    rows = await work.rows("select member_id as id, name from app.member where org_id = $1", work.actor.org)
+    return {str(row["id"]): row["name"] for row in rows}
+
+
+async def _public_state(work: Reading, thread: UUID) -> tuple[str | None, int | None]:
+    row = await work.row(
+        "select status, number from app.ticket where org_id = $1 and thread_id = $2", work.actor.org, thread
+    )
+    return (row["status"], row["number"]) if row else (None, None)
+
+
+async def _heads(work: Reading, thread: UUID) -> Cursor:
+    rows = await work.rows(
+        "select kind, seq from ledger.stream where org_id = $1 and stream_id = $2 and kind = any ($3)",
+        work.actor.org,
+        thread,
+        ["thread", "ticket"] if work.actor.may(Permission.NOTE_READ) else ["thread"],
+    )
+    found = {row["kind"]: row["seq"] for row in rows}
+    if "thread" not in found:
+        raise OutsideReach
+    return Cursor(found["thread"], found.get("ticket", 0))

@@ -1,0 +1,45 @@
+"""The frame of a page: who looks, and the places they can go."""
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Role
+from sealdesk.tickets import queries
+from sealdesk.unit import Reading
+from sealdesk.web.pages import Page
+from sealdesk.web.view import Flash, Frame, Place, PlaceGroup, Viewer
+
+VIEWS = (
+    ("mine", "Mine", "inbox"),
+    ("unassigned", "Unassigned", "hand"),
+    ("open", "Open", "open"),
+    ("all", "All", "stack"),
+)
+
+
+async def frame(work: Reading, page: Page, title: str, current: str, flash: Flash | None = None) -> Frame:
+    """The frame for the reader; `current` is the view's name or the address of the place."""
+    actor = work.actor
+    viewer = Viewer(actor.name, actor.org_name, str(actor.role), portal=actor.role is Role.REQUESTER)
+    groups = _portal(current) if viewer.portal else await _desk(work, current)
+    return Frame(title=title, nonce=page.nonce, csrf=page.csrf, viewer=viewer, groups=groups, flash=flash)
+
+
+def bare(page: Page, title: str, actor: Actor | None = None) -> Frame:
+    """The frame of a page without places: signing in, an error."""
+    del actor
+    return Frame(title=title, nonce=page.nonce, csrf=page.csrf)
+
+
+def _portal(current: str) -> tuple[PlaceGroup, ...]:
+    places = (("My requests", "/", "inbox"), ("Evidence", "/exports", "evidence"))
+    return (PlaceGroup(None, tuple(Place(label, href, icon, href == current) for label, href, icon in places)),)
+
+
+async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
+    counts = await queries.counts(work)
+    views = tuple(
+        Place(label, f"/?view={view}", icon, view == current, counts.get(view)) for view, label, icon in VIEWS
+    )
+    return (
+        PlaceGroup(None, views),
+        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"),)),
+    )

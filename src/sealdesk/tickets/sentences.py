@@ -1,0 +1,48 @@
+"""Entries of a conversation that are no messages, as one sentence each."""
+
+from collections.abc import Mapping
+
+from sealdesk.threads.queries import Happening
+
+_CHANNELS = {
+    "portal": "Opened in the portal",
+    "chat": "Opened in chat",
+    "email": "Opened by e-mail",
+    "api": "Opened through the API",
+    "import": "Imported from an earlier system",
+    "widget": "Opened on a website",
+}
+_VERBS = {
+    "thread.locked": ("Locked", "lock"),
+    "thread.unlocked": ("Unlocked", "open"),
+    "thread.escalated": ("Escalated", "warn"),
+    "thread.deescalated": ("De-escalated", "dot"),
+    "thread.closed": ("Closed", "check"),
+    "thread.reopened": ("Reopened", "open"),
+    "participant.added": ("Participant added", "plus"),
+    "participant.removed": ("Participant removed", "out"),
+}
+
+
+def sentence(happening: Happening, names: Mapping[str, str]) -> tuple[str, str]:
+    """The sentence and the icon for an entry; `names` are those of members by id."""
+    stored, who = happening.stored, names.get(happening.author.id, happening.author.name)
+    by = f" by {who}" if happening.stored.actor_kind not in ("system", "operator") else ""
+    match stored.type:
+        case "thread.created":
+            return f"{_CHANNELS.get(stored.body['channel'], 'Opened')}{by}", "dot"
+        case "ticket.created":
+            return f"Ticket #{stored.body['number']}", "dot"
+        case "ticket.changed":
+            return "; ".join(_change(change, names) for change in stored.body["changes"]) + by, "sliders"
+        case _:
+            verb, icon = _VERBS.get(stored.type, (stored.type.replace(".", " "), "dot"))
+            reason = f": {happening.note}" if happening.note else ""
+            return f"{verb}{by}{reason}", icon
+
+
+def _change(change: Mapping[str, str | None], names: Mapping[str, str]) -> str:
+    field, old, new = change["field"], change["old"], change["new"]
+    if field == "assignee":
+        return f"Assigned to {names.get(new, 'somebody')}" if new else "Assignee removed"
+    return f"{str(field).capitalize()} changed from {old} to {new}"

@@ -1,0 +1,180 @@
+"""From what the queries found to what the pages show."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.core import clock
+from sealdesk.threads.model import Thread
+from sealdesk.threads.queries import Cursor, Item, Message
+from sealdesk.threads.view import (
+    Author,
+    ComposerView,
+    DetailsView,
+    EventItem,
+    InboxView,
+    MessageItem,
+    RowView,
+    SealMark,
+    TimelineItem,
+)
+from sealdesk.tickets.api import written_key
+from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
+from sealdesk.tickets.queries import After, Listed
+from sealdesk.tickets.sentences import sentence
+from sealdesk.web.view import Choice, Empty, Moment, Tag
+
+_TONES = {"open": "good", "pending": "warn", "solved": "plain", "closed": "plain"}
+_EMPTY = {
+    "mine": Empty(
+        "Nothing is waiting for you", "Take a conversation from the unassigned ones.", "Unassigned", "/?view=unassigned"
+    ),
+    "unassigned": Empty(
+        "Every conversation has an owner", "New ones appear here by themselves.", "All open", "/?view=open"
+    ),
+    "open": Empty("Nothing is open", "All conversations are solved or closed.", "All conversations", "/?view=all"),
+    "all": Empty("No conversations yet", "Open one, or import what you have.", "New conversation", "/new"),
+}
+_NO_REQUESTS = Empty("No requests yet", "Tell us what happened, and keep the proof of it.", "New request", "/new")
+HEADINGS = {"mine": "Mine", "unassigned": "Unassigned", "open": "Open", "all": "All conversations"}
+
+
+def inbox(
+    actor: Actor, view: str, rows: Sequence[Listed], older: After | None, *, paged: bool, current: UUID | None = None
+) -> InboxView:
+    """The list of a view."""
+    now, staff = clock.now(), actor.role is not Role.REQUESTER
+    shown = tuple(_row(actor, row, view, now, current=row.thread_id == current) for row in rows)
+    base = f"/?view={view}" if staff else "/?"
+    return InboxView(
+        heading=HEADINGS[view] if staff else "My requests",
+        href=f"/?view={view}" if staff else "/",
+        rows=shown,
+        empty=_EMPTY[view] if staff else _NO_REQUESTS,
+        older_href=f"{base}&before={written_key(older)}".replace("?&", "?") if older else None,
+        newest_href=f"/?view={view}" if paged and staff else "/" if paged else None,
+    )
+
+
+def items(actor: Actor, found: Sequence[Item], names: Mapping[str, str]) -> tuple[TimelineItem, ...]:
+    """A stretch of the timeline."""
+    now = clock.now()
+    return tuple(_item(actor, item, names, now) for item in found)
+
+
+def mark(thread: UUID, entry: UUID, *, sealed: bool) -> SealMark:
+    """The seal mark of an entry."""
+    return SealMark(str(entry), "sealed" if sealed else "recorded", f"/c/{thread}/proof/{entry}")
+
+
+def status_tag(status: str | None) -> Tag:
+    """The publicly visible state."""
+    return Tag(status or "chat", _TONES.get(status or "", "plain"))  # pyright: ignore[reportArgumentType]
+
+
+def composer(
+    actor: Actor, thread: Thread, *, body: str = "", visibility: str = "public", error: str | None = None
+) -> ComposerView:
+    """The form for an answer, or the reason why there is none."""
+    closed = None
+    if thread.locked:
+        closed = (
+            "This conversation is locked. Nobody can write here until it is unlocked; what was written stays on record."
+        )
+    elif not actor.may(Permission.MESSAGE_POST):
+        closed = f"As {actor.role} you read everything and write nothing."
+    return ComposerView(
+        action=f"/c/{thread.id}/messages",
+        idempotency_key=uuid4().hex,
+        may_note=actor.may(Permission.NOTE_POST),
+        visibility="internal" if visibility == "internal" else "public",
+        body=body,
+        error=error,
+        closed=closed,
+    )
+
+
+def details(
+    actor: Actor, thread: Thread, ticket: Ticket | None, requester: str, people: Sequence[tuple[UUID, str]]
+) -> DetailsView:
+    """Desk work on the conversation; without a ticket there is nothing to pick."""
+    assignee = ticket.assignee if ticket else None
+    options = [Choice("", "Nobody", assignee is None)] + [
+        Choice(str(member), name, member == assignee) for member, name in people
+    ]
+    return DetailsView(
+        action=f"/c/{thread.id}/ticket",
+        version=f'"{ticket.version}"' if ticket else '"0"',
+        statuses=tuple(Choice(s, s.capitalize(), s == ticket.status) for s in STATUSES) if ticket else (),
+        priorities=tuple(Choice(p, p.capitalize(), p == ticket.priority) for p in PRIORITIES) if ticket else (),
+        assignees=tuple(options) if ticket else (),
+        requester=requester,
+        channel=thread.channel,
+        opened=Moment.of(thread.created_at, clock.now()),
+        export_href=f"/exports/new?thread={thread.id}",
+        may_change=actor.may(Permission.TICKET_WORK),
+    )
+
+
+def news_href(thread: UUID, cursor: Cursor, size: int, day: str) -> str:
+    """Where a page asks for what came after `cursor`; `size` is what was sealed when it was drawn, `day` the last heading it shows."""
+    return f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}&day={quote(day)}"
+
+
+def last_day(shown: Sequence[TimelineItem], before: str = "") -> str:
+    """The day under which the last item stands; `before` where there is none."""
+    if not shown:
+        return before
+    item = shown[-1]
+    return (item.claimed or item.at if item.kind == "message" else item.at).day
+
+
+def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) -> RowView:
+    staff = actor.role is not Role.REQUESTER
+    tags = [status_tag(row.status)]
+    if row.priority in ("high", "urgent"):
+        tags.append(Tag(row.priority, "bad" if row.priority == "urgent" else "warn"))
+    if row.locked:
+        tags.append(Tag("locked", "bad"))
+    if staff and row.assignee:
+        tags.append(Tag("yours" if row.assignee_id == actor.member else row.assignee))
+    if row.channel == "import":
+        tags.append(Tag("imported"))
+    return RowView(
+        thread_id=str(row.thread_id),
+        href=f"/c/{row.thread_id}?view={view}" if staff else f"/c/{row.thread_id}",
+        subject=row.subject,
+        requester=row.requester or actor.name,
+        preview=row.preview,
+        preview_by="You" if row.preview_by == actor.name else row.preview_by,
+        at=Moment.of(row.at, now),
+        number=row.number,
+        current=current,
+        tags=tuple(tags),
+    )
+
+
+def _item(actor: Actor, item: Item, names: Mapping[str, str], now: datetime) -> TimelineItem:
+    if isinstance(item, Message):
+        kind = "customer" if item.author.role == "requester" else item.author.role
+        return MessageItem(
+            entry_id=str(item.entry_id),
+            author=Author(item.author.name, kind, item.author.id == str(actor.member)),  # pyright: ignore[reportArgumentType]
+            body=item.body if item.body is not None else "",
+            at=Moment.of(item.at, now),
+            seal=mark(item.thread_id, item.entry_id, sealed=item.sealed),
+            visibility="internal" if item.visibility == "internal" else "public",
+            claimed=Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None,
+        )
+    text, icon = sentence(item, names)
+    return EventItem(
+        entry_id=str(item.stored.entry_id),
+        text=text,
+        at=Moment.of(item.stored.at, now),
+        seal=mark(item.stored.stream_id, item.stored.entry_id, sealed=item.sealed),
+        icon=icon,
+        internal=item.stored.stream_kind == "ticket",
+    )
