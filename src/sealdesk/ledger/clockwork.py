@@ -42,7 +42,8 @@ class Clockwork:
                 continue
             try:
                 await self._hold_office(connection, stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # The last is what the driver raises where the server ends a connection between a statement and its COMMIT.
                 log.warning("sequencer.interrupted", reason=str(error))
                 await _pause(stop, 0.2)
             finally:
