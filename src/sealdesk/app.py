@@ -9,7 +9,6 @@ from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.core.db import DatabaseUnfit
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
@@ -114,12 +113,12 @@ async def serve(settings: Settings) -> None:
 def main() -> int:
     """The web process."""
     settings = Settings.load()
-    configure(settings.log)
+    configure(settings.log, part="web server")
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
 
         uvloop.run(serve(settings))
-    except (Fault, DatabaseUnfit, OSError) as error:
+    except (Fault, OSError) as error:
         print(f"sealdesk: {error}", file=sys.stderr)
         return 1
     return 0

@@ -25,9 +25,11 @@ class Place:
 async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | None:
     """The place of an entry within the reader's reach, or None."""
     row = await connection.fetchrow(
-        "select e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at, coalesce((select max(size) from ledger.head where org_id = $1), 0) as newest"
+        "select e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at,"
+        " coalesce((select max(size) from ledger.head where org_id = $1), 0) as newest"
         " from ledger.entry e left join ledger.leaf l using (org_id, qid)"
-        " left join lateral (select size, signed_at from ledger.checkpoint where org_id = $1 and size > l.idx order by size limit 1) c on true"
+        " left join lateral (select size, signed_at from ledger.checkpoint where org_id = $1 and size > l.idx"
+        " order by size limit 1) c on true"
         " where e.org_id = $1 and e.entry_id = $2",
         org,
         entry_id,
