@@ -11,7 +11,9 @@ async def test_a_migrated_database_breaks_no_rule_of_access(database: Clone) -> 
     connection = await asyncpg.connect(database.admin_dsn)
     try:
         assert await connection.fetch("select breach from app.lint") == []
-        assert await connection.fetchval("select version_num from alembic_version") == migrate.newest_version() == NEWEST
+        assert (
+            await connection.fetchval("select version_num from alembic_version") == migrate.newest_version() == NEWEST
+        )
     finally:
         await connection.close()
 

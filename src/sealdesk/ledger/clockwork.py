@@ -49,7 +49,7 @@ class Clockwork:
                 connection.terminate()
 
     async def _hold_office(self, connection: Connection, stop: asyncio.Event) -> None:
-        while not await sequence.elected(connection):  # noqa: ASYNC110 - another process holds the office, and no event tells
+        while not await sequence.elected(connection):
             if await _pause(stop, 1):
                 return
         log.info("sequencer.elected")

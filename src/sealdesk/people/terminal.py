@@ -26,7 +26,9 @@ def init() -> None:
     """Found the desk: the key that seals content, and the system's own log. Repeatable; `sealdesk up` does it."""
     settings = Settings.load()
     if not settings.kek.exists() and run(_founded(settings)):
-        raise Fault(f"{settings.kek} is missing, and what it sealed can't be read without it: put it back from your backup.")
+        raise Fault(
+            f"{settings.kek} is missing, and what it sealed can't be read without it: put it back from your backup."
+        )
     make_master(settings.kek)
     run(_init(settings))
 

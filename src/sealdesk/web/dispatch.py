@@ -35,7 +35,7 @@ async def dispatch(request: Request[Any, Any, Any], route: Route) -> Sent:
 
 
 class _Arguments:
-    """The arguments of one call, read in an order that tells the least to whoever may know the least: path, query, body."""
+    """The arguments of one call. Ids in the path come last: a malformed one is refused as one that does not exist, after all else was read."""
 
     def __init__(
         self, exchange: Exchange, route: Route, kit: Kit, path: dict[str, Any], form: dict[str, str] | None
