@@ -3,7 +3,6 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 from uuid import uuid4
@@ -77,12 +76,12 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
 
 
 @pytest.fixture(scope="module")
-def strangers(running_desk: RunningDesk, owner: Person) -> Iterator[list[Client]]:
+def strangers(running_desk: RunningDesk, owner: Person) -> list[Client]:
     """One of each role in another organisation, and another requester of the same one."""
     roles = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
     people = running_desk.populate("elsewhere", *((str(role), role) for role in roles))
     people += running_desk.populate("routes", ("Stranger", Role.REQUESTER))
-    yield [running_desk.client(person) for person in people]
+    return [running_desk.client(person) for person in people]
 
 
 def closed(routes: list[tuple[str, Route]]) -> list[tuple[str, Route]]:
