@@ -64,5 +64,5 @@ class Transcripts:
     def _pieces(self, form: str, thread: str) -> Iterator[str]:
         rows: Iterable[tuple[str]] = self._db.execute(
             f"select {form} from piece where thread = ? order by at, internal, seq", (thread,)
-        )  # noqa: S608
+        )
         return (text for (text,) in rows)
