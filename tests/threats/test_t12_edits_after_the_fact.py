@@ -5,13 +5,12 @@ The full list of attempts is `tests/spine/access/test_immutability.py`; here eac
 
 from pathlib import Path
 
-import asyncpg
 import pytest
 
-from intruder import entered
+from intruder import attempt, entered
 from scene import Scene
 from sealdesk.app import application
-from sealdesk.core.db import Connection, Database, Whereabouts
+from sealdesk.core.db import Database, Whereabouts
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
@@ -27,23 +26,11 @@ EDITS = (
 )
 
 
-async def code(connection: Connection, statement: str) -> str:
-    """How a statement ends: its SQLSTATE, or its tag; undone either way."""
-    work = connection.transaction()
-    await work.start()
-    try:
-        return await connection.execute(statement)
-    except asyncpg.PostgresError as error:
-        return error.sqlstate or "?"
-    finally:
-        await work.rollback()
-
-
 @pytest.mark.parametrize("statement", EDITS)
 @pytest.mark.parametrize("role", ["requester", "agent", "admin", "auditor"])
 async def test_no_role_edits(drill: World, role: str, statement: str) -> None:
     async with entered(drill, getattr(drill.acme, role)) as connection:
-        assert await code(connection, statement) == "42501"
+        assert await attempt(connection, statement) == "42501"
 
 
 async def test_without_the_missing_grant_the_trigger_still_stops_it(drill: World) -> None:
@@ -52,7 +39,7 @@ async def test_without_the_missing_grant_the_trigger_still_stops_it(drill: World
         "grant update, delete on app.message to desk_agent; create policy hole on app.message for all to desk_agent using (true)"
     )
     async with entered(drill, drill.acme.agent) as connection:
-        assert await code(connection, "delete from app.message") == "SD010"
+        assert await attempt(connection, "delete from app.message") == "SD010"
     assert await superuser.fetch("select from app.lint where breach like '%app.message%'")
     await superuser.close()
 
@@ -65,8 +52,8 @@ async def test_without_grant_and_trigger_the_edit_succeeds(drill: World) -> None
     )
     await superuser.execute("drop trigger append_only on app.message")
     async with entered(drill, drill.acme.agent) as connection:
-        assert (await code(connection, "delete from app.message")).startswith("DELETE ")
-        assert await code(connection, "delete from app.message") != "DELETE 0"
+        assert (await attempt(connection, "delete from app.message")).startswith("DELETE ")
+        assert await attempt(connection, "delete from app.message") != "DELETE 0"
     await superuser.close()
 
 
