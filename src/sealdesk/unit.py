@@ -21,11 +21,11 @@ from sealdesk.core import clock
 from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
-from sealdesk.core.migrate import newest_version
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
+from sealdesk.migrations import NEWEST
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")
@@ -231,7 +231,7 @@ class Desk:
         """The desk of an installation, for as long as the block lasts. Raises `DatabaseUnfit` unless the database is fit to be trusted."""
         database = Database.of_credentials(settings.credentials, url=settings.database_url, pool_size=pool_size)
         try:
-            await refuse_unfit(database, newest_version())
+            await refuse_unfit(database, NEWEST)
             name = await (await database.pool("desk_gate")).fetchval("select sec.ledger_name()")
             yield cls(database, Sealer.of_file(settings.kek), name or settings.ledger_name)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError) as error:
