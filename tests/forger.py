@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sealdesk.core.db import Connection, Row as Stored
+from sealdesk.core.db import Connection
+from sealdesk.core.db import Row as Stored
 from sealdesk.ledger import sequence
 from sealdesk.ledger.tiles import tile_root
 from sealproof import canonical
