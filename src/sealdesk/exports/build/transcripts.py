@@ -64,7 +64,6 @@ class Transcripts:
             )
 
     def _pieces(self, form: str, thread: str) -> Iterator[str]:
-        rows: Iterable[tuple[str]] = self._db.execute(
-            f"select {form} from piece where thread = ? order by at, internal, seq", (thread,)
-        )
+        query = f"select {form} from piece where thread = ? order by at, internal, seq"  # noqa: S608 - forms are two constants
+        rows: Iterable[tuple[str]] = self._db.execute(query, (thread,))
         return (text for (text,) in rows)
