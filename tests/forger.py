@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from sealdesk.core.db import Connection
+from sealdesk.core.db import Row as Stored
 from sealdesk.ledger import sequence
 from sealdesk.ledger.tiles import tile_root
 from sealproof import canonical
@@ -124,7 +123,7 @@ async def resequence(connection: Connection, org: UUID, rows: list[Row]) -> None
     )
 
 
-async def message(connection: Connection, org: UUID, seq: int) -> asyncpg.Record:
+async def message(connection: Connection, org: UUID, seq: int) -> Stored:
     """An entry that posted a public message: qid, index and bytes."""
     row = await connection.fetchrow(
         "select e.*, l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid)"

@@ -40,6 +40,11 @@ async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | No
 
 
 async def receipt(connection: Connection, org: UUID, index: int, size: int) -> TlogProof:
-    """The proof for the entry at `index` under the checkpoint of `size`."""
+    """The proof for the entry at `index` under the checkpoint of `size`; it carries the entry itself, so that it stands alone."""
     note = await connection.fetchval("select note from ledger.checkpoint where org_id = $1 and size = $2", org, size)
-    return TlogProof(index, tuple(await tiles.inclusion_proof(connection, org, index, size)), note)
+    entry = await connection.fetchval(
+        "select e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 and l.idx = $2",
+        org,
+        index,
+    )
+    return TlogProof(index, tuple(await tiles.inclusion_proof(connection, org, index, size)), note, entry)

@@ -1,7 +1,6 @@
 """The entries that wait, and the heads of streams: both are checked against the entries themselves."""
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.content import BATCH, Contents
 from sealdesk.ledger.fsck.entries import COLUMNS, PREDECESSOR, TABLE, judge
 from sealdesk.ledger.fsck.logs import View
@@ -36,9 +35,7 @@ async def judge_queue(view: View, contents: Contents) -> int:
     """How many entries wait; `Differs` unless every entry is a leaf or waits, never both, and the waiting ones hold."""
     fetch = view.connection.fetchrow
     if row := await fetch(_ORPHAN, view.org):
-        raise view.differs(
-            "ledger.pending", f"qid {row['qid']}", "pending.orphan", expected="an entry that waits", found=None
-        )
+        raise await _orphan(view, row["qid"])
     if row := await fetch(_TWICE, view.org):
         key = f"qid {row['qid']}"
         raise view.differs(
@@ -64,6 +61,19 @@ async def judge_queue(view: View, contents: Contents) -> int:
     return waiting
 
 
+async def _orphan(view: View, qid: int) -> Exception:
+    """A place in the queue without its entry: where an entry lacks its place too, either may have been changed, and both are named."""
+    lost = await view.connection.fetchrow(_LOST, view.org)
+    tables, key, found = "ledger.pending", f"qid {qid}", None
+    if lost is not None:
+        tables, key, found = (
+            "ledger.pending, ledger.entry",
+            f"qid {qid}, qid {lost['qid']}",
+            f"an entry without a place, qid {lost['qid']}",
+        )
+    return view.differs(tables, key, "pending.orphan", expected="an entry that waits", found=found)
+
+
 async def judge_streams(view: View) -> None:
     """`Differs` unless each stream is numbered from 1 without gap and its cached head is its last entry."""
     row = await view.connection.fetchrow(_STREAMS, view.org)
@@ -83,5 +93,5 @@ async def judge_streams(view: View) -> None:
     )
 
 
-def _head(row: asyncpg.Record, seq: str, leaf: str, at: str) -> str:
+def _head(row: Row, seq: str, leaf: str, at: str) -> str:
     return f"#{row[seq]} {row[leaf].hex()} at {row[at].isoformat()}" if row[seq] is not None else "nothing"
