@@ -33,6 +33,7 @@ class Settings:
     web_processes: int
     log: str
     postgres_account: str
+    limits: str = ""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -51,6 +52,7 @@ class Settings:
             web_processes=_whole_number(environ, "SEALDESK_WEB_PROCESSES", 1, 1, 64),
             log=_log(environ),
             postgres_account=environ.get("SEALDESK_POSTGRES_ACCOUNT", ""),
+            limits=environ.get("SEALDESK_LIMITS", ""),
         )
 
     def environ(self) -> dict[str, str]:
@@ -66,6 +68,7 @@ class Settings:
             "SEALDESK_WEB_PROCESSES": str(self.web_processes),
             "SEALDESK_LOG": self.log,
             "SEALDESK_POSTGRES_ACCOUNT": self.postgres_account,
+            "SEALDESK_LIMITS": self.limits,
         }
 
     @property
