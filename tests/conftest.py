@@ -9,6 +9,7 @@ import pytest
 import needs
 import places
 from databases import Clone, clone, prepare_template
+from running import RunningDesk, running
 from scenery import drill, scene, stage
 from sealdesk.core.postgres import Cluster
 from world import World, make_world
@@ -53,6 +54,13 @@ async def world(database: Clone) -> AsyncIterator[World]:
         shutil.copy(database.credentials, folder / "credentials.json")
         async with make_world(database.admin_dsn, folder) as made:
             yield made
+
+
+@pytest.fixture(scope="session")
+def running_desk() -> Iterator[RunningDesk]:
+    """A whole desk as a process tree, for the whole run: `sealdesk up` takes seconds. Tests make people of their own."""
+    with running() as desk:
+        yield desk
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -44,7 +44,8 @@ class Row:
 async def entries(connection: Connection, org: UUID) -> list[Row]:
     """The log's entries in index order."""
     rows = await connection.fetch(
-        "select e.qid, e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 order by l.idx", org
+        "select e.qid, e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 order by l.idx",
+        org,
     )
     return [Row(row["qid"], canonical.decode(row["entry"])) for row in rows]  # type: ignore[arg-type]
 
@@ -115,7 +116,11 @@ async def resequence(connection: Connection, org: UUID, rows: list[Row]) -> None
             [(org, level, n, data, tile_root(data)) for n, data in enumerate(full)],
         )
     await connection.execute(
-        "update ledger.head set size = $2, root = $3, edge = $4 where org_id = $1", org, tree.size, tree.root(), list(tree.edge)
+        "update ledger.head set size = $2, root = $3, edge = $4 where org_id = $1",
+        org,
+        tree.size,
+        tree.root(),
+        list(tree.edge),
     )
 
 

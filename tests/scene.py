@@ -47,11 +47,11 @@ class Scene:
 async def talk(world: World) -> tuple[tuple[UUID, UUID], UUID]:
     """Three conversations: two in the first organisation, one of them a ticket that was worked on, and one in the other."""
     desk, acme, globex = world.desk, world.acme, world.globex
-    origin = {"address": "192.0.2.7", "agent": "test", "session": "canary-origin"}
-    opening = {"channel": "portal", "key": None, "origin": origin}
-    first = await commands.open_thread(desk, acme.requester, "canary-acme printer", Draft("It is broken."), **opening)
-    second = await open_request(desk, acme.stranger, "canary-stranger", Draft("Mine too."), **opening)
-    foreign = await open_request(desk, globex.requester, "canary-globex", Draft("Hello."), **opening)
+    at = {"address": "192.0.2.7", "agent": "test", "session": "canary-origin"}
+    printer, mine, hello = Draft("It is broken."), Draft("Mine too."), Draft("Hello.")
+    first = await commands.open_thread(desk, acme.requester, "canary-acme", printer, "portal", key=None, origin=at)
+    second = await open_request(desk, acme.stranger, "canary-stranger", mine, "portal", key=None, origin=at)
+    foreign = await open_request(desk, globex.requester, "canary-globex", hello, "portal", key=None, origin=at)
     for number in range(MESSAGES):
         actor = acme.agent if number % 2 else acme.requester
         await post(world, actor, first, f"message {number}")

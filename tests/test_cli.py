@@ -10,7 +10,11 @@ from sealdesk.cli import main
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        assert command.name == name
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*path, name))

@@ -28,7 +28,7 @@ from sealdesk.people import commands, founding, sessions
 from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
 
-PASSWORD = "a long enough passphrase"  # noqa: S105 - of people who exist only in tests
+PASSWORD = "a long enough passphrase"
 LEDGER_NAME = "desk.test"
 
 

@@ -4,13 +4,15 @@ import asyncio
 import re
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.core.db import DatabaseUnfit
-from sealdesk.core.errors import Refusal
+from sealdesk.core import clock
+from sealdesk.core.clock import stamp
+from sealdesk.core.errors import OutsideReach, Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
@@ -47,8 +49,17 @@ async def health(desk: Desk) -> Bytes:
     return Bytes(b"ok\n", "text/plain; charset=utf-8")
 
 
+@get("/.well-known/security.txt")
+async def security_contact(settings: Settings) -> Bytes:
+    """Whom to tell about a weakness (RFC 9116), where the operator has said so."""
+    if not settings.security_contact:
+        raise OutsideReach("The operator of this desk has named no contact.")
+    expires = stamp(clock.now() + timedelta(days=180)).replace(".000000", "")
+    return Bytes(f"Contact: {settings.security_contact}\nExpires: {expires}\n".encode(), "text/plain; charset=utf-8")
+
+
 SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
-    (health,),
+    (health, security_contact),
     people.ROUTES,
     people_pages.ROUTES,
     threads.ROUTES,
@@ -117,12 +128,12 @@ async def serve(settings: Settings) -> None:
 def main() -> int:
     """The web process."""
     settings = Settings.load()
-    configure(settings.log)
+    configure(settings.log, part="web server")
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
 
         uvloop.run(serve(settings))
-    except (Fault, DatabaseUnfit, OSError) as error:
+    except (Fault, OSError) as error:
         print(f"sealdesk: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,21 +1,30 @@
 """The terminal: the composition root of every command.
 
-A slice keeps its commands in `<slice>/terminal.py` as click commands or groups; COMMANDS below lists them.
+A slice keeps its commands in `<slice>/terminal.py` as click commands or groups; SLICES below lists them.
 """
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import click
 
 from sealdesk import __version__
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Environment, Settings
-from sealdesk.imports import terminal as imports
-from sealdesk.people import terminal as people
-from sealdesk.record import terminal as record
+
+# Each slice's commands by name: loaded when asked for, so that `sealdesk up` stays as small and quick as what it runs.
+SLICES = {
+    "init": ("sealdesk.people.terminal", "init"),
+    "org": ("sealdesk.people.terminal", "org"),
+    "person": ("sealdesk.people.terminal", "person"),
+    "import": ("sealdesk.imports.terminal", "group"),
+    "ledger": ("sealdesk.record.terminal", "ledger"),
+    "fsck": ("sealdesk.verification.terminal", "fsck_command"),
+    "signer": ("sealdesk.verification.terminal", "signer_group"),
+}
 
 
 @contextmanager
@@ -35,6 +44,15 @@ class Terminal(click.Group):
         with terminal():
             return super().invoke(ctx)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *SLICES})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SLICES:
+            return super().get_command(ctx, cmd_name)
+        module, name = SLICES[cmd_name]
+        return cast("click.Command", getattr(import_module(module), name))
+
 
 @click.group(cls=Terminal, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="sealdesk")
@@ -53,26 +71,10 @@ def version() -> None:
 def up(*, demo: bool) -> None:
     """Run everything on this machine: database, signer, worker and web server. Ctrl-C takes all of it down."""
     from sealdesk.up import plan
-    from sealdesk.up.run import Part, Step
-    from sealdesk.up.run import up as run
+    from sealdesk.up import up as run
 
     settings = Settings.load(demo=demo)
-
-    def course(cluster: plan.Cluster | None) -> Sequence[Step | Part]:
-        return (
-            *(
-                [Step(("db", "migrate"), "Bringing the schema up to date", "The schema is up to date")]
-                if cluster
-                else []
-            ),
-            plan.signer(settings, cluster),
-            Step(("init",), "Founding the ledger", "The ledger is founded"),
-            *([Step(("demo",), "Filling the demonstration", "The demonstration is filled")] if demo else []),
-            plan.worker(),
-            *plan.web(settings),
-        )
-
-    run(settings, course)
+    run(settings, lambda cluster: plan.course(settings, cluster))
 
 
 @main.group()
@@ -107,11 +109,6 @@ def demo() -> None:
     if settings.env is not Environment.DEMO:
         raise Fault("This is no demonstration: start it with `sealdesk up --demo`.")
     seed(settings)
-
-
-COMMANDS: Sequence[click.Command] = (people.init, people.org, people.person, imports.group, record.ledger)
-for command in COMMANDS:
-    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, operator
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import StateConflict
 from sealdesk.core.settings import Settings
@@ -68,7 +68,7 @@ async def _seed(settings: Settings, sign_ins: list[SignIn]) -> None:
                 await founding.add_person(desk, org, NewPerson(email, name, role, passwords[email], demo=True))
             except StateConflict:
                 continue  # an earlier run came this far
-        async with desk.read(founding.operator(org)) as work:
+        async with desk.read(operator(org)) as work:
             filled = await work.value("select 1 from app.thread where org_id = $1 limit 1", org)
         if not filled:
             await _converse(desk, org, passwords)
@@ -109,6 +109,12 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
     )
     await _say(desk, ada, parcel, "I have asked the courier for the photo they took. You will have it here today.")
     await tickets.change_ticket(desk, ada, parcel, Work(status="pending"), lambda _: None)
+    await _invoice(desk, sam, mateo)
+    for actor in actors.values():
+        await people.sign_out(desk, actor)
+
+
+async def _invoice(desk: Desk, sam: Actor, mateo: Actor) -> None:
     invoice = await _request(
         desk,
         sam,
@@ -118,8 +124,6 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
     await _say(desk, mateo, invoice, "Done, the corrected invoice is in your account: https://harbour.example/invoices")
     await _say(desk, sam, invoice, "Thank you, that is what we needed.")
     await tickets.change_ticket(desk, mateo, invoice, Work(status="solved"), lambda _: None)
-    for actor in actors.values():
-        await people.sign_out(desk, actor)
 
 
 async def _enter(desk: Desk, org: UUID, email: str, password: str) -> Actor:

@@ -1,7 +1,7 @@
 """SPINE 3: the unit of work, the only importer of `ledger.append`.
 
-`async with desk.read(actor)` reads under the actor's signed context. `async with desk.change(actor)` changes: state and entry are written in
-one transaction, and a change that asked for no permission or recorded no entry is refused. `desk.keep(actor)` writes the listed tables
+`async with desk.read(actor)` reads under the actor's signed context. `async with desk.change(actor)` changes: state and entry are written
+in one transaction, and a change that asked for no permission or recorded no entry is refused. `desk.keep(actor)` writes the listed tables
 that have no entries. Nothing here knows a feature.
 """
 

@@ -9,7 +9,6 @@ import asyncpg
 import structlog
 
 from sealdesk.access.actor import system
-from sealdesk.core.db import DatabaseUnfit
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
@@ -21,6 +20,7 @@ from sealdesk.ledger.signer.places import socket_path
 from sealdesk.ledger.tail import Follower
 from sealdesk.record import refusals
 from sealdesk.unit import Desk
+from sealdesk.verification.timers import Timers
 
 FOLLOW_EVERY = 0.25
 SWEEP_EVERY = 3600.0
@@ -75,6 +75,7 @@ async def work(settings: Settings) -> None:
             follow(desk, FOLLOWERS, stop),
             refusals.run(desk, stop),
             sweep(desk, stop),
+            Timers(desk, signer).run(stop),
         ]
         async with asyncio.TaskGroup() as group:
             for job in jobs:
@@ -92,10 +93,10 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 def main() -> int:
     """The worker process."""
     settings = Settings.load()
-    configure(settings.log)
+    configure(settings.log, part="worker")
     try:
         asyncio.run(work(settings))
-    except (Fault, DatabaseUnfit, OSError) as error:
+    except (Fault, OSError) as error:
         print(f"sealdesk: {error}", file=sys.stderr)
         return 1
     return 0

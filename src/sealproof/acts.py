@@ -84,7 +84,7 @@ def committed_heads(request: Entry, streams_content: bytes | None) -> dict[Strea
     listed: Any = request.body["streams"]
     if listed is None:
         try:
-            listed = canonical.decode(streams_content or b"")
+            listed = canonical.decode_sparse(streams_content or b"")
         except canonical.CanonicalError as error:
             raise Failed(9, f"the request's list of streams: {error}") from error
         if not _heads(listed) or len(listed) != request.body["streams_count"]:

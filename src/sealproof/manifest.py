@@ -108,7 +108,7 @@ class Manifest:
 def parse_manifest(data: bytes) -> Manifest:
     """The manifest in `data`; `FormatError` unless it is canonical, closed, and its lists are sorted and unique."""
     try:
-        value = canonical.decode(data)
+        value = canonical.decode_sparse(data)
     except canonical.CanonicalError as error:
         raise FormatError(f"the manifest: {error}") from error
     if not _manifest(value):

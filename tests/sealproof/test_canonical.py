@@ -106,3 +106,9 @@ def test_refuses_to_write(value: object) -> None:
 def test_deepest() -> None:
     data = b"[" * 32 + b"]" * 32
     assert canonical.encode(canonical.decode(data)) == data
+
+
+def test_a_large_document_is_not_all_brackets() -> None:
+    assert canonical.decode_sparse(b'[{"a":[]}]') == [{"a": []}]
+    with pytest.raises(canonical.CanonicalError, match="arrays"):
+        canonical.decode_sparse(b"[" + b"[]," * 1000 + b"[]]")

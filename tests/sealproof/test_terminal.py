@@ -6,9 +6,11 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from counts import count
 from forge.export import story
 from forge.ledger import Operator
 from forge.reseal import pack, rebag, restate, seal, unpack
@@ -142,7 +144,7 @@ def test_random_splices(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    for _ in range(300):
+    for _ in range(count(300, 30_000)):
         a, b, c = sorted(chance.sample(range(len(GOLDEN)), 3))
         changed = chance.choice(
             [
@@ -154,6 +156,47 @@ def test_random_splices(tmp_path: Path) -> None:
         )
         if changed != GOLDEN:
             assert _judge(changed, tmp_path).exit_code in (1, 3), seed
+
+
+def test_random_values_that_are_sealed(tmp_path: Path) -> None:
+    """One member of one line becomes something else, and everything above it is made to fit."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    top, files = unpack(GOLDEN)
+    lists = (bundle.MANIFEST, bundle.ITEMS, bundle.ENTRIES, bundle.INCLUSION, bundle.OPENINGS, bundle.SYS_ENTRY)
+    for _ in range(count(300, 30_000)):
+        name = chance.choice(lists)
+        lines = files[name].split(b"\n")
+        at = chance.randrange(len(lines) - (len(lines) > 1))
+        value = json.loads(lines[at])
+        _change_one(value, chance)
+        lines[at] = canonical.encode(value)
+        changed = files | {name: b"\n".join(lines)}
+        if changed == files:
+            continue
+        changed = rebag(changed if name == bundle.MANIFEST else restate(changed))
+        report = _judge(pack(top, seal(changed, Operator()) if name != bundle.MANIFEST else changed), tmp_path)
+        assert report.exit_code == 1, seed
+
+
+def _change_one(value: Any, chance: random.Random) -> None:
+    """Replace, remove or add at a random place in `value`."""
+    members = list(value) if isinstance(value, dict) else list(range(len(value)))
+    where = chance.choice(members) if members else None
+    if where is not None and isinstance(value[where], dict | list) and chance.random() < 0.8:
+        _change_one(value[where], chance)
+        return
+    other = chance.choice([None, True, 0, -1, 2**53 - 1, "", "x", "0" * 64, [], {}, [[]], "\u2028", {"a": 1}])
+    match chance.randrange(3):
+        case 0 if where is not None:
+            value[where] = other
+        case 1 if where is not None:
+            del value[where]
+        case _ if isinstance(value, dict):
+            value["a"] = other
+        case _:
+            value.append(other)
 
 
 def test_a_fault_of_ours_is_no_verdict(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,10 @@ class Served:
             connection.sendall(request)
             return read_all(connection, silence=3, after=0.15)
 
+    def taken(self) -> int:
+        """Bytes that the process has read, from sockets too (libuv reads them with read(2))."""
+        return int(Path(f"/proc/{self.pid}/io").read_text().split()[1])
+
     def resident(self) -> int:
         """Bytes of memory that the process holds."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
@@ -110,18 +114,19 @@ def served() -> Iterator[Served]:
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             served = Served(port, process.pid)
-            _wait(served)
+            _wait(served, process)
             yield served
         finally:
             process.terminate()
 
 
-def _wait(served: Served) -> None:
-    for _ in range(200):
+def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60  # a busy machine takes its time to import
+    while time.monotonic() < end and process.poll() is None:
         try:
             served.connect().close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError("the toy did not start")
+    raise AssertionError(f"the toy did not start: {process.poll()}")

@@ -102,6 +102,14 @@ def test_deep_nesting_is_refused_before_recursion() -> None:
     assert time.perf_counter() - begin < 0.5
 
 
+def test_a_string_that_is_never_closed_takes_linear_time() -> None:
+    begin = time.perf_counter()
+    for end in (b"", b"\\"):
+        with pytest.raises(BadRequest):
+            decode_json(b"[" * 33 + b'"' + b'\\"' * 40_000 + end)
+    assert time.perf_counter() - begin < 0.5
+
+
 def test_brackets_in_strings_are_not_depth() -> None:
     assert decode_json(b'["' + b'[{\\"' * 1000 + b'"]') == ['[{"' * 1000]
     assert decode_json(b"[" * 32 + b"]" * 32)

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
+from sealdesk.core.faults import Fault
+
 Row: TypeAlias = Mapping[str, Any]
 """One row of an answer, by column name."""
 
@@ -49,7 +51,7 @@ class Queries(Protocol):
 class Connection(Queries, Protocol):
     """One connection."""
 
-    def transaction(self) -> Transaction:
+    def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> Transaction:
         """A transaction, or a savepoint inside one."""
         ...
 
@@ -101,7 +103,7 @@ class Pool(Queries, Protocol):
 POOL_SIZE = 8
 
 
-class DatabaseUnfit(Exception):
+class DatabaseUnfit(Fault):
     """The database can't be used as it is; the message says what to do."""
 
 
@@ -162,7 +164,7 @@ class Database:
 
     async def connect(self, login: str) -> Connection:
         """A connection of its own, outside any pool (the sequencer's lock, a listener)."""
-        return cast("Connection", await asyncpg.connect(**self._arguments(login)))  # pyright: ignore[reportUnknownMemberType]
+        return cast("Connection", await asyncpg.connect(**self._arguments(login)))
 
     async def close(self) -> None:
         """Close every pool, giving running work ten seconds."""

@@ -33,6 +33,7 @@ class Settings:
     web_processes: int
     log: str
     postgres_account: str
+    security_contact: str = ""
     limits: str = ""
 
     @classmethod
@@ -52,6 +53,7 @@ class Settings:
             web_processes=_whole_number(environ, "SEALDESK_WEB_PROCESSES", 1, 1, 64),
             log=_log(environ),
             postgres_account=environ.get("SEALDESK_POSTGRES_ACCOUNT", ""),
+            security_contact=_contact(environ),
             limits=environ.get("SEALDESK_LIMITS", ""),
         )
 
@@ -68,6 +70,7 @@ class Settings:
             "SEALDESK_WEB_PROCESSES": str(self.web_processes),
             "SEALDESK_LOG": self.log,
             "SEALDESK_POSTGRES_ACCOUNT": self.postgres_account,
+            "SEALDESK_SECURITY_CONTACT": self.security_contact,
             "SEALDESK_LIMITS": self.limits,
         }
 
@@ -169,6 +172,15 @@ def _log(environ: Mapping[str, str]) -> str:
     text = environ.get("SEALDESK_LOG") or ("console" if sys.stderr.isatty() else "json")
     if text not in {"json", "console"}:
         raise Fault("SEALDESK_LOG must be json or console.")
+    return text
+
+
+def _contact(environ: Mapping[str, str]) -> str:
+    text = environ.get("SEALDESK_SECURITY_CONTACT", "")
+    if text and (not text.startswith(("mailto:", "https://", "tel:")) or not text.isprintable() or " " in text):
+        raise Fault(
+            "SEALDESK_SECURITY_CONTACT must be an address such as mailto:security@example.org (RFC 9116, 2.5.3)."
+        )
     return text
 
 

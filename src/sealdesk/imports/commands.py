@@ -56,11 +56,11 @@ class _Run:
 
     change: Change
     source: UUID
-    threads: dict[str, UUID] = field(default_factory=dict)
-    contacts: dict[str, UUID] = field(default_factory=dict)
-    messages: set[tuple[str, int]] = field(default_factory=set)
-    new_threads: dict[str, UUID] = field(default_factory=dict)
-    new_contacts: dict[str, UUID] = field(default_factory=dict)
+    threads: dict[str, UUID] = field(default_factory=dict[str, UUID])
+    contacts: dict[str, UUID] = field(default_factory=dict[str, UUID])
+    messages: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    new_threads: dict[str, UUID] = field(default_factory=dict[str, UUID])
+    new_contacts: dict[str, UUID] = field(default_factory=dict[str, UUID])
 
     @classmethod
     async def begin(cls, change: Change, source: UUID) -> "_Run":

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sealdesk.imports.lines import Numbered
 from sealdesk.ledger.events import Event, Stream, document, text
+from sealdesk.ledger.seal import Slot
 
 
 def contact_added(contact: UUID, line: Numbered) -> Event:
@@ -47,5 +48,5 @@ def import_finished(org: UUID, run: UUID, source: UUID, name: str, threads: int,
     return Event("import.finished", Stream("org", org), body, [text("source", name)])
 
 
-def _author(line: Numbered):
+def _author(line: Numbered) -> Slot:
     return document("author", {"name": line.line.author.name, "role": line.line.author.role})

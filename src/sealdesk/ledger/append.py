@@ -15,13 +15,14 @@ from sealdesk.core.db import Connection
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed, Sealer
-from sealproof import entry as format
+from sealproof import entry as layout
 
 ZERO = bytes(32)
 
 _ENTRIES = """
 with fresh as (insert into ledger.entry (org_id, entry_id, stream_kind, stream_id, stream_seq, type, at, entry, leaf_hash)
-  select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz[], $8::bytea[], $9::bytea[]) returning qid),
+  select $1, * from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::timestamptz[], $8::bytea[], $9::bytea[])
+  returning qid),
 waiting as (insert into ledger.pending (org_id, qid) select $1, qid from fresh),
 heads as (update ledger.stream s set seq = u.seq, head = u.head, last_at = u.at
   from unnest($10::text[], $11::uuid[], $12::bigint[], $13::bytea[], $14::timestamptz[]) u (kind, id, seq, head, at)
@@ -104,7 +105,7 @@ class Appender:
         entry_id = entry_id or new_id()
         # Time never runs backwards within a stream, whatever the machine's clock does.
         at = max(clock.now(), head.at) if head.seq else clock.now()
-        data = format.build(
+        data = layout.build(
             log=self._origin,
             id=str(entry_id),
             type=event.type,
@@ -116,7 +117,7 @@ class Appender:
             content=[(s.slot, s.commit.hex(), s.size, s.media) for s in sealed],
             refs=[(str(ref.id), ref.leaf.hex()) for ref in event.refs],
         )
-        leaf = format.leaf_hash(data)
+        leaf = layout.leaf_hash(data)
         self._heads[event.stream] = Head(head.seq + 1, leaf, at)
         self._sealed.extend((event.stream, s) for s in sealed)
         recorded = Recorded(

@@ -1,7 +1,7 @@
 """Checkpoints: the signer's word on each log's size and root, and the publication of each organisation's in `sys`.
 
-Crash points: the signer has persisted what it signed before we have the note. Killed before the note is stored, the next attempt at the same
-size gets the same note; at a larger size the proof runs from what the signer remembers, not from what we stored.
+Crash points: the signer has persisted what it signed before we have the note. Killed before the note is stored, the next attempt at
+the same size gets the same note; at a larger size the proof runs from what the signer remembers, not from what we stored.
 """
 
 from uuid import UUID

@@ -42,7 +42,8 @@ class Clockwork:
                 continue
             try:
                 await self._hold_office(connection, stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # The last is what the driver raises where the server ends a connection between a statement and its COMMIT.
                 log.warning("sequencer.interrupted", reason=str(error))
                 await _pause(stop, 0.2)
             finally:
@@ -77,9 +78,9 @@ class Clockwork:
                 # Entries go on being recorded and sequenced; what is not signed is shown as unsealed.
                 if self._complained.get(org) != str(error):
                     self._complained[org] = str(error)
-                    log.error(
-                        "ledger.not_signed", org=str(org), reason=str(error), event_name="security.ledger_not_signed"
-                    )
+                    # What the signer calls an alarm (a rewritten or shortened log) is one for whoever is on duty.
+                    told = log.critical if isinstance(error, SignerRefused) and error.alarm else log.warning
+                    told("security.ledger_not_signed", org=str(org), reason=str(error))
         now = time.monotonic()
         rows = await connection.fetch(
             "select h.org_id from ledger.head h where h.org_id <> $1 and exists (select from ledger.checkpoint c where c.org_id = h.org_id"

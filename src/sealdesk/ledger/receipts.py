@@ -25,9 +25,11 @@ class Place:
 async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | None:
     """The place of an entry within the reader's reach, or None."""
     row = await connection.fetchrow(
-        "select e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at, coalesce((select max(size) from ledger.head where org_id = $1), 0) as newest"
+        "select e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at,"
+        " coalesce((select max(size) from ledger.head where org_id = $1), 0) as newest"
         " from ledger.entry e left join ledger.leaf l using (org_id, qid)"
-        " left join lateral (select size, signed_at from ledger.checkpoint where org_id = $1 and size > l.idx order by size limit 1) c on true"
+        " left join lateral (select size, signed_at from ledger.checkpoint where org_id = $1 and size > l.idx"
+        " order by size limit 1) c on true"
         " where e.org_id = $1 and e.entry_id = $2",
         org,
         entry_id,
@@ -38,6 +40,11 @@ async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | No
 
 
 async def receipt(connection: Connection, org: UUID, index: int, size: int) -> TlogProof:
-    """The proof for the entry at `index` under the checkpoint of `size`."""
+    """The proof for the entry at `index` under the checkpoint of `size`; it carries the entry itself, so that it stands alone."""
     note = await connection.fetchval("select note from ledger.checkpoint where org_id = $1 and size = $2", org, size)
-    return TlogProof(index, tuple(await tiles.inclusion_proof(connection, org, index, size)), note)
+    entry = await connection.fetchval(
+        "select e.entry from ledger.leaf l join ledger.entry e using (org_id, qid) where l.org_id = $1 and l.idx = $2",
+        org,
+        index,
+    )
+    return TlogProof(index, tuple(await tiles.inclusion_proof(connection, org, index, size)), note, entry)

@@ -31,7 +31,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Content after sealing. `sealed` = nonce || AES-256-GCM(DEK, salt || content, aad = commit); `wrapped` = nonce || AES-256-GCM(KEK, DEK, aad = commit)."""
+    """Content after sealing, as ledger.md 5.1 lays it out.
+
+    `sealed` = nonce || AES-256-GCM(DEK, salt || content, aad = commit); `wrapped` = nonce || AES-256-GCM(KEK, DEK, aad = commit).
+    """
 
     slot: str
     media: str

@@ -26,7 +26,8 @@ async def waiting(connection: Connection) -> list[UUID]:
     # A skip scan: one index probe per organisation, however long the queue is.
     rows = await connection.fetch(
         "with recursive o as ((select org_id from ledger.pending order by org_id limit 1) union all"
-        " select (select p.org_id from ledger.pending p where p.org_id > o.org_id order by p.org_id limit 1) from o where o.org_id is not null)"
+        " select (select p.org_id from ledger.pending p where p.org_id > o.org_id order by p.org_id limit 1)"
+        " from o where o.org_id is not null)"
         " select org_id from o where org_id is not null"
     )
     return [row["org_id"] for row in rows]
@@ -37,7 +38,8 @@ async def sequence(connection: Connection, org: UUID, batch: int = BATCH) -> int
     async with connection.transaction():
         taken = await connection.fetch(
             "with taken as (delete from ledger.pending p using"
-            " (select qid from ledger.pending where org_id = $1 order by qid limit $2) q where p.org_id = $1 and p.qid = q.qid returning p.qid)"
+            " (select qid from ledger.pending where org_id = $1 order by qid limit $2) q"
+            " where p.org_id = $1 and p.qid = q.qid returning p.qid)"
             " select e.qid, e.leaf_hash from taken join ledger.entry e on e.org_id = $1 and e.qid = taken.qid order by e.qid",
             org,
             batch,

@@ -1,6 +1,5 @@
 """Sessions over JSON."""
 
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -8,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.people import commands
+from sealdesk.people.fields import Password, Text, origin_of
 from sealdesk.people.sessions import Choice, Membership
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
@@ -18,9 +18,6 @@ from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, post
 from sealdesk.web.schema import Input
 from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie, set_cookie
-
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
-Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
 class Credentials(Input, frozen=True):
@@ -88,13 +85,6 @@ async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> Answer[None]
     await commands.sign_out(desk, actor)
     exchange.set_cookies.append(clear_cookie(SESSION_COOKIE))
     return Answer(None, status=204)
-
-
-def origin_of(exchange: Exchange) -> dict[str, str]:
-    """Where a request comes from, for the sealed slot `origin`: address, user agent and a fingerprint of the session."""
-    agent = exchange.fields.get(b"user-agent", b"").decode("latin-1")[:300]
-    session = exchange.actor.session_hash[:8].hex() if exchange.actor else ""
-    return {"address": exchange.address, "agent": agent, "session": session}
 
 
 def _view(actor: Actor, page: Page) -> SessionView:

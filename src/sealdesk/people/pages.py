@@ -16,7 +16,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.core.errors import Refusal, SignedOut
 from sealdesk.core.settings import Environment, Settings
 from sealdesk.people import commands
-from sealdesk.people.api import Password, Text, origin_of
+from sealdesk.people.fields import Password, Text, origin_of
 from sealdesk.people.sessions import Choice, Issued
 from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SignInView
 from sealdesk.unit import Desk
@@ -97,9 +97,9 @@ async def sign_in(
     """Sign in, or come back with the same sentence for every wrong pair."""
     email, target = form.kept.get("email", ""), safe_next(form.kept.get("next"))
     try:
-        if form.value is None:
-            raise SignedOut(commands.WRONG)
-        person, memberships = await commands.authenticate(desk, form.value.email, form.value.password)
+        # A form that does not fit is a wrong pair like any other: the same work, the same answer.
+        password = form.value.password if form.value else ""
+        person, memberships = await commands.authenticate(desk, email, password)
         found = await commands.choose(desk, person, memberships, None, origin_of(exchange))
     except SignedOut as refusal:
         exchange.refusal = refusal  # on record as a failed sign-in

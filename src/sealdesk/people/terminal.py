@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from sealdesk.access.permissions import Role
-from sealdesk.core.db import DatabaseUnfit
+from sealdesk.core.db import Database
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
@@ -25,6 +25,10 @@ T = TypeVar("T")
 def init() -> None:
     """Found the desk: the key that seals content, and the system's own log. Repeatable; `sealdesk up` does it."""
     settings = Settings.load()
+    if not settings.kek.exists() and run(_founded(settings)):
+        raise Fault(
+            f"{settings.kek} is missing, and what it sealed can't be read without it: put it back from your backup."
+        )
     make_master(settings.kek)
     run(_init(settings))
 
@@ -72,8 +76,17 @@ def run(work: Coroutine[None, None, T]) -> T:
     """Run a command's work; what it refuses is one sentence."""
     try:
         return asyncio.run(work)
-    except (Refusal, DatabaseUnfit) as error:
+    except Refusal as error:
         raise Fault(str(error)) from error
+
+
+async def _founded(settings: Settings) -> bool:
+    database = Database.of_credentials(settings.credentials, url=settings.database_url)
+    connection = await database.connect("desk_verifier")
+    try:
+        return bool(await connection.fetchval("select exists (select from ledger.log)"))
+    finally:
+        await connection.close()
 
 
 async def _init(settings: Settings) -> None:

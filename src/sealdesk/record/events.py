@@ -8,7 +8,14 @@ from sealdesk.ledger.events import Event, Stream
 
 
 def refused(
-    stream: Stream, type: str, kind: str, route: str, bucket: UUID | None, count: int, first: datetime, last: datetime
+    stream: Stream,
+    entry_type: str,
+    kind: str,
+    route: str,
+    bucket: UUID | None,
+    count: int,
+    first: datetime,
+    last: datetime,
 ) -> Event:
     """`count` refusals of one kind by one actor or address bucket on one route."""
     body = {
@@ -21,4 +28,4 @@ def refused(
         "last_at": stamp(last),
         "interrupted": "no",
     }
-    return Event(type, stream, body)
+    return Event(entry_type, stream, body)

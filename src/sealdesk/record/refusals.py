@@ -44,7 +44,7 @@ async def note(
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         # The person has the answer; what is lost is the entry, and the log says so.
-        log.error("refusal.not_recorded", reason=type(error).__name__, kind=refusal.slug, route=route)
+        log.warning("refusal.not_recorded", reason=type(error).__name__, kind=refusal.slug, route=route)
 
 
 async def settle(desk: Desk) -> int:

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.people.api import origin_of
+from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands, queries
 from sealdesk.threads.model import MAX_BODY, MAX_SUBJECT, Draft
 from sealdesk.threads.queries import Cursor, Message

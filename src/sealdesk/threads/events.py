@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.ledger.events import Event, Stream, document, text
+from sealdesk.ledger.seal import Slot
 
 Origin = Mapping[str, str]
 """Where a request came from: `address`, `agent` (user agent) and `session` (a fingerprint); disclosed to staff only."""
@@ -31,9 +32,9 @@ def message_posted(
     )
 
 
-def _author(actor: Actor):
+def _author(actor: Actor) -> Slot:
     return document("author", {"name": actor.name, "role": str(actor.role)})
 
 
-def _origin(origin: Origin | None):
+def _origin(origin: Origin | None) -> list[Slot]:
     return [document("origin", dict(origin))] if origin else []

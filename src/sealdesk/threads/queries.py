@@ -19,6 +19,7 @@ from sealdesk.unit import Reading
 
 PAGE = 100
 _CURSOR = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?")
+_ENTRIES = f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid)"  # noqa: S608 - columns from code
 MESSAGES = ("message.posted", "message.imported")
 
 
@@ -178,7 +179,7 @@ async def sealed_size(work: Reading) -> int:
 
 async def _stored(work: Reading, entry: UUID) -> Stored:
     row = await work.row(
-        f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1 and e.entry_id = $2",
+        f"{_ENTRIES} where e.org_id = $1 and e.entry_id = $2",
         work.actor.org,
         entry,
     )
@@ -189,8 +190,7 @@ async def _stored(work: Reading, entry: UUID) -> Stored:
 
 async def _stretch(work: Reading, kind: str, thread: UUID, where: str, seq: int, limit: int) -> list[Stored]:
     rows = await work.rows(
-        f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid)"
-        f" where e.org_id = $1 and e.stream_kind = $2 and e.stream_id = $3 and {where} limit $5",
+        f"{_ENTRIES} where e.org_id = $1 and e.stream_kind = $2 and e.stream_id = $3 and {where} limit $5",
         work.actor.org,
         kind,
         thread,

@@ -1,6 +1,5 @@
 """Requests and tickets over JSON."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -10,14 +9,13 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
-from sealdesk.core.clock import stamp
-from sealdesk.core.errors import BadRequest
-from sealdesk.people.api import origin_of
+from sealdesk.people.fields import origin_of
 from sealdesk.threads.api import OPENING, NewThread, ThreadView
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands, queries
+from sealdesk.tickets.keys import read_key, written_key
 from sealdesk.tickets.model import Ticket, Work
-from sealdesk.tickets.queries import After, Listed
+from sealdesk.tickets.queries import Listed
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
@@ -26,8 +24,6 @@ from sealdesk.web.headers import Expected, etag
 from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, patch, post
 from sealdesk.web.schema import Input
-
-_KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 class Listing(Input, frozen=True):
@@ -43,7 +39,7 @@ class Changes(Input, frozen=True):
 
     status: Literal["open", "pending", "solved", "closed"] | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
-    assignee: UUID | None | msgspec.UnsetType = msgspec.UNSET
+    assignee: UUID | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class TicketView(msgspec.Struct, frozen=True):
@@ -83,26 +79,6 @@ class ListView(msgspec.Struct, frozen=True):
 
     conversations: tuple[RowView, ...]
     older: str | None
-
-
-def written_key(after: After) -> str:
-    """The key of a page as it goes into a link."""
-    return f"{stamp(after.at)}_{after.thread_id}"
-
-
-def read_key(text: str | None) -> After | None:
-    """The key that a link carried; `BadRequest` if it is none of ours."""
-    if text is None:
-        return None
-    match = _KEY.fullmatch(text)
-    try:
-        return After(datetime.fromisoformat(match[1]), UUID(match[2])) if match else _no_key()
-    except ValueError:
-        return _no_key()
-
-
-def _no_key() -> After:
-    raise BadRequest("Take the key of a page from the answer before.", pointer="before")
 
 
 @post("/api/v1/tickets", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)

@@ -5,6 +5,7 @@ from typing import Self
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
 from sealdesk.ledger.events import Event
 from sealdesk.threads.model import Thread
 from sealdesk.tickets import events
@@ -40,8 +41,12 @@ class Ticket:
         """The ticket on the conversation `key`, read after the conversation's streams were locked."""
         if await Thread.find(work, key, lock) is None:
             return None
+        # Requesters may not even select the columns of the desk's own work: they find the ticket, and are refused after that.
+        work_columns = "priority, assignee_id, version"
+        if not work.actor.may(Permission.NOTE_READ):
+            work_columns = "'' as priority, null as assignee_id, 0 as version"
         row = await work.row(
-            "select number, status, priority, assignee_id, version from app.ticket where org_id = $1 and thread_id = $2",
+            f"select number, status, {work_columns} from app.ticket where org_id = $1 and thread_id = $2",  # noqa: S608 - constants
             work.actor.org,
             key,
         )

@@ -10,17 +10,17 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import Refusal
-from sealdesk.people.api import origin_of
+from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands as threads
 from sealdesk.threads import queries as conversations
 from sealdesk.threads.api import OPENING, POSTING
 from sealdesk.threads.model import MAX_BODY, Draft
 from sealdesk.threads.queries import Cursor
-from sealdesk.threads.view import NewRequestView, NewsView
+from sealdesk.threads.view import InboxView, NewRequestView, NewsView
 from sealdesk.tickets import commands, queries, showing
-from sealdesk.tickets.api import read_key
 from sealdesk.tickets.conversation import conversation, names_of, record_of, sealed_since
 from sealdesk.tickets.frame import frame
+from sealdesk.tickets.keys import read_key
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk, Key, Reading
 from sealdesk.web.answers import Html, SeeOther
@@ -202,7 +202,7 @@ async def _new(desk: Desk, actor: Actor, page: Page, view: NewRequestView) -> Ht
     return page.render("new_request.html", frame=around, view=view)
 
 
-async def _inbox(work: Reading, view: str, before: str | None, current: UUID | None):
+async def _inbox(work: Reading, view: str, before: str | None, current: UUID | None) -> InboxView:
     rows, older = await queries.conversations(
         work, view if work.actor.role is not Role.REQUESTER else "all", read_key(before)
     )

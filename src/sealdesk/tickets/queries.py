@@ -20,19 +20,20 @@ _WHERE: dict[str, str] = {
     "open": "(k.status is null or k.status in ('open', 'pending'))",
     "all": "true",
 }
-_LAST = """left join lateral (select e.entry, e.entry_id, e.leaf_hash, e.stream_seq from ledger.entry e where e.org_id = s.org_id and e.stream_kind = 'thread'
+_LAST = """left join lateral (select e.entry from ledger.entry e where e.org_id = s.org_id and e.stream_kind = 'thread'
   and e.stream_id = s.stream_id and e.type in ('message.posted', 'message.imported') order by e.stream_seq desc limit 1) last on true"""
-_STAFF = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, k.priority, k.assignee_id,
-  a.name as assignee, coalesce(o.name, c.name) as requester, last.entry
+_STAFF = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, k.priority,
+  k.assignee_id,  a.name as assignee, coalesce(o.name, c.name) as requester, last.entry
 from ledger.stream s join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
 left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
 left join app.member a on a.org_id = k.org_id and a.member_id = k.assignee_id
 left join app.member o on o.org_id = t.org_id and o.member_id = t.opener_id
 left join app.contact c on c.org_id = t.org_id and c.contact_id = t.opener_id
 {last}
-where s.org_id = $1 and s.kind = 'thread' and (s.last_at, s.stream_id) < ($2, $3) and {where} order by s.last_at desc, s.stream_id desc limit $4"""
-_OWN = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, null::text as priority,
-  null::uuid as assignee_id, null::text as assignee, null::text as requester, last.entry
+where s.org_id = $1 and s.kind = 'thread' and (s.last_at, s.stream_id) < ($2, $3) and {where}
+order by s.last_at desc, s.stream_id desc limit $4"""
+_OWN = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status,
+  null::text as priority, null::uuid as assignee_id, null::text as assignee, null::text as requester, last.entry
 from app.thread_member tm join ledger.stream s on s.org_id = tm.org_id and s.kind = 'thread' and s.stream_id = tm.thread_id
 join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
 left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
@@ -89,9 +90,9 @@ async def conversations(
 
 async def counts(work: Reading) -> dict[str, int]:
     """How many conversations each view of staff holds, counted up to 100 only, so that a large desk costs no more than a small one."""
+    conversations = "app.thread t left join app.ticket k using (org_id, thread_id)"
     columns = ", ".join(
-        f"(select count(*) from (select from app.thread t left join app.ticket k using (org_id, thread_id) where t.org_id = $1 and {where} limit {COUNT_TO}) x)"
-        f" as {view}"
+        f"(select count(*) from (select from {conversations} where t.org_id = $1 and {where} limit {COUNT_TO}) x) as {view}"  # noqa: S608
         for view, where in _WHERE.items()
     )
     row = await work.row(f"select {columns}", work.actor.org)

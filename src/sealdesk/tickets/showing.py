@@ -21,7 +21,7 @@ from sealdesk.threads.view import (
     SealMark,
     TimelineItem,
 )
-from sealdesk.tickets.api import written_key
+from sealdesk.tickets.keys import written_key
 from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
 from sealdesk.tickets.queries import After, Listed
 from sealdesk.tickets.sentences import sentence

@@ -1,15 +1,33 @@
-"""The parts of a desk on one machine."""
+"""The steps and parts of a desk on one machine."""
 
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from sealdesk.core.db import Database
+from sealdesk import migrations
 from sealdesk.core.postgres import Cluster
-from sealdesk.core.settings import Settings
+from sealdesk.core.settings import Environment, Settings
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.up import probes
 from sealdesk.up.part import Part
+from sealdesk.up.run import Step
+
+MIGRATIONS = Path(migrations.__file__).parent / "versions"
+
+
+def course(settings: Settings, cluster: Cluster | None) -> Sequence[Step | Part]:
+    """All of it in order. Steps that a former start has done are left out, so that a second start takes little more than its parts do."""
+    steps: list[Step] = []
+    migrated = cluster is None or _is_newest(cluster)
+    if not migrated:
+        steps.append(Step(("db", "migrate"), "Bringing the schema up to date", "The schema is up to date"))
+    founding: list[Step] = []
+    if not migrated or not settings.kek.exists() or ledger_is_new(settings, cluster):
+        founding.append(Step(("init",), "Founding the ledger", "The ledger is founded"))
+    if settings.env is Environment.DEMO and not (migrated and cluster and _is_filled(settings, cluster)):
+        founding.append(Step(("demo",), "Filling the demonstration", "The demonstration is filled"))
+    return (*steps, signer(settings, cluster), *founding, worker(), *web(settings))
 
 
 def signer(settings: Settings, cluster: Cluster | None) -> Part:
@@ -49,7 +67,22 @@ def ledger_is_new(settings: Settings, cluster: Cluster | None = None) -> bool:
     return asyncio.run(_ask(settings, question))
 
 
+def _is_filled(settings: Settings, cluster: Cluster) -> bool:
+    """Whether the demonstration has its people and conversations."""
+    return settings.demo_file.exists() and cluster.sql("select count(*) >= 4 from app.thread", "sealdesk") == "t"
+
+
+def _is_newest(cluster: Cluster) -> bool:
+    """Whether the schema is the one of this release, as the names of the migrations tell."""
+    if cluster.sql("select to_regclass('public.alembic_version') is null", "sealdesk") == "t":
+        return False
+    newest = max(path.name.partition("_")[0] for path in MIGRATIONS.glob("[0-9]*_*.py"))
+    return cluster.sql("select version_num from public.alembic_version", "sealdesk") == newest
+
+
 async def _ask(settings: Settings, question: str) -> bool:
+    from sealdesk.core.db import Database  # noqa: PLC0415 - with a server of our own, the supervisor stays without a driver
+
     database = Database.of_credentials(settings.credentials, url=settings.database_url)
     connection = await database.connect("desk_verifier")
     try:

@@ -41,7 +41,12 @@ def fsck_command(*, as_json: bool, slug: str | None, content: bool) -> None:
     sys.exit(CLEAN if report.clean else DIFFERS)
 
 
-@click.command(
+@click.group()
+def signer() -> None:
+    """The process that signs."""
+
+
+@signer.command(
     "thaw", epilog="Example: sealdesk signer thaw desk.example.org/ledger/sys --reason 'disk replaced, record whole'"
 )
 @click.argument("origin")
@@ -55,6 +60,14 @@ def thaw_command(origin: str, reason: str) -> None:
     except SignerUnavailable as error:
         raise Fault("The signer can't be reached; is the desk running?") from error
     click.echo(f"{origin} is signed again.")
+
+
+@click.group("signer")
+def signer_group() -> None:
+    """The signer."""
+
+
+signer_group.add_command(thaw_command)
 
 
 def as_text(report: Report) -> str:

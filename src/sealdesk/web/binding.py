@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -90,10 +90,23 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a handler takes and gives."""
+    """What a handler takes and gives; parameters are sorted out once, by when they are read."""
 
     parameters: tuple[Parameter, ...]
     result: object
+
+    json: Parameter | None = field(init=False)
+    form: Parameter | None = field(init=False)
+    query: Parameter | None = field(init=False)
+    paths: tuple[Parameter, ...] = field(init=False)
+    others: tuple[Parameter, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        paths = tuple(parameter for parameter in self.parameters if parameter.kind == "path")
+        others = tuple(parameter for parameter in self.parameters if parameter.kind not in ("path", "query"))
+        sorted_out = {"json": self.of("json"), "form": self.of("form", "submitted"), "query": self.of("query")}
+        for name, value in {**sorted_out, "paths": paths, "others": others}.items():
+            object.__setattr__(self, name, value)
 
     def of(self, *kinds: Kind) -> Parameter | None:
         """The first parameter of one of `kinds`."""

@@ -50,22 +50,17 @@ class _Arguments:
     async def read(self) -> dict[str, object]:
         """By name."""
         signature = self._route.signature
-        arguments: dict[str, object] = {}
-        for parameter in signature.parameters:
-            if parameter.kind == "path":
-                arguments[parameter.name] = self._path_value(parameter)
-        query = signature.of("query")
-        if query is not None:
-            arguments[query.name] = read_query(self._exchange, query.type)
+        arguments: dict[str, object] = {parameter.name: self._path_value(parameter) for parameter in signature.paths}
+        if signature.query is not None:
+            arguments[signature.query.name] = read_query(self._exchange, signature.query.type)
         else:
             refuse_query(self._exchange)
-        if signature.of("form", "submitted") is not None and self._form is None:
+        if signature.form is not None and self._form is None:
             self._form = await read_form(self._exchange)
-        elif signature.of("json") is not None:
+        elif signature.json is not None:
             self._body = await read_json(self._exchange)
-        for parameter in signature.parameters:
-            if parameter.kind not in ("path", "query"):
-                arguments[parameter.name] = self._value(parameter)
+        for parameter in signature.others:
+            arguments[parameter.name] = self._value(parameter)
         return arguments
 
     def _path_value(self, parameter: Parameter) -> object:

@@ -31,7 +31,7 @@ class Outer:
     """
 
     def __init__(self, inner: ASGIApp, origins: Origins, headers: AnswerHeaders, say: Say, note: Note) -> None:
-        self._inner = inner
+        self.inner = inner
         self._origins = origins
         self.headers = headers
         self._say = say
@@ -42,7 +42,7 @@ class Outer:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._inner(cast("Scope", scope), receive, send)
+            await self.inner(cast("Scope", scope), receive, send)
         else:
             # No part of the desk speaks WebSocket yet; refusing before accepting is a 403.
             await receive()
@@ -53,7 +53,7 @@ class Outer:
         current.set(exchange)
         try:
             self._judge(exchange, scope, receive)
-            await self._inner(scope, cast("Receive", exchange.intake.receive), exchange.send)
+            await self.inner(scope, cast("Receive", exchange.intake.receive), exchange.send)
         except Disconnected:
             return
         except asyncio.CancelledError:

@@ -109,7 +109,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """A header field, or a trailer field (RFC 9110, 6.5), which could say other than what was judged: no part of ours uses any."""
         if not self._in_head:
             raise _Malformed
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The header section is whole: from here the body's deadline counts, in `Intake`."""

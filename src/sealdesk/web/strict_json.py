@@ -7,7 +7,8 @@ from typing import Final, NoReturn
 from sealdesk.core.errors import BadRequest
 from sealdesk.web import caps
 
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that is never closed counts to the end: if it did not match, each quote within would be tried anew, in quadratic time.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
 
 

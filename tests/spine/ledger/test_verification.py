@@ -158,7 +158,8 @@ async def test_a_log_is_thawed_on_record_and_only_if_frozen(drill: World) -> Non
     assert (await drill.signer.status()).frozen == ()
     connection = await drill.superuser()
     body = await connection.fetchval(
-        "select convert_from(entry, 'UTF8')::json -> 'body' from ledger.entry where org_id = $1 and type = 'operator.access' order by qid desc",
+        "select convert_from(entry, 'UTF8')::json -> 'body' from ledger.entry"
+        " where org_id = $1 and type = 'operator.access' order by qid desc limit 1",
         SYS,
     )
     await connection.close()
@@ -203,7 +204,8 @@ EDITS = {
     "state.thread.locked": "update app.thread set locked = true",
     "state.thread.subject_commit": "update app.thread set subject_commit = sha256(subject_commit)",
     "state.thread.opener_id": "update app.thread set opener_id = gen_random_uuid()",
-    "state.thread_member.unrecorded": "insert into app.thread_member select org_id, thread_id, gen_random_uuid() from app.thread limit 1",
+    "state.thread_member.unrecorded": "insert into app.thread_member select org_id, thread_id, gen_random_uuid()"
+    " from app.thread limit 1",
     "state.thread_member.missing": "delete from app.thread_member",
     "state.message.body_commit": "update app.message set body_commit = sha256(body_commit)",
     "state.message.author_id": "update app.message set author_id = gen_random_uuid()",

@@ -59,7 +59,10 @@ class RunningSigner:
         """What a signer says that must not start."""
         before = len(self._log.read_text()) if self._log.exists() else 0
         process = self.spawn(*arguments)
-        assert process.wait(30) == 1
+        try:
+            assert process.wait(30) == 1
+        finally:
+            process.kill()
         sentence = self._log.read_text()[before:]
         assert sentence.count("\n") == 1, sentence
         return sentence

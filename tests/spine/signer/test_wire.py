@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -171,17 +172,20 @@ async def test_the_client_finds_a_restarted_signer(signer: RunningSigner) -> Non
 
 
 async def test_a_late_reply_answers_no_later_request(tmp_path: Path) -> None:
-    """A peer that answers the first request of each connection after the client gave up, with a head of its own."""
-    served = 0
+    """A peer that answers its first request only after the client gave up; the size says which request an answer is for."""
+    served, connections = 0, asyncio.Semaphore(0)
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal served
-        served += 1
-        number = served
-        await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
-        await asyncio.sleep(0.4 if number == 1 else 0)
-        writer.write(frame({"type": "head", "head": {"size": number, "root": HASH}}))
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+                served += 1
+                number = served
+                await asyncio.sleep(0.4 if number == 1 else 0)
+                writer.write(frame({"type": "head", "head": {"size": number, "root": HASH}}))
         writer.close()
+        connections.release()
 
     socket = tmp_path / "slow.sock"
     async with await asyncio.start_unix_server(slow, socket), SignerClient(socket, timeout=0.2) as client:
@@ -191,6 +195,9 @@ async def test_a_late_reply_answers_no_later_request(tmp_path: Path) -> None:
         head = await client.head("o")
         assert head is not None
         assert head.size == 2
+        await client.close()
+        for _ in range(2):  # both connections ended with the client's
+            await asyncio.wait_for(connections.acquire(), 5)
 
 
 @pytest.mark.parametrize(

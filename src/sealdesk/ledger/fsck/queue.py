@@ -36,9 +36,7 @@ async def judge_queue(view: View, contents: Contents) -> int:
     """How many entries wait; `Differs` unless every entry is a leaf or waits, never both, and the waiting ones hold."""
     fetch = view.connection.fetchrow
     if row := await fetch(_ORPHAN, view.org):
-        raise view.differs(
-            "ledger.pending", f"qid {row['qid']}", "pending.orphan", expected="an entry that waits", found=None
-        )
+        raise await _orphan(view, row["qid"])
     if row := await fetch(_TWICE, view.org):
         key = f"qid {row['qid']}"
         raise view.differs(
@@ -62,6 +60,19 @@ async def judge_queue(view: View, contents: Contents) -> int:
         await contents.judge([judge(view, row) for row in rows])
         waiting, last = waiting + len(rows), rows[-1]["qid"]
     return waiting
+
+
+async def _orphan(view: View, qid: int) -> Exception:
+    """A place in the queue without its entry: where an entry lacks its place too, either may have been changed, and both are named."""
+    lost = await view.connection.fetchrow(_LOST, view.org)
+    tables, key, found = "ledger.pending", f"qid {qid}", None
+    if lost is not None:
+        tables, key, found = (
+            "ledger.pending, ledger.entry",
+            f"qid {qid}, qid {lost['qid']}",
+            f"an entry without a place, qid {lost['qid']}",
+        )
+    return view.differs(tables, key, "pending.orphan", expected="an entry that waits", found=found)
 
 
 async def judge_streams(view: View) -> None:

@@ -1,0 +1,141 @@
+"""Who may ask for which bundle, and who may have it."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from evidence import ask, build, converse, entry_types, fetch, found
+from sealdesk.access.permissions import Role
+from sealdesk.core.errors import KeyReused, NotPermitted, OutsideReach
+from sealdesk.exports import commands, queries
+from sealdesk.exports.commands import Asked
+from sealdesk.exports.model import NotBuilt
+from sealdesk.exports.scope import Query, Threads, Tickets
+from sealdesk.unit import Key
+from world import World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_it_works(world: World) -> None:
+    """From request to download every step is an entry, in the export's own stream."""
+    export = await ask(world, world.acme.requester, await converse(world, world.acme))
+    assert export.state == "queued"
+    await build(world, world.acme.auditor, export.id)
+    await fetch(world, world.acme.requester, export.id)
+    async with world.desk.read(world.acme.auditor) as work:
+        types = await entry_types(work, export.id)
+    assert types == ["export.requested", "export.built", "export.downloaded"]
+
+
+async def test_another_tenant_and_a_stranger_find_nothing(world: World) -> None:
+    """Not the conversation, not the export, not the bundle."""
+    thread = await converse(world, world.acme)
+    export = await ask(world, world.acme.requester, thread)
+    await build(world, world.acme.auditor, export.id)
+    for actor in (world.acme.stranger, world.acme.agent, *world.globex.everybody()):
+        with pytest.raises(OutsideReach):
+            await commands.download(world.desk, actor, export.id, origin=None)
+        async with world.desk.read(actor) as work:
+            with pytest.raises(OutsideReach):
+                await queries.export(work, export.id)
+            assert await queries.exports(work, None) == ([], None)
+    for actor in (world.acme.stranger, *world.globex.everybody()):
+        with pytest.raises(OutsideReach):
+            await ask(world, actor, thread)
+    for actor in world.globex.everybody():
+        with pytest.raises(OutsideReach):
+            await ask(world, actor, Tickets((1,)))
+
+
+async def test_admins_and_auditors_reach_all_exports_of_their_organisation(world: World) -> None:
+    export = await ask(world, world.acme.requester, await converse(world, world.acme))
+    for actor in (world.acme.admin, world.acme.auditor):
+        async with world.desk.read(actor) as work:
+            listed, more = await queries.exports(work, None)
+        assert ([shown.export.id for shown in listed], more) == ([export.id], None)
+        assert (listed[0].scope, listed[0].purpose, listed[0].requester) == (
+            "1 conversation",
+            "Case 2026-118",
+            "Requester",
+        )
+
+
+@pytest.mark.parametrize("name", ["requester", "agent"])
+async def test_queries_over_the_organisation_are_for_admins_and_auditors(world: World, name: str) -> None:
+    with pytest.raises(NotPermitted):
+        await ask(world, getattr(world.acme, name), Query())
+
+
+@pytest.mark.parametrize(
+    ("name", "audience"),
+    [("requester", Role.AGENT), ("agent", Role.ADMIN), ("admin", Role.AUDITOR), ("auditor", Role.ADMIN)],
+)
+async def test_nobody_asks_for_more_than_they_may_see(world: World, name: str, audience: Role) -> None:
+    thread = await converse(world, world.acme)
+    with pytest.raises(NotPermitted):
+        await commands.request_export(
+            world.desk, getattr(world.acme, name), Asked("x", Threads((thread,)), audience), key=None
+        )
+
+
+async def test_the_database_itself_holds_the_audience(world: World) -> None:
+    """Free SQL in an agent's own context neither widens the audience nor reaches a colleague's export."""
+    export = await ask(world, world.acme.auditor, await converse(world, world.acme))
+    async with world.desk.read(world.acme.agent) as work:
+        assert await work.rows("select 1 from app.export where export_id = $1", export.id) == []
+        assert await work.rows("select 1 from app.export_stream where export_id = $1", export.id) == []
+    with pytest.raises(Exception, match="row-level security"):
+        async with world.desk.change(world.acme.agent) as change:
+            await change.insert(
+                "app.export", export_id=uuid4(), requester_id=world.acme.agent.member, audience="auditor", purpose_commit=b"",
+                scope_commit=b"", scope_kind="threads", requested_at=change.began, conversations=0, streams_count=0,
+            )  # fmt: skip
+
+
+async def test_a_repeat_with_the_same_key_is_the_first_export(world: World) -> None:
+    """One export for two requests at once, and none for another body under the key."""
+    asked = Asked("Once", Threads((await converse(world, world.acme),)))
+    key = Key.of("POST /api/v1/exports", "k1", b"body")
+    twins = await asyncio.gather(
+        *(commands.request_export(world.desk, world.acme.agent, asked, key=key) for _ in range(2))
+    )
+    assert len({export.id for export in twins}) == 1
+    with pytest.raises(KeyReused):
+        await commands.request_export(
+            world.desk, world.acme.agent, asked, key=Key.of("POST /api/v1/exports", "k1", b"other")
+        )
+
+
+async def test_what_a_bundle_would_hold(world: World) -> None:
+    """Counted under the asker's own reach, before anything is asked for."""
+    thread = await converse(world, world.acme)
+    await converse(world, world.acme, "Second")
+    async with world.desk.read(world.acme.admin) as work:
+        everything = await queries.preview(work, Query(status="open"), None)
+        nothing = await queries.preview(work, Query(status="closed"), None)
+        public = await queries.preview(work, Threads((thread,)), Role.REQUESTER)
+    assert (everything.conversations, everything.messages, everything.notes) == (2, 6, 2)
+    assert (nothing.conversations, nothing.entries, nothing.record_bytes) == (0, 0, 0)
+    assert (public.messages, public.notes) == (3, 0)
+    assert "Internal notes and desk work" in public.left_out
+
+
+async def test_no_bundle_before_it_is_built(world: World) -> None:
+    export = await ask(world, world.acme.agent, await converse(world, world.acme))
+    with pytest.raises(NotBuilt):
+        await commands.download(world.desk, world.acme.agent, export.id, origin=None)
+
+
+async def test_given_up_it_is_gone(world: World) -> None:
+    """The key goes with the entry; only those who may export the organisation give a bundle up."""
+    export = await ask(world, world.acme.agent, await converse(world, world.acme))
+    await build(world, world.acme.auditor, export.id)
+    with pytest.raises(NotPermitted):
+        await commands.expire(world.desk, world.acme.agent, export.id, "request")
+    await commands.expire(world.desk, world.acme.admin, export.id, "request")
+    again = await found(world, world.acme.agent, export.id)
+    assert (again.state, again.blob_key) == ("expired", None)
+    with pytest.raises(NotBuilt):
+        await commands.download(world.desk, world.acme.agent, export.id, origin=None)
