@@ -4,7 +4,12 @@ import os
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PARTS = {"sealdesk.app": "web", "sealdesk.worker": "worker", "sealdesk.ledger.signer": "signer", "postgres": "postgres"}
+_PARTS = {
+    "sealdesk.app": "web",
+    "sealdesk.worker": "worker",
+    "sealdesk.ledger.signer": "signer",
+    "postgres": "postgres",
+}
 
 
 def by_part(parent: int) -> dict[str, float]:

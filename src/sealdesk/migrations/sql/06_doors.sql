@@ -61,13 +61,13 @@ reset role;
 
 set role desk_context;
 
--- For cookie look-up: which member a token stands for, and which pool to ask. A hint: sec.enter has the last word.
-create function sec.peek(p_session bytea)
-  returns table (org_id uuid, member_id uuid, role text, name text, org_name text, kind text)
+-- For cookie look-up: which members tokens stand for, and which pool to ask. A hint: sec.enter has the last word.
+create function sec.peek(p_sessions bytea[])
+  returns table (hash bytea, org_id uuid, member_id uuid, role text, name text, org_name text, kind text)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.org_id, s.member_id, m.role, m.name, o.name, s.kind
+  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
-    where s.hash = p_session and m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    where s.hash = any (p_sessions) and m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
 $$;
 
 -- At most once a minute, so that reading writes nothing else.
