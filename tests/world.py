@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -74,7 +75,7 @@ class World:
 
     async def superuser(self) -> Connection:
         """A connection that may do anything: for drills."""
-        return await asyncpg.connect(self.admin_dsn)
+        return cast("Connection", await asyncpg.connect(self.admin_dsn))
 
 
 @asynccontextmanager

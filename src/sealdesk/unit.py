@@ -6,7 +6,7 @@ that have no entries. Nothing here knows a feature.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -22,15 +22,16 @@ from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_un
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
-from sealdesk.core.migrate import newest_version
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
+from sealdesk.migrations import NEWEST
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")
 _ROLE_CHANGED = "SD001"
+_UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
 _LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
 
 
@@ -234,7 +235,7 @@ class Desk:
         """The desk of an installation, for as long as the block lasts. Raises `DatabaseUnfit` unless the database is fit to be trusted."""
         database = Database.of_credentials(settings.credentials, url=settings.database_url, pool_size=pool_size)
         try:
-            await refuse_unfit(database, newest_version())
+            await refuse_unfit(database, NEWEST)
             name = await (await database.pool("desk_gate")).fetchval("select sec.ledger_name()")
             yield cls(database, Sealer.of_file(settings.kek), name or settings.ledger_name)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError) as error:
@@ -313,8 +314,8 @@ class Desk:
         except asyncpg.PostgresError as error:
             await roll_back(connection)
             raise refusal_of(error) from error
-        except (asyncpg.InterfaceError, OSError) as error:
-            connection.terminate()
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            _discard(connection)
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         except BaseException:
             await roll_back(connection)
@@ -350,9 +351,13 @@ async def roll_back(connection: Connection) -> None:
         if connection.is_in_transaction():
             await connection.execute("rollback")
     except Exception:
-        # A connection that can't roll back is of no more use to anybody.
+        # A connection that can't roll back is of no more use to anybody; what ended the work is what the caller hears of.
+        _discard(connection)
+
+
+def _discard(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool by itself
         connection.terminate()
-        raise
 
 
 async def commit(connection: Connection) -> None:
@@ -366,10 +371,20 @@ async def commit(connection: Connection) -> None:
     connection.add_log_listener(listener)
     try:
         await connection.execute("commit")
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+    ) as error:
+        # The server went away while it committed: the answer is lost, the transaction may stand.
+        raise OutcomeUnknown(_UNCERTAIN) from error
     finally:
-        connection.remove_log_listener(listener)
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_log_listener(listener)
     if warnings:
-        raise OutcomeUnknown("It is not certain that this was saved. Look before you repeat it.")
+        raise OutcomeUnknown(_UNCERTAIN)
 
 
 def sqlstate(error: asyncpg.PostgresError) -> str:

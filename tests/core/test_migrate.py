@@ -4,13 +4,16 @@ import asyncpg
 
 from databases import Clone
 from sealdesk.core import migrate
+from sealdesk.migrations import NEWEST
 
 
 async def test_a_migrated_database_breaks_no_rule_of_access(database: Clone) -> None:
     connection = await asyncpg.connect(database.admin_dsn)
     try:
         assert await connection.fetch("select breach from app.lint") == []
-        assert await connection.fetchval("select version_num from alembic_version") == migrate.newest_version()
+        assert (
+            await connection.fetchval("select version_num from alembic_version") == migrate.newest_version() == NEWEST
+        )
     finally:
         await connection.close()
 

@@ -31,9 +31,7 @@ class History:
         """Rows of the organisation, and its entries by type."""
         org = self.desk.orgs[ORG]
         tables = ("app.thread", "app.message", "app.contact", "ledger.entry", "ledger.content")
-        found = {
-            table: self.desk.sql(f"select count(*) from {table} where org_id = $1", org)[0][0] for table in tables
-        }
+        found = {table: self.desk.sql(f"select count(*) from {table} where org_id = $1", org)[0][0] for table in tables}
         types = self.desk.sql("select type, count(*) from ledger.entry where org_id = $1 group by type", org)
         return {**found, **{row["type"]: row["count"] for row in types}}
 

@@ -135,7 +135,7 @@ def test_rows_without_a_route() -> None:
     kept = tuple(
         row for row in PUBLIC if row.path in {"/sign-in", "/static/built/{name:str}", "/api/openapi.json", "/report"}
     )
-    app: Any = start(*ROUTES, public=(*kept, gone))._inner
+    app: Any = start(*ROUTES, public=(*kept, gone)).inner
     assert stale_rows(app) == [gone]
 
 
@@ -155,13 +155,13 @@ async def ask_wide(actor: Actor, query: Query[Wide]) -> None: ...
 
 
 def test_schemas_without_bounds_are_found() -> None:
-    app: Any = start(post("/api/v1/wide", limit=PLENTY)(take_wide), get("/api/v1/wide")(ask_wide))._inner
+    app: Any = start(post("/api/v1/wide", limit=PLENTY)(take_wide), get("/api/v1/wide")(ask_wide)).inner
     found = unbounded(routes_of(app))
     assert len(found) == 8
     assert "POST /api/v1/wide body.text: StrType without max_length" in found
     assert "POST /api/v1/wide body.many: ListType without max_length" in found
     assert "POST /api/v1/wide body.inner: Open takes unknown fields" in found
-    toy: Any = start(*ROUTES)._inner
+    toy: Any = start(*ROUTES).inner
     assert unbounded(routes_of(toy)) == ["POST /api/v1/any body: anything at all"]
 
 

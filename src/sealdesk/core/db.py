@@ -55,6 +55,10 @@ class Connection(Queries, Protocol):
         """A transaction, or a savepoint inside one."""
         ...
 
+    def get_server_pid(self) -> int:
+        """The process id of the backend that serves it."""
+        ...
+
     def is_in_transaction(self) -> bool:
         """Whether a transaction is open."""
         ...
@@ -177,13 +181,14 @@ class Database:
 
     async def _open(self, login: str) -> Pool:
         # Without a reset of our own, each release costs a round trip. A transaction is always ended by the unit.
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             **self._arguments(login),
             min_size=0,
             max_size=self._size,
             reset=_no_reset,
             max_inactive_connection_lifetime=300,
         )
+        return cast("Pool", pool)
 
     def _arguments(self, login: str) -> dict[str, Any]:
         return {

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, StateConflict
 from sealdesk.exports import events
 from sealdesk.exports.events import Digests, Origin
@@ -80,7 +79,7 @@ class Export:
         return cls.of(row) if row else None
 
     @classmethod
-    def of(cls, row: asyncpg.Record) -> Self:
+    def of(cls, row: Row) -> Self:
         """From a row that begins with COLUMNS."""
         return cls(*(row["export_id" if each.name == "id" else each.name] for each in fields(cls)))
 

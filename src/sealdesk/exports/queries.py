@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
-
 from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.db import Row
 from sealdesk.core.errors import OutsideReach
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import resolve
@@ -137,7 +136,7 @@ async def built_entry(work: Reading, export_id: UUID) -> Ref:
     return Ref(row["entry_id"], row["leaf_hash"])
 
 
-async def _shown(work: Reading, rows: list[asyncpg.Record]) -> list[Shown]:
+async def _shown(work: Reading, rows: list[Row]) -> list[Shown]:
     opened = await work.open(commit for row in rows for commit in (row["purpose_commit"], row["scope_commit"]))
     shown: list[Shown] = []
     for row in rows:

@@ -58,8 +58,7 @@ class Clockwork:
         while not stop.is_set():
             began = time.monotonic()
             for org in await sequence.waiting(connection):
-                while await sequence.sequence(connection, org) == sequence.BATCH:
-                    await asyncio.sleep(0)
+                await self._drain(connection, org)
             if began - signed >= SIGN_EVERY:
                 signed = began
                 await self._sign_grown(connection)
@@ -67,6 +66,12 @@ class Clockwork:
                 beat = began
                 await self._heartbeat(connection)
             await _pause(stop, max(0.0, TICK - (time.monotonic() - began)))
+
+    @staticmethod
+    async def _drain(connection: Connection, org: UUID) -> None:
+        taken = sequence.BATCH
+        while taken == sequence.BATCH:
+            taken = await sequence.sequence(connection, org)
 
     async def _sign_grown(self, connection: Connection) -> None:
         # `sys` last, so that a published checkpoint is itself covered within the next second.

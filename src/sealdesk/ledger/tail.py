@@ -9,6 +9,8 @@ from sealdesk.core.db import Connection, Queries
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
 
 BATCH = 200
+_STRETCH = """from ledger.leaf l join ledger.entry e using (org_id, qid)
+where l.org_id = $1 and l.idx >= $2 and l.idx < $3 and e.type = any ($4) order by l.idx"""
 
 
 class Follower(Protocol):
@@ -64,8 +66,7 @@ async def _entries(
     connection: Connection, org: UUID, start: int, end: int, types: frozenset[str]
 ) -> AsyncGenerator[Stored]:
     rows = await connection.fetch(
-        f"select {ENTRY_COLUMNS} from ledger.leaf l join ledger.entry e using (org_id, qid)"
-        " where l.org_id = $1 and l.idx >= $2 and l.idx < $3 and e.type = any ($4) order by l.idx",
+        f"select {ENTRY_COLUMNS} {_STRETCH}",
         org,
         start,
         end,

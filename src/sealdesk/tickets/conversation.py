@@ -15,6 +15,8 @@ from sealdesk.web.view import Tag
 
 PAGE = 60
 _LOOK_BACK = 200
+_UNSEALED = """select count(*) from (select l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid)
+where e.org_id = $1 and e.stream_kind = $2 and e.stream_id = $3 order by e.stream_seq desc limit $5) x where idx is null or idx >= $4"""
 
 
 async def conversation(work: Reading, thread_id: UUID, earlier: str | None, typed: dict[str, str]) -> ConversationView:
@@ -57,12 +59,12 @@ async def record_of(work: Reading, thread: UUID) -> RecordView:
     unsealed = 0
     for kind in ("thread", "ticket") if work.actor.may(Permission.NOTE_READ) else ("thread",):
         waiting = await work.value(
-            "select count(*) from (select l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1"
-            f" and e.stream_kind = $2 and e.stream_id = $3 order by e.stream_seq desc limit {_LOOK_BACK}) x where idx is null or idx >= $4",
+            _UNSEALED,
             work.actor.org,
             kind,
             thread,
             size,
+            _LOOK_BACK,
         )
         unsealed += int(str(waiting))
     return RecordView(entries=heads.thread + heads.ticket, unsealed=unsealed)

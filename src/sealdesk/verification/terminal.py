@@ -41,12 +41,7 @@ def fsck_command(*, as_json: bool, slug: str | None, content: bool) -> None:
     sys.exit(CLEAN if report.clean else DIFFERS)
 
 
-@click.group()
-def signer() -> None:
-    """The process that signs."""
-
-
-@signer.command(
+@click.command(
     "thaw", epilog="Example: sealdesk signer thaw desk.example.org/ledger/sys --reason 'disk replaced, record whole'"
 )
 @click.argument("origin")

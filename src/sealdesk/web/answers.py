@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -138,12 +139,14 @@ def _encode_download(download: Download) -> Sent:
 
 
 def _encode_answer(answer: Answer[object], status: int, exchange: Exchange) -> Sent:
-    fields: list[Field] = [_JSON]
+    empty = (answer.status or status) == HTTPStatus.NO_CONTENT  # RFC 9110, 15.3.5: it ends with its header section
+    fields: list[Field] = [] if empty else [_JSON]
     if answer.location is not None:
         fields.append((b"location", answer.location.encode("ascii")))
     if answer.retry_after is not None:
         fields.append((b"retry-after", str(answer.retry_after).encode("ascii")))
-    return _conditional(Sent(answer.status or status, fields, _encode(answer.value)), answer.etag, exchange)
+    body = b"" if empty else _encode(answer.value)
+    return _conditional(Sent(answer.status or status, fields, body), answer.etag, exchange)
 
 
 def _conditional(sent: Sent, etag: str | None, exchange: Exchange) -> Sent:

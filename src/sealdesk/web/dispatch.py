@@ -35,7 +35,7 @@ async def dispatch(request: Request[Any, Any, Any], route: Route) -> Sent:
 
 
 class _Arguments:
-    """The arguments of one call, read in an order that tells the least to whoever may know the least: path, query, body."""
+    """The arguments of one call. Ids in the path come last: a malformed one is refused as one that does not exist, after all else."""
 
     def __init__(
         self, exchange: Exchange, route: Route, kit: Kit, path: dict[str, Any], form: dict[str, str] | None
@@ -50,7 +50,7 @@ class _Arguments:
     async def read(self) -> dict[str, object]:
         """By name."""
         signature = self._route.signature
-        arguments: dict[str, object] = {parameter.name: self._path_value(parameter) for parameter in signature.paths}
+        arguments: dict[str, object] = {}
         if signature.query is not None:
             arguments[signature.query.name] = read_query(self._exchange, signature.query.type)
         else:
@@ -61,6 +61,8 @@ class _Arguments:
             self._body = await read_json(self._exchange)
         for parameter in signature.others:
             arguments[parameter.name] = self._value(parameter)
+        for parameter in signature.paths:
+            arguments[parameter.name] = self._path_value(parameter)
         return arguments
 
     def _path_value(self, parameter: Parameter) -> object:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View
 from sealdesk.ledger.seal import Unopenable
 from sealproof import entry as entries
@@ -67,7 +66,7 @@ class Contents:
                     found=f"{stored} rows",
                 )
 
-    def _judge_row(self, entry: Entry, slot: Content, row: asyncpg.Record | None) -> None:
+    def _judge_row(self, entry: Entry, slot: Content, row: Row | None) -> None:
         view, key = self._view, slot.commit
         if row is None:
             raise view.differs(
@@ -92,7 +91,7 @@ class Contents:
         if view.sealer is not None:
             self._open(slot, row)
 
-    def _open(self, slot: Content, row: asyncpg.Record) -> None:
+    def _open(self, slot: Content, row: Row) -> None:
         view, sealer = self._view, self._view.sealer
         assert sealer is not None
         commit = bytes.fromhex(slot.commit)
@@ -111,7 +110,7 @@ class Contents:
                 "ledger.content", slot.commit, "content.bytes", expected=slot.bytes, found=len(opened.content)
             )
 
-    async def _rows(self, commits: list[bytes]) -> Mapping[bytes, asyncpg.Record]:
+    async def _rows(self, commits: list[bytes]) -> Mapping[bytes, Row]:
         sealed = "c.sealed" if self._view.sealer else "null::bytea as sealed"
         rows = await self._view.connection.fetch(
             f"select c.commit, c.stream_kind, c.stream_id, c.slot, c.bytes, c.media, {sealed}, k.wrapped"  # noqa: S608 - names of ours

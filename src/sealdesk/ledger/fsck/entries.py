@@ -2,9 +2,8 @@
 
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from sealdesk.core import clock
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View
 from sealproof import entry as entries
 from sealproof.entry import Entry, EntryError
@@ -24,7 +23,7 @@ BACKWARDS = timedelta(hours=1)
 AHEAD = timedelta(minutes=5)
 
 
-def judge(view: View, row: asyncpg.Record) -> Entry:
+def judge(view: View, row: Row) -> Entry:
     """The entry in `row`, or `Differs`."""
     key = f"qid {row['qid']}"
     found = entries.leaf_hash(row["entry"])
@@ -39,7 +38,7 @@ def judge(view: View, row: asyncpg.Record) -> Entry:
     return entry
 
 
-def judge_time(view: View, row: asyncpg.Record, latest: datetime | None) -> datetime:
+def judge_time(view: View, row: Row, latest: datetime | None) -> datetime:
     """The latest time in the log so far; `Differs` if the entry claims to be much older than what stands before it, or of the future."""
     at, key = row["at"], f"qid {row['qid']}"
     if latest is not None and at < latest - BACKWARDS:
@@ -56,7 +55,7 @@ def judge_time(view: View, row: asyncpg.Record, latest: datetime | None) -> date
     return at if latest is None else max(at, latest)
 
 
-def _judge_columns(view: View, row: asyncpg.Record, entry: Entry, key: str) -> None:
+def _judge_columns(view: View, row: Row, entry: Entry, key: str) -> None:
     stored = (
         row["entry_id"],
         row["stream_kind"],
@@ -74,7 +73,7 @@ def _judge_columns(view: View, row: asyncpg.Record, entry: Entry, key: str) -> N
             raise view.differs(TABLE, key, f"entry.{name}", expected=f"{expected}, as the entry says", found=found)
 
 
-def _judge_chain(view: View, row: asyncpg.Record, entry: Entry, key: str) -> None:
+def _judge_chain(view: View, row: Row, entry: Entry, key: str) -> None:
     stream = entry.stream
     if stream.seq == 1:
         return

@@ -1,7 +1,6 @@
 """The entries that wait, and the heads of streams: both are checked against the entries themselves."""
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.content import BATCH, Contents
 from sealdesk.ledger.fsck.entries import COLUMNS, PREDECESSOR, TABLE, judge
 from sealdesk.ledger.fsck.logs import View
@@ -94,5 +93,5 @@ async def judge_streams(view: View) -> None:
     )
 
 
-def _head(row: asyncpg.Record, seq: str, leaf: str, at: str) -> str:
+def _head(row: Row, seq: str, leaf: str, at: str) -> str:
     return f"#{row[seq]} {row[leaf].hex()} at {row[at].isoformat()}" if row[seq] is not None else "nothing"

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-
-from sealdesk.core.db import Database
+from sealdesk.core.db import Database, Row
 from sealdesk.ledger.fsck.checkpoints import Checkpoints
 from sealdesk.ledger.fsck.content import BATCH, Contents
 from sealdesk.ledger.fsck.difference import Difference, Differs
@@ -164,7 +162,7 @@ class Walk:
             raise await judge_gap(view, self.tree.size, size)
         await self.contents.judge(entries)
 
-    def _twice(self, row: asyncpg.Record, last_qid: int) -> Differs:
+    def _twice(self, row: Row, last_qid: int) -> Differs:
         """A leaf came a second time: it is stored twice, or the entry before its own in the stream is."""
         if row["qid"] != last_qid:
             return self.view.differs("ledger.leaf", f"idx {row['idx']}", "leaf.twice", expected="one leaf", found="two")

@@ -28,6 +28,9 @@ select format('function %s may be called by anybody', p.oid::regprocedure) from 
 union all
 select format('login %s is privileged', rolname) from desk where rolcanlogin and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)
 union all
+select format('statements of login %s can be listed', rolname) from desk d where rolcanlogin and not exists (
+  select from pg_db_role_setting s where s.setrole = d.oid and s.setdatabase = 0 and 'track_activities=off' = any (s.setconfig))
+union all
 select format('login %s owns %s', d.rolname, c.oid::regclass) from desk d join pg_class c on c.relowner = d.oid where d.rolcanlogin
 union all
 select format('login %s is a member of %s', d.rolname, g.rolname) from desk d join pg_auth_members m on m.member = d.oid join pg_roles g on g.oid = m.roleid

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View
 from sealdesk.ledger.read import Stored
 from sealdesk.verification.state.rows import Between, Near, Table, changes, chunks, judge_none, stored
@@ -147,7 +146,7 @@ def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
 
 
-def _orphan(view: View, row: asyncpg.Record) -> Exception:
+def _orphan(view: View, row: Row) -> Exception:
     name: str = row["name"]
     finding = f"state.{name.removeprefix('app.')}.orphan"
     return view.differs(name, f"thread {row['id']}", finding, expected="a conversation", found=None)

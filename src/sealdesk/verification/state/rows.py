@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
-
+from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View, shown
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
 
@@ -73,7 +72,7 @@ class Table:
     key: tuple[str, ...]
     rows: dict[Key, dict[str, object]] = field(default_factory=dict[Key, dict[str, object]])
 
-    def compare(self, view: View, stored: Sequence[asyncpg.Record]) -> None:
+    def compare(self, view: View, stored: Sequence[Row]) -> None:
         """`Differs` at the first row that is missing, too many, or other than it should be."""
         found = {tuple(row[name] for name in self.key): row for row in stored}
         for key, columns in self.rows.items():
@@ -136,7 +135,7 @@ async def _ids(view: View, kinds: Sequence[str], table: str, column: str, last: 
     return [row["id"] for row in rows]
 
 
-async def stored(view: View, table: Table, column: str, ids: Sequence[UUID]) -> list[asyncpg.Record]:
+async def stored(view: View, table: Table, column: str, ids: Sequence[UUID]) -> list[Row]:
     """The rows of `table` that belong to `ids`."""
     return await view.connection.fetch(
         f"select * from {table.name} where org_id = $1 and {column} = any ($2)",  # noqa: S608 - names of ours
@@ -145,7 +144,7 @@ async def stored(view: View, table: Table, column: str, ids: Sequence[UUID]) -> 
     )
 
 
-async def judge_none(view: View, query: str, refuse: Callable[[asyncpg.Record], Exception]) -> None:
+async def judge_none(view: View, query: str, refuse: Callable[[Row], Exception]) -> None:
     """Raise what `refuse` makes of the first row that `query` gives for the organisation, if there is one."""
     row = await view.connection.fetchrow(query, view.org)
     if row is not None:

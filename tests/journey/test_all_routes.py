@@ -1,0 +1,218 @@
+"""Every route of the running server, taken from the live route table: nobody gets in without credentials, a stranger finds nothing."""
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from typing import cast
+from uuid import uuid4
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from journey.storage import stored
+from running import Client, Person, RunningDesk
+from sealdesk.access.permissions import Role
+from sealdesk.app import application
+from sealdesk.ledger.signer.client import SignerClient
+from sealdesk.ledger.signer.places import socket_path
+from sealdesk.unit import Desk
+from sealdesk.web.checks import routes_of
+from sealdesk.web.public import PUBLIC, find_public
+from sealdesk.web.route import Route
+
+# What a request to a route with ids has to bring, so that only the id can be what refuses it.
+JSON_BODIES: dict[str, dict[str, object]] = {
+    "/api/v1/threads/{thread:str}/messages": {"body": "x"},
+    "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
+}
+FORMS: dict[str, dict[str, str]] = {
+    "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
+    "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
+}
+QUERIES = {"/c/{thread:str}/news": "?after=0"}
+ID = re.compile(r"{([a-z_]+):str}")
+PROBLEM = {"accept": "application/problem+json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Ids of the first organisation, by the names that paths give them."""
+
+    known: dict[str, str]
+
+    def fill(self, path: str, **others: str) -> str:
+        """The path with these ids in place."""
+        return ID.sub(lambda match: others.get("any") or self.known[match[1]], path)
+
+
+@pytest.fixture(scope="module")
+def routes(running_desk: RunningDesk) -> list[tuple[str, Route]]:
+    """Method and route, for all that the application serves."""
+
+    async def read() -> list[Route]:
+        async with Desk.opened(running_desk.settings) as desk:
+            signer = SignerClient(socket_path(running_desk.settings.data))
+            outer = application(running_desk.settings, desk, signer, b"s" * 32)
+            return list(routes_of(cast("Litestar", outer._inner)))
+
+    found = [(method, route) for route in asyncio.run(read()) for method in sorted(route.methods)]
+    assert len(found) > 20
+    return found
+
+
+@pytest.fixture(scope="module")
+def owner(running_desk: RunningDesk) -> Person:
+    return running_desk.populate("routes", ("Olga", Role.REQUESTER))[0]
+
+
+@pytest.fixture(scope="module")
+def ids(running_desk: RunningDesk, owner: Person) -> Ids:
+    client = running_desk.client(owner)
+    thread = client.open()
+    entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
+    return Ids({"thread": thread, "entry": entry, "name": "app.css"})
+
+
+@pytest.fixture(scope="module")
+def strangers(running_desk: RunningDesk, owner: Person) -> list[Client]:
+    """One of each role in another organisation, and another requester of the same one."""
+    roles = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
+    people = running_desk.populate("elsewhere", *((str(role), role) for role in roles))
+    people += running_desk.populate("routes", ("Stranger", Role.REQUESTER))
+    return [running_desk.client(person) for person in people]
+
+
+def closed(routes: list[tuple[str, Route]]) -> list[tuple[str, Route]]:
+    """The routes that the table of public ones does not have."""
+    return [(method, route) for method, route in routes if not find_public(PUBLIC, route.path, method)]
+
+
+def test_without_credentials_nothing_is_found(
+    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids
+) -> None:
+    before = stored(running_desk)
+    for method, route in closed(routes):
+        for path in (
+            ids.fill(route.path),
+            ids.fill(route.path, any=str(uuid4())),
+            ids.fill(route.path, any="nonsense"),
+        ):
+            with Client(running_desk.base) as nobody:
+                answer = nobody.act(method, path, headers=PROBLEM)
+                assert answer.status_code == 401, (method, path)
+                assert answer.headers["www-authenticate"]
+                if route.page:
+                    page = nobody.act(method, path, headers={"accept": "text/html"})
+                    assert (page.status_code, page.headers["location"][:8]) == (303, "/sign-in"), (method, path)
+    assert stored(running_desk) == before
+
+
+def test_garbage_is_no_credential(running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids) -> None:
+    token = secrets.token_urlsafe(32)
+    garbage = [
+        {"cookie": f"__Host-sid={token}"},
+        {"cookie": "__Host-sid=" + "A" * 4000},
+        {"cookie": f"__Host-sid={token}; __Host-sid={token}"},
+        {"authorization": f"Bearer {token}"},
+        {"authorization": "Bearer"},
+        {"authorization": "Basic YWRtaW46YWRtaW4="},
+        {"authorization": "Bearer \xff\xfe"},
+    ]
+    before = stored(running_desk)
+    for method, route in closed(routes):
+        with Client(running_desk.base) as nobody:
+            for headers in garbage:
+                raw = [(name.encode(), value.encode("latin-1")) for name, value in {**headers, **PROBLEM}.items()]
+                answer = nobody.request(
+                    method, ids.fill(route.path), headers=[*raw, (b"origin", running_desk.base.encode())]
+                )
+                assert answer.status_code == 401, (method, route.path, headers)
+    assert stored(running_desk) == before
+
+
+def test_a_token_that_was_signed_out_is_dead(running_desk: RunningDesk, owner: Person) -> None:
+    client = running_desk.client(owner)
+    assert client.get("/api/v1/session").status_code == 200
+    assert client.act("DELETE", "/api/v1/session").status_code == 204
+    assert client.get("/api/v1/session").status_code == 401
+
+
+def test_every_route_with_ids_has_a_sample(routes: list[tuple[str, Route]], ids: Ids) -> None:
+    for _, route in routes:
+        assert {match[1] for match in ID.finditer(route.path)} <= set(ids.known), f"give a sample id for {route.path}"
+        if route.mutates and ID.search(route.path):
+            assert (
+                route.path in JSON_BODIES or route.path in FORMS or not route.signature.of("json", "form", "submitted")
+            ), route.path
+
+
+def test_a_stranger_finds_nothing_and_can_not_tell_foreign_from_absent(
+    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, strangers: list[Client]
+) -> None:
+    before = stored(running_desk)
+    walked = 0
+    for method, route in closed(routes):
+        if not ID.search(route.path):
+            continue
+        for stranger in strangers:
+            wanted = [
+                ask(stranger, method, route, path)
+                for path in (
+                    ids.fill(route.path),
+                    ids.fill(route.path, any=str(uuid4())),
+                    ids.fill(route.path, any=ids.known["thread"].upper()),
+                    ids.fill(route.path, any="nonsense"),
+                )
+            ]
+            foreign, *others = (essence(answer) for answer in wanted)
+            # A role without the permission may be told so at once, whatever the id is.
+            assert foreign[0] in (404, 403), (method, route.path, foreign)
+            for other in others:
+                assert other == foreign, (method, route.path)
+            walked += 1
+    assert walked >= 30
+    assert stored(running_desk) == before
+
+
+def test_the_owner_finds_what_strangers_do_not(
+    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, owner: Person
+) -> None:
+    client = running_desk.client(owner)
+    found = {
+        route.path: ask(client, method, route, ids.fill(route.path)).status_code
+        for method, route in closed(routes)
+        if method == "GET" and ID.search(route.path)
+    }
+    assert {path for path, status in found.items() if status in (200, 202, 204)} >= {
+        "/c/{thread:str}",
+        "/c/{thread:str}/news",
+        "/c/{thread:str}/proof/{entry:str}",
+        "/api/v1/threads/{thread:str}/messages",
+        "/api/v1/ledger/receipts/{entry:str}",
+    }
+
+
+def ask(client: Client, method: str, route: Route, path: str) -> httpx.Response:
+    """A request that is well-formed for the route."""
+    options: dict[str, object] = {}
+    headers = {**PROBLEM, "if-match": "*"}
+    if route.path in JSON_BODIES and route.mutates:
+        options["json"] = JSON_BODIES[route.path]
+    if route.path in FORMS and route.mutates:
+        kit = {"idempotency_key": uuid4().hex} if route.signature.of("key") else {"version": "*"}
+        options["data"] = {"csrf": client.csrf, **kit, **FORMS[route.path]}
+    return client.act(method, path + QUERIES.get(route.path, ""), headers=headers, **options)
+
+
+def essence(answer: httpx.Response) -> tuple[int, str, list[tuple[str, str]]]:
+    """All that a client can see of an answer, but for the request's id, the time and nonces."""
+    volatile = {"x-request-id", "date"}
+    text = answer.text.replace(answer.headers["x-request-id"], "ID")
+    for nonce in re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"]):
+        text = text.replace(nonce, "NONCE")
+    headers = [
+        (name, re.sub(r"nonce-[^']+", "nonce", value)) for name, value in answer.headers.items() if name not in volatile
+    ]
+    return answer.status_code, text, headers
