@@ -29,6 +29,9 @@ from sealdesk.unit import Desk, Key, commit, login_of, roll_back
 
 AnswerT = TypeVar("AnswerT")
 
+ABREAST: Final = 2
+"""Batches of one role under way at once: while the database works on one, the next is built. Locks come in one order, so they can't deadlock."""
+
 _FIND = "select * from app.find_posts($1, $2, $3, $4, $5, $6, $7)"
 _WRITE = f"select app.write_posts({', '.join(f'${number}' for number in range(1, 21))})"
 
@@ -78,7 +81,7 @@ async def post(desk: Desk, wish: Post[AnswerT]) -> AnswerT:
     if wish.actor.may(wish.permission):
         gatherer = desk.gatherers.get(role)
         if gatherer is None:
-            gatherer = desk.gatherers[role] = Gatherer(partial(_work, desk, role))
+            gatherer = desk.gatherers[role] = Gatherer(partial(_work, desk, role), abreast=ABREAST)
         outcome = await gatherer(wish)
         if outcome is not _ALONE:
             return cast("AnswerT", outcome)

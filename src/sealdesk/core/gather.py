@@ -11,43 +11,48 @@ MOST = 128
 
 
 class Gatherer(Generic[ItemT, OutcomeT]):
-    """Calls `work` with what has gathered, at most `most` items, one batch at a time; `work` gives one outcome for each item, in order.
+    """Calls `work` with what has gathered, at most `most` items; `work` gives one outcome for each item, in order.
 
-    A lone caller does not wait for company: a batch begins as soon as none is under way. What `work` raises, all callers of the batch get.
+    A lone caller does not wait for company: a batch begins as soon as fewer than `abreast` are under way. What `work` raises, all callers of
+    the batch get.
     """
 
-    def __init__(self, work: Callable[[Sequence[ItemT]], Awaitable[Sequence[OutcomeT]]], most: int = MOST) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[ItemT]], Awaitable[Sequence[OutcomeT]]], *, abreast: int = 1, most: int = MOST
+    ) -> None:
         self._work = work
+        self._abreast = abreast
         self._most = most
         self._waiting: list[tuple[ItemT, asyncio.Future[OutcomeT]]] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def __call__(self, item: ItemT) -> OutcomeT:
         """The outcome for `item`. A caller that is cancelled leaves; its item is done all the same once its batch has begun."""
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[OutcomeT] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+        if len(self._workers) < self._abreast:
+            worker = asyncio.create_task(self._run())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         return await future
 
     async def _run(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                await self._do([(item, future) for item, future in batch if not future.done()])
-        finally:
-            self._worker = None
+        while self._waiting:
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            await self._do([(item, future) for item, future in batch if not future.done()])
 
     async def _do(self, batch: Sequence[tuple[ItemT, asyncio.Future[OutcomeT]]]) -> None:
         try:
             outcomes = await self._work([item for item, _ in batch])
-        except BaseException as error:
+        except Exception as error:
             for _, future in batch:
                 if not future.done():
-                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-            if not isinstance(error, Exception):
-                raise
+                    future.set_exception(error)
             return
+        except BaseException:
+            for _, future in batch:
+                future.cancel()
+            raise
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)

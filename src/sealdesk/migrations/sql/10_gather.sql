@@ -42,7 +42,7 @@ create function app.write_posts(p_contexts text[], p_entries uuid[], p_kinds tex
     p_bytes bytea[], p_leaves bytea[], p_messages uuid[], p_visibilities text[], p_authors uuid[], p_bodies bytea[],
     p_slots int[], s_commits bytea[], s_slots text[], s_bytes bigint[], s_media text[], s_sealed bytea[], s_wrapped bytea[])
   returns int language plpgsql volatile set search_path = pg_catalog as $$
-declare i int; a int := 1; z int; o uuid; moved int; done int := 0;
+declare i int; a int := 1; z int; o uuid; place bigint; moved int; done int := 0;
 begin
   for i in 1..cardinality(p_contexts) loop
     perform set_config('desk.context', p_contexts[i], true);
@@ -50,8 +50,8 @@ begin
     insert into app.message (org_id, message_id, thread_id, stream_kind, seq, visibility, author_id, at, entry_id, body_commit)
       values (o, p_messages[i], p_threads[i], p_kinds[i], p_seqs[i], p_visibilities[i], p_authors[i], p_ats[i], p_entries[i], p_bodies[i]);
     insert into ledger.entry (org_id, entry_id, stream_kind, stream_id, stream_seq, type, at, entry, leaf_hash)
-      values (o, p_entries[i], p_kinds[i], p_threads[i], p_seqs[i], p_types[i], p_ats[i], p_bytes[i], p_leaves[i]);
-    insert into ledger.pending (org_id, qid) values (o, currval('ledger.entry_qid_seq'));
+      values (o, p_entries[i], p_kinds[i], p_threads[i], p_seqs[i], p_types[i], p_ats[i], p_bytes[i], p_leaves[i]) returning qid into place;
+    insert into ledger.pending (org_id, qid) values (o, place);
     update ledger.stream s set seq = p_seqs[i], head = p_leaves[i], last_at = p_ats[i]
       where s.org_id = o and s.kind = p_kinds[i] and s.stream_id = p_threads[i] and s.seq = p_seqs[i] - 1;
     get diagnostics moved = row_count;
@@ -66,8 +66,6 @@ begin
   return done;
 end $$;
 
--- The place in the queue follows the entry that this very session made.
-grant usage on sequence ledger.entry_qid_seq to desk_requester, desk_agent, desk_admin;
 grant execute on function app.find_posts(bytea[], text[], text[], bytea[], uuid[], uuid[], text[]),
   app.write_posts(text[], uuid[], text[], uuid[], bigint[], text[], timestamptz[], bytea[], bytea[], uuid[], text[], uuid[], bytea[],
     int[], bytea[], text[], bigint[], text[], bytea[], bytea[]) to desk_requester, desk_agent, desk_admin;
