@@ -55,7 +55,7 @@ def routes(running_desk: RunningDesk) -> list[tuple[str, Route]]:
         async with Desk.opened(running_desk.settings) as desk:
             signer = SignerClient(socket_path(running_desk.settings.data))
             outer = application(running_desk.settings, desk, signer, b"s" * 32)
-            return list(routes_of(cast("Litestar", outer._inner)))
+            return list(routes_of(cast("Litestar", outer.inner)))
 
     found = [(method, route) for route in asyncio.run(read()) for method in sorted(route.methods)]
     assert len(found) > 20

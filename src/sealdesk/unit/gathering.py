@@ -25,12 +25,14 @@ from sealdesk.core.ids import new_id
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
-from sealdesk.unit import Desk, Key, commit, login_of, roll_back
+from sealdesk.unit.desk import Desk
+from sealdesk.unit.transaction import commit, login_of, roll_back
+from sealdesk.unit.work import Key
 
 AnswerT = TypeVar("AnswerT")
 
 ABREAST: Final = 2
-"""Batches of one role under way at once: while the database works on one, the next is built. Locks come in one order, so they can't deadlock."""
+"""Batches of one role under way at once: while the database works on one, the next is built. Locks have one order: no deadlock."""
 
 _FIND = "select * from app.find_posts($1, $2, $3, $4, $5, $6, $7)"
 _WRITE = f"select app.write_posts({', '.join(f'${number}' for number in range(1, 21))})"
@@ -157,7 +159,7 @@ def _decide(
     written: dict[int, _Written] = {}
     settled: set[int] = set()
     for row in rows:
-        number = row["item"] - 1
+        number: int = row["item"] - 1
         wish = posts[number]
         if not row["fresh"]:
             settled.add(number)  # the key stands for something already; the plain path tells what
