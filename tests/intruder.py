@@ -7,7 +7,7 @@ import asyncpg
 
 from sealdesk.access.actor import Actor
 from sealdesk.core.db import Connection
-from sealdesk.unit import sqlstate
+from sealdesk.core.transaction import sqlstate
 from world import World
 
 DESK_ROLES = ("requester", "agent", "admin", "auditor")
@@ -41,7 +41,7 @@ async def attempt(connection: Connection, statement: str) -> str:
     """How a statement ends, by its SQLSTATE where it fails and else by its tag; what it did is undone."""
     try:
         async with connection.transaction():
-            raise Undone(await connection.execute(statement))
+            raise Undone(await connection.execute(statement))  # noqa: TRY301 - undoing is the point
     except Undone as undone:
         return str(undone)
     except asyncpg.PostgresError as error:
