@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sealdesk.core.db import Connection, Row as Stored
+from sealdesk.core.db import Connection
+from sealdesk.core.db import Row as Stored
 from sealdesk.ledger import sequence
 from sealdesk.ledger.tiles import tile_root
 from sealproof import canonical
@@ -58,8 +59,9 @@ async def rewrite(connection: Connection, org: UUID, rows: list[Row], *, keep_ch
         await insert(connection, org, row)
     await resequence(connection, org, rows)
     await connection.execute(
-        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from (select distinct on (stream_kind, stream_id) *"
-        " from ledger.entry where org_id = $1 order by stream_kind, stream_id, stream_seq desc) e"
+        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from"
+        " (select distinct on (stream_kind, stream_id) * from ledger.entry where org_id = $1"
+        " order by stream_kind, stream_id, stream_seq desc) e"
         " where s.org_id = $1 and s.kind = e.stream_kind and s.stream_id = e.stream_id",
         org,
     )

@@ -11,11 +11,14 @@ from uuid import UUID
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.core import clock
+from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import OutsideReach, Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
+from sealdesk.exports import api as exports
+from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
@@ -29,7 +32,9 @@ from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Bytes
 from sealdesk.web.app import build
+from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.limits import Limiter, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
@@ -63,6 +68,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     threads.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    exports.ROUTES,
+    export_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
 )
@@ -101,8 +108,10 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Desk: desk,
             SignerClient: signer,
             Settings: settings,
+            Blobs: Blobs(settings.blobs),
             people_pages.SignInTickets: people_pages.SignInTickets(secret),
         },
+        limiter=Limiter(ProcessCounters(), read_policies(settings.limits)),
         problem_page=problem_page,
         note=note,
     )

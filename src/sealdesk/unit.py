@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -220,6 +220,9 @@ class Desk:
         self.database = database
         self.sealer = sealer
         self.ledger_name = ledger_name
+        self.gatherers: dict[Role, Gatherer[Any, object]] = {}
+        """Who gathers the posts of this process, by role (`sealdesk.gathering`)."""
+        self._peeks = Gatherer(self._peek)
 
     @classmethod
     @asynccontextmanager
@@ -241,15 +244,26 @@ class Desk:
 
     async def peek(self, token_hash: bytes) -> Actor | None:
         """The actor that a token (its SHA-256, 32 bytes) stands for, or None. It chooses the login; the database decides again on entry."""
+        return await self._peeks(token_hash)
+
+    async def _peek(self, hashes: Sequence[bytes]) -> list[Actor | None]:
         try:
-            row = await (await self.database.pool("desk_gate")).fetchrow("select * from sec.peek($1)", token_hash)
+            rows = await (await self.database.pool("desk_gate")).fetch("select * from sec.peek($1)", hashes)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
-        if row is None:
-            return None
-        return Actor(
-            token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"]
-        )
+        found = {
+            row["hash"]: Actor(
+                row["hash"],
+                row["org_id"],
+                row["member_id"],
+                Role(row["role"]),
+                row["kind"],
+                row["name"],
+                row["org_name"],
+            )
+            for row in rows
+        }
+        return [found.get(each) for each in hashes]
 
     @asynccontextmanager
     async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
@@ -276,7 +290,7 @@ class Desk:
 
     @asynccontextmanager
     async def _entered(self, actor: Actor, begin: str) -> AsyncGenerator[tuple[Connection, Actor]]:
-        pool = await self.database.pool(_LOGINS[actor.role])
+        pool = await self.database.pool(login_of(actor.role))
         connection = await pool.acquire()
         try:
             try:
@@ -287,7 +301,7 @@ class Desk:
                     raise
                 await pool.release(connection)
                 actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
-                pool = await self.database.pool(_LOGINS[actor.role])
+                pool = await self.database.pool(login_of(actor.role))
                 connection = await pool.acquire()
                 await _enter(connection, actor, begin)
             yield connection, actor
