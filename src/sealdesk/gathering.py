@@ -22,10 +22,11 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
+from sealdesk.core.transaction import commit, roll_back
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
-from sealdesk.unit import Desk, Key, commit, login_of, roll_back
+from sealdesk.unit import Desk, Key, login_of
 
 AnswerT = TypeVar("AnswerT")
 

@@ -20,6 +20,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
+from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
 from sealdesk.core.transaction import commit, discard, refusal_of, roll_back, sqlstate
@@ -333,3 +334,8 @@ async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
         else f"sec.enter('\\x{actor.session_hash.hex()}')"
     )
     await connection.execute(f"{begin}; select {door}")
+
+
+def login_of(role: Role) -> str:
+    """The database login of a role."""
+    return _LOGINS[role]
