@@ -22,6 +22,7 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
+from sealdesk.unit import commit, roll_back
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed

@@ -56,21 +56,18 @@ def judge_time(view: View, row: Row, latest: datetime | None) -> datetime:
 
 
 def _judge_columns(view: View, row: Row, entry: Entry, key: str) -> None:
-    stored = (
-        row["entry_id"],
-        row["stream_kind"],
-        row["stream_id"],
-        row["stream_seq"],
-        row["type"],
-        clock.stamp(row["at"]),
-        view.origin,
-    )
     stream = entry.stream
-    inside = (entry.id, stream.kind, stream.id, stream.seq, entry.type, entry.at, entry.log)
-    names = ("entry_id", "stream_kind", "stream_id", "stream_seq", "type", "at", "origin")
-    for name, expected, found in zip(names, inside, stored, strict=True):
-        if str(expected) != str(found):
-            raise view.differs(TABLE, key, f"entry.{name}", expected=f"{expected}, as the entry says", found=found)
+    for name, inside, stored in (
+        ("entry_id", entry.id, str(row["entry_id"])),
+        ("stream_kind", stream.kind, row["stream_kind"]),
+        ("stream_id", stream.id, str(row["stream_id"])),
+        ("stream_seq", stream.seq, row["stream_seq"]),
+        ("type", entry.type, row["type"]),
+        ("at", datetime.fromisoformat(entry.at), row["at"]),
+        ("origin", entry.log, view.origin),
+    ):
+        if inside != stored:
+            raise view.differs(TABLE, key, f"entry.{name}", expected=f"{inside}, as the entry says", found=stored)
 
 
 def _judge_chain(view: View, row: Row, entry: Entry, key: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from uuid import UUID
 
 from sealdesk.core.db import Database, Row
@@ -135,15 +136,14 @@ class Walk:
     async def _batch(self, end: int, size: int) -> None:
         view = self.view
         entries: list[Entry] = []
-        last_qid = 0
-        for row in await view.connection.fetch(_LEAVES, view.org, self.tree.size, end):
-            if row["idx"] < self.tree.size:
-                raise self._twice(row, last_qid)
+        rows = await view.connection.fetch(_LEAVES, view.org, self.tree.size, end)
+        for row, following in zip_longest(rows, rows[1:]):
+            if following is not None and following["idx"] == row["idx"]:
+                raise self._twice(following, row["qid"])
             if row["idx"] != self.tree.size:
                 raise await judge_gap(view, self.tree.size, size)
             if row["qid"] is None:
                 raise await self._without_entry(row["idx"], row["leaf_qid"], row["leaf"])
-            last_qid = row["qid"]
             entries.append(judge(view, row))
             if row["leaf"] != row["leaf_hash"]:
                 raise view.differs(
@@ -162,9 +162,9 @@ class Walk:
             raise await judge_gap(view, self.tree.size, size)
         await self.contents.judge(entries)
 
-    def _twice(self, row: Row, last_qid: int) -> Differs:
+    def _twice(self, row: Row, other_qid: int) -> Differs:
         """A leaf came a second time: it is stored twice, or the entry before its own in the stream is."""
-        if row["qid"] != last_qid:
+        if row["qid"] != other_qid:
             return self.view.differs("ledger.leaf", f"idx {row['idx']}", "leaf.twice", expected="one leaf", found="two")
         before = f"{row['stream_kind']} {row['stream_id']} #{row['stream_seq'] - 1}"
         return self.view.differs(
