@@ -64,6 +64,8 @@ class Transcripts:
             )
 
     def _pieces(self, form: str, thread: str) -> Iterator[str]:
-        query = f"select {form} from piece where thread = ? order by at, internal, seq"  # noqa: S608 - forms are two constants
-        rows: Iterable[tuple[str]] = self._db.execute(query, (thread,))
+        rows: Iterable[tuple[str]] = self._db.execute(
+            f"select {form} from piece where thread = ? order by at, internal, seq",  # noqa: S608 - `form` is html or txt
+            (thread,),
+        )
         return (text for (text,) in rows)
