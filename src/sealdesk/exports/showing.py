@@ -107,7 +107,7 @@ def holdings(found: queries.Holdings) -> view.Holdings:
         notes=found.notes,
         entries=found.entries,
         # Proofs, digests and the copies for readers come on top of what is recorded.
-        size=f"about {size_of(found.record_bytes * 2 + found.entries * 1500 + (220 << 10))}",
+        size=size_of(found.record_bytes * 2 + found.entries * 1500 + (220 << 10)),
         left_out=found.left_out,
     )
 
