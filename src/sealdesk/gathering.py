@@ -30,7 +30,7 @@ from sealdesk.unit import Desk, Key, commit, login_of, roll_back
 AnswerT = TypeVar("AnswerT")
 
 ABREAST: Final = 2
-"""Batches of one role under way at once: while the database works on one, the next is built. Locks come in one order, so they can't deadlock."""
+"""Batches of one role under way at once: the next is built while the database works on one. One order of locks keeps them from deadlock."""
 
 _FIND = "select * from app.find_posts($1, $2, $3, $4, $5, $6, $7)"
 _WRITE = f"select app.write_posts({', '.join(f'${number}' for number in range(1, 21))})"
@@ -157,7 +157,7 @@ def _decide(
     written: dict[int, _Written] = {}
     settled: set[int] = set()
     for row in rows:
-        number = row["item"] - 1
+        number: int = row["item"] - 1
         wish = posts[number]
         if not row["fresh"]:
             settled.add(number)  # the key stands for something already; the plain path tells what
