@@ -42,7 +42,7 @@ async def converse(world: World, cast: Cast, subject: str = "Charged twice") -> 
 
 def builder(world: World) -> Builder:
     """A builder that keeps what it builds in the world's folder."""
-    return Builder(world.desk, world.signer, Blobs.at(world.folder / "blobs"), world.folder / "exports")
+    return Builder(world.desk, world.signer, Blobs(world.folder / "blobs"), world.folder / "exports")
 
 
 async def ask(world: World, actor: Actor, scope: Scope | UUID) -> Export:
@@ -74,7 +74,7 @@ async def fetch(world: World, actor: Actor, export: UUID) -> Path:
     kept = await commands.download(world.desk, actor, export, origin=WHERE)
     out = world.folder / f"{export}.zip"
     with out.open("wb") as file:
-        async for piece in keeping.open_bundle(world.desk, Blobs.at(world.folder / "blobs"), actor.org, kept):
+        async for piece in await keeping.open_bundle(world.desk, Blobs(world.folder / "blobs"), actor.org, kept):
             file.write(piece)
     return out
 

@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from sealdesk.core.db import Connection
+from sealdesk.core.db import Row as Stored
 from sealdesk.ledger import sequence
 from sealdesk.ledger.tiles import tile_root
 from sealproof import canonical
@@ -60,8 +59,9 @@ async def rewrite(connection: Connection, org: UUID, rows: list[Row], *, keep_ch
         await insert(connection, org, row)
     await resequence(connection, org, rows)
     await connection.execute(
-        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from (select distinct on (stream_kind, stream_id) *"
-        " from ledger.entry where org_id = $1 order by stream_kind, stream_id, stream_seq desc) e"
+        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from"
+        " (select distinct on (stream_kind, stream_id) * from ledger.entry where org_id = $1"
+        " order by stream_kind, stream_id, stream_seq desc) e"
         " where s.org_id = $1 and s.kind = e.stream_kind and s.stream_id = e.stream_id",
         org,
     )
@@ -124,7 +124,7 @@ async def resequence(connection: Connection, org: UUID, rows: list[Row]) -> None
     )
 
 
-async def message(connection: Connection, org: UUID, seq: int) -> asyncpg.Record:
+async def message(connection: Connection, org: UUID, seq: int) -> Stored:
     """An entry that posted a public message: qid, index and bytes."""
     row = await connection.fetchrow(
         "select e.*, l.idx from ledger.entry e left join ledger.leaf l using (org_id, qid)"

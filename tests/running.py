@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -30,6 +31,7 @@ from sealdesk.unit import Desk
 
 PASSWORD = "a long enough passphrase"
 PATIENCE = 120.0
+T = TypeVar("T")
 _COOKIE = re.compile(r"(__Host-[a-z]+)=([A-Za-z0-9_-]+);")
 
 
@@ -132,7 +134,7 @@ class RunningDesk:
 
     def populate(self, slug: str, *people: tuple[str, Role]) -> list[Person]:
         """Add people by name and role to the organisation `slug`, which is made if it is new."""
-        return asyncio.run(self._populate(slug, people))
+        return apart(self._populate(slug, people))
 
     async def _populate(self, slug: str, people: tuple[tuple[str, Role], ...]) -> list[Person]:
         async with Desk.opened(self.settings) as desk:
@@ -147,7 +149,7 @@ class RunningDesk:
 
     def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask the database as its superuser: what a test counts must not depend on whom the desk lets read."""
-        return asyncio.run(self._sql(query, arguments))
+        return apart(self._sql(query, arguments))
 
     async def _sql(self, query: str, arguments: tuple[object, ...]) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(str(credentials.read(self.settings.credentials)["admin"]))
@@ -182,6 +184,12 @@ class RunningDesk:
             part
         ]
         return [pid for pid in children(self.process.pid) if wanted in command_line(pid)]
+
+
+def apart(work: Coroutine[None, None, T]) -> T:
+    """Run `work` in a loop and thread of its own: a browser's test has a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def children(pid: int) -> list[int]:

@@ -11,11 +11,14 @@ from uuid import UUID
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.core import clock
+from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import OutsideReach, Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
+from sealdesk.exports import api as exports
+from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
@@ -65,6 +68,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     threads.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    exports.ROUTES,
+    export_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
 )
@@ -103,6 +108,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Desk: desk,
             SignerClient: signer,
             Settings: settings,
+            Blobs: Blobs(settings.blobs),
             people_pages.SignInTickets: people_pages.SignInTickets(secret),
         },
         limiter=Limiter(ProcessCounters(), read_policies(settings.limits)),

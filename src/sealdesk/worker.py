@@ -9,10 +9,12 @@ import asyncpg
 import structlog
 
 from sealdesk.access.actor import system
+from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
+from sealdesk.exports.follower import Builder
 from sealdesk.ledger import tail
 from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.signer.client import SignerClient
@@ -76,6 +78,7 @@ async def work(settings: Settings) -> None:
             refusals.run(desk, stop),
             sweep(desk, stop),
             Timers(desk, signer).run(stop),
+            Builder(desk, SignerClient(socket_path(settings.data)), Blobs(settings.blobs), settings.exports).run(stop),
         ]
         async with asyncio.TaskGroup() as group:
             for job in jobs:

@@ -23,7 +23,7 @@ async def opened(sealed: bytes, key: bytes = KEY, step: int = 70_001) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 async def test_it_works(tmp_path: Path, size: int) -> None:
     content = random.Random(size).randbytes(size)
-    store = Blobs.at(tmp_path / "store")
+    store = Blobs(tmp_path / "store")
     name = await store.put("exports", KEY, [content[:1000], content[1000:]])
     assert b"".join([piece async for piece in store.open(name, KEY)]) == content
     assert [found async for found in store.names("exports")] == [name]

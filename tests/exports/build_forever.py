@@ -20,7 +20,7 @@ async def main(dsn: str, place: str, *once: str) -> None:
     database = Database(Whereabouts.of_url(dsn), complete_credentials(folder / "credentials.json"))
     desk = Desk(database, Sealer.of_file(folder / "keys" / "kek.bin"), "desk.test")
     async with SignerClient(socket_path(folder)) as signer:
-        builder = Builder(desk, signer, Blobs.at(folder / "blobs"), folder / "exports")
+        builder = Builder(desk, signer, Blobs(folder / "blobs"), folder / "exports")
         if once:
             await builder.step()
         else:

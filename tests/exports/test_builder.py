@@ -8,14 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from counts import count
 from erasing import erase
 from evidence import ask, builder, converse, entry_types, fetch, found, judge, working
 from sealdesk.access.permissions import Permission
-from sealdesk.core.db import Connection
 from sealdesk.exports.model import ErasedSince, Export
 from sealdesk.exports.rebuilding import rebuild
 from sealdesk.exports.scope import Query
@@ -205,7 +203,7 @@ async def _erase_one(world: World) -> object:
 
 async def _wait_for_the_lock(world: World) -> None:
     """Until the server has seen that the killed builder is gone."""
-    superuser: Connection = await asyncpg.connect(world.admin_dsn)
+    superuser = await world.superuser()
     for _ in range(100):
         if not await superuser.fetchval(
             "select count(*) from pg_locks where locktype = 'advisory' and classid = 7325430"

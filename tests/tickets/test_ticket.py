@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Stale
+from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands, queries
 from sealdesk.tickets.model import Work
@@ -77,6 +78,18 @@ async def test_who_may_not(world: World) -> None:
     for nobody in (uuid4(), world.acme.requester.member, world.globex.agent.member):
         with pytest.raises(BadRequest):
             await commands.change_ticket(world.desk, world.acme.agent, thread, Work(assignee=nobody), version(1))
+
+
+async def test_a_chat_becomes_a_ticket_once(world: World) -> None:
+    """However often it is asked."""
+    thread = await threads.open_thread(
+        world.desk, world.acme.requester, "Chat", Draft("x"), "chat", key=None, origin=None
+    )
+    await commands.add_ticket(world.desk, world.acme.agent, thread)
+    await commands.add_ticket(world.desk, world.acme.agent, thread)
+    assert (await entries(world, thread))[-1:] == [("ticket", "ticket.created")]
+    with pytest.raises(NotPermitted):
+        await commands.add_ticket(world.desk, world.acme.requester, thread)
 
 
 async def test_lists_page_by_key_without_losing_or_repeating(world: World) -> None:

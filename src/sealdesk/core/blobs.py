@@ -9,6 +9,7 @@ no nonce comes twice. Names are random and say nothing; nobody is ever redirecte
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import obstore
@@ -73,18 +74,17 @@ async def unseal(key: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[byte
 class Blobs:
     """A store of sealed blobs."""
 
-    def __init__(self, store: ObjectStore, root: Path | None = None) -> None:
-        self._store = store
-        self._root = root
+    def __init__(self, place: Path | str) -> None:
+        """`place` is a local folder, or a bucket by its URL: `s3://`, `gs://`, `az://`; its credentials come from the environment."""
+        self._url = place if isinstance(place, str) and "://" in place else None
+        self._root = None if self._url else Path(place)
 
-    @classmethod
-    def at(cls, place: Path | str) -> "Blobs":
-        """A local folder (made, for its owner alone, where it is missing), or a bucket by its URL: `s3://`, `gs://`, `az://`."""
-        if isinstance(place, str) and "://" in place:
-            return cls(from_url(place))
-        root = Path(place)
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(root), root)
+    @cached_property
+    def _store(self) -> ObjectStore:
+        if self._root is None:
+            return from_url(str(self._url))
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(self._root)
 
     async def put(self, folder: str, key: bytes, pieces: Iterable[bytes]) -> str:
         """Seal and store; gives the new blob's name. It is durable, or there is none: a part-written one is never seen under its name."""

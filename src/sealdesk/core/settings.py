@@ -34,6 +34,7 @@ class Settings:
     log: str
     postgres_account: str
     security_contact: str = ""
+    blobs_url: str = ""
     limits: str = ""
 
     @classmethod
@@ -54,6 +55,7 @@ class Settings:
             log=_log(environ),
             postgres_account=environ.get("SEALDESK_POSTGRES_ACCOUNT", ""),
             security_contact=_contact(environ),
+            blobs_url=environ.get("SEALDESK_BLOBS_URL", ""),
             limits=environ.get("SEALDESK_LIMITS", ""),
         )
 
@@ -71,6 +73,7 @@ class Settings:
             "SEALDESK_LOG": self.log,
             "SEALDESK_POSTGRES_ACCOUNT": self.postgres_account,
             "SEALDESK_SECURITY_CONTACT": self.security_contact,
+            "SEALDESK_BLOBS_URL": self.blobs_url,
             "SEALDESK_LIMITS": self.limits,
         }
 
@@ -133,13 +136,13 @@ class Settings:
         return self.run / "signer.sock"
 
     @property
-    def blobs(self) -> Path:
-        """Sealed contents too large for a row."""
-        return self.data / "blobs"
+    def blobs(self) -> Path | str:
+        """Where sealed blobs are kept: a folder, or a bucket by its URL."""
+        return self.blobs_url or self.data / "blobs"
 
     @property
     def exports(self) -> Path:
-        """Bundles ready for download."""
+        """Bundles being built."""
         return self.data / "exports"
 
     @property

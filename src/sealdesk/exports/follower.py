@@ -25,6 +25,7 @@ from sealdesk.exports.build.entries import ContentMissing
 from sealdesk.exports.build.excuses import erased_since
 from sealdesk.exports.build.pin import COMPONENT, Pin, pin
 from sealdesk.exports.build.stage import Stage
+from sealdesk.exports.model import KEEP_FOR
 from sealdesk.ledger.seal import Unopenable
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerRefused, SignerUnavailable
@@ -34,7 +35,6 @@ LOOK_EVERY = 0.5
 TIDY_EVERY = 60.0
 TELL_EVERY = 0.5
 SEALED_WITHIN = timedelta(minutes=10)
-KEEP_FOR = timedelta(days=30)
 ATTEMPTS = 3
 _LOCK = 7_325_430
 

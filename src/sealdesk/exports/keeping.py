@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
 
+import structlog
+
 from sealdesk.core import blobs
-from sealdesk.core.blobs import Blobs
-from sealdesk.exports.model import Export
+from sealdesk.core.blobs import BlobDamaged, BlobMissing, Blobs
+from sealdesk.exports.model import Export, NotBuilt
 from sealdesk.unit import Desk
 
 FOLDER = "exports"
+
+log = structlog.get_logger("exports")
 
 
 async def keep(desk: Desk, store: Blobs, org: UUID, export: UUID, container: Path) -> tuple[str, bytes]:
@@ -19,13 +23,26 @@ async def keep(desk: Desk, store: Blobs, org: UUID, export: UUID, container: Pat
     return name, desk.sealer.wrap(org, key, _label(export))
 
 
-def open_bundle(desk: Desk, store: Blobs, org: UUID, export: Export) -> AsyncIterator[bytes]:
-    """The container's bytes, decrypted while they stream. `NotBuilt` (409) if it is not kept.
+async def open_bundle(desk: Desk, store: Blobs, org: UUID, export: Export) -> AsyncIterator[bytes]:
+    """The container's bytes, decrypted while they stream.
 
-    Only after `commands.download` has put the download on record.
+    Only after `commands.download` has put the download on record. `NotBuilt` (409) if it is not kept or its beginning can't be read.
     """
     name, wrapped = export.kept
-    return store.open(name, desk.sealer.unwrap(org, wrapped, _label(export.id)))
+    chunks = store.open(name, desk.sealer.unwrap(org, wrapped, _label(export.id)))
+    try:
+        # The first chunk before the first byte of an answer: a refusal can still be told then.
+        first = await anext(chunks, b"")
+    except (BlobMissing, BlobDamaged) as error:
+        log.critical("exports.bundle_unreadable", export=str(export.id), reason=repr(error))
+        raise NotBuilt("The kept bundle can't be read. Ask for it again, and tell the operator.") from error
+    return _chain(first, chunks)
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 def _label(export: UUID) -> bytes:

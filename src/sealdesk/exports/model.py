@@ -1,7 +1,7 @@
 """The export and its rules."""
 
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from sealdesk.unit import Change, Reading
 
 MAX_PURPOSE = 4000
 """Bytes of UTF-8 in a purpose."""
+KEEP_FOR = timedelta(days=30)
+"""How long a finished bundle is kept."""
 MAX_STREAMS = 200_000
 """Streams that one bundle may hold: about 100,000 conversations with their desk work."""
 

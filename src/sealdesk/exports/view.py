@@ -49,9 +49,10 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewExportView:
-    """The form for a bundle. Fields: scope (thread, list, query), thread, threads, status, priority, since, until, purpose, audience.
+    """The form for a bundle; `may_query` says whether queries are offered.
 
-    The form posts to /exports/new; `step=look` counts and shows `holds`, `step=build` requests the bundle.
+    Fields: scope (thread, list, query), thread, threads, status, priority, since, until, purpose, audience. It posts to
+    /exports/new; `step=look` counts and shows `holds`, `step=build` requests the bundle.
     """
 
     idempotency_key: str
@@ -67,6 +68,7 @@ class NewExportView:
     purpose: str = ""
     error: str | None = None
     holds: Holdings | None = None
+    may_query: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from sealdesk.web.binding import Json, Query
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected, etag
 from sealdesk.web.limits import Limit
-from sealdesk.web.routes import get, patch, post
+from sealdesk.web.routes import get, patch, post, put
 from sealdesk.web.schema import Input
 
 
@@ -103,9 +103,19 @@ async def list_conversations(desk: Desk, actor: Actor, query: Query[Listing]) ->
 @get("/api/v1/threads/{thread:str}/ticket", permission=Permission.TICKET_WORK)
 async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
     """The ticket on a conversation, for staff."""
-    async with desk.read(actor) as work:
-        ticket = await work.find(Ticket, thread, Permission.NOTE_READ)
-    return Answer(TicketView.of(ticket), etag=etag(ticket.version))
+    return await _shown(desk, actor, thread)
+
+
+@put(
+    "/api/v1/threads/{thread:str}/ticket",
+    limit=Limit("ticket-change", per_person="120/minute"),
+    permission=Permission.TICKET_WORK,
+    repeats="A conversation that is a ticket stays as it is.",
+)
+async def add_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
+    """Make a conversation without desk work a ticket."""
+    await commands.add_ticket(desk, actor, thread)
+    return await _shown(desk, actor, thread)
 
 
 @patch(
@@ -121,6 +131,12 @@ async def change_ticket(
     assignee = body.assignee if isinstance(body.assignee, UUID) else None
     work = Work(body.status, body.priority, assignee, unassign)
     ticket = await commands.change_ticket(desk, actor, thread, work, expected.require)
+    return Answer(TicketView.of(ticket), etag=etag(ticket.version))
+
+
+async def _shown(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
+    async with desk.read(actor) as work:
+        ticket = await work.find(Ticket, thread, Permission.NOTE_READ)
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
@@ -140,4 +156,4 @@ def _row(row: Listed) -> RowView:
     )
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (open_request, list_conversations, show_ticket, change_ticket)
+ROUTES: tuple[HTTPRouteHandler, ...] = (open_request, list_conversations, show_ticket, add_ticket, change_ticket)

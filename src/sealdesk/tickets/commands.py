@@ -10,7 +10,7 @@ from sealdesk.ledger.events import Stream
 from sealdesk.threads import commands as threads
 from sealdesk.threads import queries as conversations
 from sealdesk.threads.events import Origin
-from sealdesk.threads.model import Draft
+from sealdesk.threads.model import Draft, Thread
 from sealdesk.tickets import events
 from sealdesk.tickets.model import Ticket, Work
 from sealdesk.unit import Change, Desk, Key
@@ -26,6 +26,16 @@ async def open_request(
         thread_id = await threads.open_in(change, subject, draft, channel, origin)
         await _begin_ticket(change, thread_id)
     return thread_id
+
+
+async def add_ticket(desk: Desk, actor: Actor, thread_id: UUID) -> None:
+    """Make a conversation without desk work (a chat, imported history) a ticket; one that is a ticket stays as it is."""
+    async with desk.change(actor) as change:
+        await change.find(Thread, thread_id, Permission.TICKET_WORK, lock=("ticket",))
+        if await change.value("select 1 from app.ticket where org_id = $1 and thread_id = $2", actor.org, thread_id):
+            change.nothing()
+            return
+        await _begin_ticket(change, thread_id)
 
 
 async def change_ticket(

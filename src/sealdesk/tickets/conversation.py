@@ -34,7 +34,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     details = None
     if staff:
         people = await queries.assignees(work)
-        details = showing.details(work.actor, thread, ticket, names.get(str(thread.opener_id), "Requester"), people)
+        details = showing.details(work.actor, thread, ticket, await _opener(work, thread), people)
     return ConversationView(
         thread_id=str(thread_id),
         subject=subject[thread.subject_commit].content.decode() if subject else "",
@@ -95,6 +95,16 @@ async def names_of(work: Reading) -> dict[str, str]:
     """Names by id: of the organisation's members for staff, one's own for a requester."""
     rows = await work.rows("select member_id as id, name from app.member where org_id = $1", work.actor.org)
     return {str(row["id"]): row["name"] for row in rows}
+
+
+async def _opener(work: Reading, thread: Thread) -> str:
+    name = await work.value(
+        "select name from app.member where org_id = $1 and member_id = $2"
+        " union all select name from app.contact where org_id = $1 and contact_id = $2 limit 1",
+        work.actor.org,
+        thread.opener_id,
+    )
+    return str(name or "Unknown")
 
 
 async def _public_state(work: Reading, thread: UUID) -> tuple[str | None, int | None]:

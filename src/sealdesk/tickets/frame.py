@@ -37,7 +37,8 @@ def _portal(current: str) -> tuple[PlaceGroup, ...]:
 async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
     counts = await queries.counts(work)
     views = tuple(
-        Place(label, f"/?view={view}", icon, view == current, counts.get(view)) for view, label, icon in VIEWS
+        Place(label, f"/?view={view}", icon, view == current, counts.get(view), counts.get(view) == queries.COUNT_TO)
+        for view, label, icon in VIEWS
     )
     return (
         PlaceGroup(None, views),

@@ -72,6 +72,10 @@ class RequestForm(Input, frozen=True):
     body: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BODY + 1)]
 
 
+class NoFields(Input, frozen=True):
+    """A form of one button."""
+
+
 class TicketForm(Input, frozen=True):
     """The pickers beside a conversation; an empty assignee is nobody."""
 
@@ -164,6 +168,19 @@ async def change_ticket(
     return SeeOther(f"/c/{thread}")
 
 
+@post(
+    "/c/{thread:str}/ticketing",
+    limit=Limit("ticket-change", per_person="120/minute"),
+    permission=Permission.TICKET_WORK,
+)
+async def add_ticket(desk: Desk, actor: Actor, thread: UUID, form: Submitted[NoFields]) -> SeeOther:
+    """Make the conversation a ticket."""
+    if form.refusal is not None:
+        raise form.refusal
+    await commands.add_ticket(desk, actor, thread)
+    return SeeOther(f"/c/{thread}")
+
+
 @get("/new", permission=Permission.THREAD_OPEN)
 async def show_new(desk: Desk, actor: Actor, page: Page) -> Html:
     """The form for a new request."""
@@ -237,6 +254,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_news,
     post_message,
     change_ticket,
+    add_ticket,
     show_new,
     open_request,
 )

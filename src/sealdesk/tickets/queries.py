@@ -12,7 +12,7 @@ from sealdesk.unit import Reading
 
 View = Literal["mine", "unassigned", "open", "all"]
 PAGE = 25
-COUNT_TO = 100
+COUNT_TO = 1000
 
 _WHERE: dict[str, str] = {
     "mine": "k.assignee_id = (select sec.member()) and k.status in ('open', 'pending')",
@@ -89,7 +89,7 @@ async def conversations(
 
 
 async def counts(work: Reading) -> dict[str, int]:
-    """How many conversations each view of staff holds, counted up to 100 only, so that a large desk costs no more than a small one."""
+    """How many conversations each view of staff holds, counted up to 1,000 only, so that a large desk costs no more than a small one."""
     conversations = "app.thread t left join app.ticket k using (org_id, thread_id)"
     columns = ", ".join(
         f"(select count(*) from (select from {conversations} where t.org_id = $1 and {where} limit {COUNT_TO}) x) as {view}"  # noqa: S608

@@ -66,13 +66,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One link of the navigation. `icon` is a symbol's name in `icons.html`; `count` is shown as it is."""
+    """One link of the navigation. `icon` is a symbol's name in `icons.html`; `more` says that `count` is only where counting stopped."""
 
     label: str
     href: str
     icon: str
     current: bool = False
     count: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What is recorded stays: whoever tries, and however."""
 
-import asyncpg
+from contextlib import suppress
+
 import pytest
 
-from intruder import entered, login
-from sealdesk.core.db import Connection
+from intruder import Undone, attempt, entered, login
 from sealdesk.core.migrate import LOGINS
 from world import World
 
@@ -62,19 +62,6 @@ async def digest(world: World) -> dict[str, str]:
         await connection.close()
 
 
-async def attempt(connection: Connection, statement: str) -> str:
-    """The SQLSTATE that a statement ends with; what it did is undone."""
-    work = connection.transaction()
-    await work.start()
-    try:
-        await connection.execute(statement)
-    except asyncpg.PostgresError as error:
-        return error.sqlstate or "?"
-    finally:
-        await work.rollback()
-    return "00000"
-
-
 @pytest.mark.parametrize("name", LOGINS)
 async def test_no_login_changes_what_is_recorded(stage: World, name: str) -> None:
     before = await digest(stage)
@@ -99,11 +86,7 @@ async def test_no_login_changes_what_is_recorded(stage: World, name: str) -> Non
 async def test_no_login_copies_rows_in(stage: World, name: str) -> None:
     async with login(stage, name) as connection:
         for table in TABLES:
-            schema, _, bare = table.partition(".")
-            with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)):
-                await connection.copy_records_to_table(
-                    bare, schema_name=schema, records=[(stage.acme.org,)], columns=["org_id"]
-                )
+            assert await attempt(connection, f"copy {table} from stdin") in DENIED
 
 
 @pytest.mark.parametrize("replica", [False, True], ids=["origin", "replica"])
@@ -138,7 +121,9 @@ async def test_the_owner_changes_nothing(stage: World, *, replica: bool) -> None
             statement = template.format(table, table.partition(".")[2])
             code = await attempt(connection, statement)
             # The owner keeps UPDATE on the key for foreign keys' sake, and row security shows it no row to use it on.
-            harmless = code == "00000" and ("set org_id" in statement or "for update" in statement)
+            harmless = (
+                code not in DENIED and len(code) != 5 and ("set org_id" in statement or "for update" in statement)
+            )
             assert code in DENIED or harmless, f"{code}: {statement}"
     await connection.close()
     assert await digest(stage) == before
@@ -146,15 +131,15 @@ async def test_the_owner_changes_nothing(stage: World, *, replica: bool) -> None
 
 async def test_an_owner_who_lifts_row_security_meets_the_trigger(stage: World) -> None:
     connection = await stage.superuser()
-    work = connection.transaction()
-    await work.start()
-    await connection.execute("set local session_replication_role = replica")
-    await connection.execute("alter table ledger.entry disable row level security")
-    await connection.execute("set local role desk_owner")
-    assert await attempt(connection, "update ledger.entry set org_id = org_id") == "SD010"
-    assert await attempt(connection, "delete from ledger.entry") == "42501"
-    assert await attempt(connection, "truncate ledger.entry cascade") in ("42501", "SD010")
-    await work.rollback()
+    with suppress(Undone):
+        async with connection.transaction():
+            await connection.execute("set local session_replication_role = replica")
+            await connection.execute("alter table ledger.entry disable row level security")
+            await connection.execute("set local role desk_owner")
+            assert await attempt(connection, "update ledger.entry set org_id = org_id") == "SD010"
+            assert await attempt(connection, "delete from ledger.entry") == "42501"
+            assert await attempt(connection, "truncate ledger.entry cascade") in ("42501", "SD010")
+            raise Undone
     await connection.close()
 
 

@@ -1,12 +1,14 @@
 """Free SQL under an honest context sees its own organisation, and a requester only what is its own and public."""
 
+from collections.abc import Sequence
+
 import asyncpg
 import pytest
 
 from intruder import DESK_ROLES, entered, login
 from scene import Scene, post
 from sealdesk.access.actor import system
-from sealdesk.core.db import Connection
+from sealdesk.core.db import Connection, Row
 from world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +27,7 @@ async def tables(world: World) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def everything(connection: Connection, table: str) -> list[asyncpg.Record]:
+async def everything(connection: Connection, table: str) -> list[Row]:
     """All rows that the login gets, of the columns that it may read; none where it may read none."""
     rows = await connection.fetch(
         "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0 and not attisdropped"
@@ -145,7 +147,7 @@ async def test_nothing_is_written_into_another_organisation(stage: World, scene:
 
 
 async def _refuse_all(
-    connection: Connection, writes: list[tuple[object, ...]], changes: list[tuple[object, ...]]
+    connection: Connection, writes: Sequence[tuple[object, ...]], changes: Sequence[tuple[object, ...]]
 ) -> None:
     for statement, *arguments in writes:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -11,7 +11,7 @@ import asyncpg
 import forger
 from counts import count
 from scene import Scene, post
-from sealdesk.core.db import Connection
+from sealdesk.core.db import Connection, Row
 from sealdesk.ledger.fsck import Difference, fsck
 from sealdesk.verification.terminal import with_state
 from world import World
@@ -23,10 +23,10 @@ class Target:
 
     key: tuple[str, ...]
     columns: tuple[str, ...]
-    name: Callable[[asyncpg.Record], str]
+    name: Callable[[Row], str]
 
 
-def by(*columns: str) -> Callable[[asyncpg.Record], str]:
+def by(*columns: str) -> Callable[[Row], str]:
     return lambda row: " ".join(str(row[column]) for column in columns)
 
 
@@ -101,8 +101,8 @@ def flipped(value: object, dice: random.Random) -> object:
         case datetime():
             return value + timedelta(microseconds=1 << dice.randrange(30))
         case list():
-            at = dice.randrange(len(value))  # type: ignore[arg-type]
-            return [*value[:at], flipped(value[at], dice), *value[at + 1 :]]  # type: ignore[list-item]
+            at = dice.randrange(len(value))
+            return [*value[:at], flipped(value[at], dice), *value[at + 1 :]]
         case _:
             return UUID(int=dice.getrandbits(128))  # a null in a column of ids
 
@@ -112,9 +112,7 @@ async def differences(world: World) -> list[Difference]:
     return list((await with_state(world.desk.database, report, None)).differences())
 
 
-async def swap(
-    connection: Connection, table: str, row: asyncpg.Record, column: str, value: object
-) -> dict[str, object] | None:
+async def swap(connection: Connection, table: str, row: Row, column: str, value: object) -> dict[str, object] | None:
     """Set one value; gives the row's key afterwards, or None where the change is impossible (a unique key, the type's range)."""
     target = TARGETS[table]
     where = " and ".join(f"{name} = ${number}" for number, name in enumerate(target.key, 2))
@@ -163,7 +161,7 @@ async def test_the_row_of_every_flipped_bit_is_named(drill: World, scene: Scene)
         key = await swap(connection, table, row, column, value)
         if key is None:
             continue
-        names = {TARGETS[table].name(row), TARGETS[table].name({**row, **key})}  # type: ignore[arg-type]
+        names = {TARGETS[table].name(row), TARGETS[table].name({**row, **key})}
         found = await differences(drill)
         if not any(
             table in each.table and any(name in f"{each.key} {each.origin}" for name in names) for each in found

@@ -6,11 +6,12 @@ import asyncpg
 import pytest
 
 from scene import Scene, post
-from sealdesk.core.db import Connection
 from sealdesk.ledger import sequence
 from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.fsck import fsck
 from world import World
+
+PID = "select pg_backend_pid()"
 
 
 async def posts(world: World, scene: Scene, number: int) -> None:
@@ -31,9 +32,8 @@ async def assert_clean(world: World) -> None:
     assert found == list(range(len(found)))
 
 
-async def kill(world: World, victim: Connection) -> None:
+async def kill(world: World, pid: object) -> None:
     """End another connection's server process, as a crash does."""
-    pid = victim.get_server_pid()
     connection = await world.superuser()
     await connection.execute("select pg_terminate_backend($1, 5000)", pid)
     await connection.close()
@@ -45,17 +45,17 @@ async def test_killed_between_writing_and_commit_it_leaves_no_trace(drill: World
     before = await indices(drill)
     await posts(drill, scene, 260)  # enough to fill a tile
     jailer = await drill.superuser()
-    held = jailer.transaction()
-    await held.start()
+    await jailer.execute("begin")
     await jailer.execute(f"lock table {table} in share mode")
     victim = await drill.desk.database.connect("desk_sequencer")
+    pid = await victim.fetchval(PID)
     work = asyncio.create_task(sequence.sequence(victim, drill.acme.org))
     await asyncio.sleep(0.3)
     assert not work.done()
-    await kill(drill, victim)
+    await kill(drill, pid)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await work
-    await held.rollback()
+    await jailer.execute("rollback")
     await jailer.close()
     assert await indices(drill) == before
     await drill.seal()
@@ -81,9 +81,10 @@ async def test_two_at_once_give_no_index_twice(drill: World, scene: Scene) -> No
 
 async def test_only_one_is_elected_and_the_next_takes_over_when_it_dies(drill: World) -> None:
     first, second = [await drill.desk.database.connect("desk_sequencer") for _ in range(2)]
+    pid = await first.fetchval(PID)
     assert await sequence.elected(first)
     assert not await sequence.elected(second)
-    await kill(drill, first)
+    await kill(drill, pid)
     assert await sequence.elected(second)
     await second.close()
 
@@ -97,7 +98,7 @@ async def test_the_clockwork_survives_the_loss_of_its_connection(drill: World, s
         await connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'desk_sequencer' and datname = current_database()"
             " and pid <> $1",
-            drill.sequencer.get_server_pid(),
+            await drill.sequencer.fetchval(PID),
         )
         await connection.close()
         await asyncio.sleep(0.2 * round_)

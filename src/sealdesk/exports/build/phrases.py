@@ -33,30 +33,31 @@ _BASES = {
 }
 
 
+_Words = Callable[[Mapping[str, Any], Names], str]
+_SENTENCES: dict[str, _Words] = {
+    "thread.created": lambda body, _: f"opened the conversation ({body['channel']})",
+    "participant.added": lambda body, names: f"added {names(body['member'])} ({body['role']})",
+    "participant.removed": lambda body, names: f"removed {names(body['member'])}",
+    "ticket.created": lambda body, names: _ticket(body) + _assigned(body["assignee"], names),
+    "ticket.changed": lambda body, names: "changed " + "; ".join(_change(change, names) for change in body["changes"]),
+    "message.redacted": lambda body, _: (
+        f"{'masked' if body['mode'] == 'mask' else 'withheld'} a message ({body['reason']})"
+    ),
+    "content.erased": lambda body, _: f"erased content on the basis of {_BASES[body['basis']]}",
+}
+
+
 def phrase(type_: str, body: Mapping[str, Any], names: Names) -> str:
     """What happened. Types that have no words of their own are named as the ledger names them."""
-    if type_ in _PLAIN:
-        return _PLAIN[type_]
     if type_.startswith("sla."):
         due = f", due {body['due_at'][:19].replace('T', ' ')} UTC" if body["due_at"] else ""
         return f"recorded: the {_METRICS[body['metric']]} {_SLA[type_[4:]]}{due}"
-    match type_:
-        case "thread.created":
-            return f"opened the conversation ({body['channel']})"
-        case "participant.added":
-            return f"added {names(body['member'])} ({body['role']})"
-        case "participant.removed":
-            return f"removed {names(body['member'])}"
-        case "ticket.created":
-            return f"made this request #{body['number']}: {body['status']}, priority {body['priority']}{_assigned(body['assignee'], names)}"
-        case "ticket.changed":
-            return "changed " + "; ".join(_change(change, names) for change in body["changes"])
-        case "message.redacted":
-            return f"{'masked' if body['mode'] == 'mask' else 'withheld'} a message ({body['reason']})"
-        case "content.erased":
-            return f"erased content on the basis of {_BASES[body['basis']]}"
-        case _:
-            return f"recorded {type_}"
+    words = _SENTENCES.get(type_)
+    return words(body, names) if words else _PLAIN.get(type_, f"recorded {type_}")
+
+
+def _ticket(body: Mapping[str, Any]) -> str:
+    return f"made this request #{body['number']}: {body['status']}, priority {body['priority']}"
 
 
 def _assigned(assignee: str | None, names: Names) -> str:

@@ -17,7 +17,8 @@ where e.org_id = $1 and e.stream_kind = 'export' and e.stream_id = $2 and e.stre
 _PUBLISHED = """select p.size, p.sys_entry, c.root, c.note from ledger.published p join ledger.checkpoint c using (org_id, size)
 where p.org_id = $1 and p.size > $2 and p.size >= $3 order by p.size limit 1"""
 _COVERED = """select l.idx, e.entry, c.size, c.root, c.note from ledger.entry e join ledger.leaf l using (org_id, qid)
-join lateral (select size, root, note from ledger.checkpoint where org_id = $1 and size > l.idx and size >= $3 order by size limit 1) c on true
+join lateral (select size, root, note from ledger.checkpoint where org_id = $1 and size > l.idx and size >= $3
+  order by size limit 1) c on true
 where e.org_id = $1 and e.entry_id = $2"""
 
 

@@ -8,7 +8,8 @@ from sealdesk.core.db import Connection
 
 PAGE = 500
 
-_COUNT = """select count(*) from (select kind, stream_id from app.export_stream where org_id = $1 and export_id = $2 union all select 'export', $2) x
+_COUNT = """select count(*) from (
+  select kind, stream_id from app.export_stream where org_id = $1 and export_id = $2 union all select 'export', $2) x
 join ledger.entry e on e.org_id = $1 and e.stream_kind = x.kind and e.stream_id = x.stream_id
 join ledger.leaf l on l.org_id = e.org_id and l.qid = e.qid where l.idx < $3"""
 _ENTRIES = _COUNT.replace("count(*)", "l.idx, e.entry, l.leaf_hash", 1) + " order by l.idx"
@@ -40,9 +41,14 @@ async def count(connection: Connection, org: UUID, export: UUID, size: int) -> i
 
 async def pages(connection: Connection, org: UUID, export: UUID, size: int) -> AsyncGenerator[list[Line]]:
     """Those entries in index order. The database sorts them; here is never more than a page."""
-    cursor = await connection.cursor(_ENTRIES, org, export, size)
-    while rows := await cursor.fetch(PAGE):
-        yield [Line(row["idx"], row["entry"], row["leaf_hash"]) for row in rows]
+    page: list[Line] = []
+    async for row in connection.cursor(_ENTRIES, org, export, size, prefetch=PAGE):
+        page.append(Line(row["idx"], row["entry"], row["leaf_hash"]))
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
 
 
 async def contents(connection: Connection, org: UUID, commits: Sequence[bytes]) -> dict[bytes, Sealed]:

@@ -12,12 +12,14 @@ from sealproof.note import Checkpoint
 from sealproof.writer import BundleWriter
 
 FOLDER = f"{bundle.REVIEW}transcript/"
-_TABLES = """create table piece(thread text, at text, internal int, seq int, page text, sheet text, primary key(thread, at, internal, seq)) without rowid;
-create table thread(thread text primary key, subject text, number int, first_at text, last_at text, messages int) without rowid;"""
-_THREAD = """insert into thread values (?1, ?2, ?3, ?4, ?4, ?5) on conflict (thread) do update set subject = coalesce(excluded.subject, subject),
-number = coalesce(excluded.number, number), first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
-messages = messages + excluded.messages"""
-
+_TABLES = """create table piece(thread text, at text, internal int, seq int, page text, sheet text,
+  primary key(thread, at, internal, seq)) without rowid;
+create table thread(thread text primary key, subject text, number int, first_at text, last_at text, messages int)
+  without rowid;"""
+_THREAD = """insert into thread values (?1, ?2, ?3, ?4, ?4, ?5) on conflict (thread) do update set
+  subject = coalesce(excluded.subject, subject), number = coalesce(excluded.number, number),
+  first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
+  messages = messages + excluded.messages"""
 _Row = tuple[str, str | None, int | None, str, str, int]
 
 
@@ -63,6 +65,7 @@ class Transcripts:
 
     def _pieces(self, form: str, thread: str) -> Iterator[str]:
         rows: Iterable[tuple[str]] = self._db.execute(
-            f"select {form} from piece where thread = ? order by at, internal, seq", (thread,)
+            f"select {form} from piece where thread = ? order by at, internal, seq",  # noqa: S608 - `form` is html or txt
+            (thread,),
         )
         return (text for (text,) in rows)
