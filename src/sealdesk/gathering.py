@@ -22,10 +22,11 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
+from sealdesk.core.transactions import commit, roll_back
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
-from sealdesk.unit import Desk, Key, commit, login_of, roll_back
+from sealdesk.unit import Desk, Key, login_of
 
 AnswerT = TypeVar("AnswerT")
 
@@ -101,7 +102,7 @@ async def _work(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> list[obje
                 break
             batch = [number for place, number in enumerate(batch) if place not in refused]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        # Whose fault it was, each finds out alone. Had the commit been lost on its way, the key tells that it stands.
+        # Whose fault it was, each finds out alone. (A commit whose answer was lost is `OutcomeUnknown`, to all of them.)
         outcomes = {}
     return [outcomes.get(number, _ALONE) for number in range(len(posts))]
 
