@@ -104,7 +104,7 @@ async def _work(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> list[obje
                 break
             batch = [number for place, number in enumerate(batch) if place not in refused]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        # Whose fault it was, each finds out alone. Had the commit been lost on its way, the key tells that it stands.
+        # Whose fault it was, each finds out alone. (A commit whose answer was lost is `OutcomeUnknown`, to all of them.)
         outcomes = {}
     return [outcomes.get(number, _ALONE) for number in range(len(posts))]
 
