@@ -15,7 +15,7 @@ import pytest
 
 from chaos.posting import Acknowledged, Poster, posters
 from counts import count
-from running import RunningDesk, running
+from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
 
 PEOPLE = 8
@@ -164,7 +164,7 @@ def test_fsck_is_clean(ordeal: Ordeal) -> None:
     assert sum(log["size"] for log in document["logs"]) > len(ordeal.acknowledged)
 
 
-def messages(reader, thread: str) -> Iterator[dict[str, str]]:
+def messages(reader: Client, thread: str) -> Iterator[dict[str, str]]:
     """All messages of a thread."""
     cursor, more = "0", True
     while more:
