@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bench import b9_start, report
+from bench import b1_posts, b9_start, report
 from bench.figure import Figure
 
 
@@ -15,6 +15,7 @@ class Measure(Protocol):
 
 
 BENCHMARKS: dict[str, Measure] = {
+    "B1": b1_posts.measure,
     "B9": b9_start.measure,
 }
 

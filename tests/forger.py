@@ -59,8 +59,9 @@ async def rewrite(connection: Connection, org: UUID, rows: list[Row], *, keep_ch
         await insert(connection, org, row)
     await resequence(connection, org, rows)
     await connection.execute(
-        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from (select distinct on (stream_kind, stream_id) *"
-        " from ledger.entry where org_id = $1 order by stream_kind, stream_id, stream_seq desc) e"
+        "update ledger.stream s set seq = e.stream_seq, head = e.leaf_hash, last_at = e.at from"
+        " (select distinct on (stream_kind, stream_id) * from ledger.entry where org_id = $1"
+        " order by stream_kind, stream_id, stream_seq desc) e"
         " where s.org_id = $1 and s.kind = e.stream_kind and s.stream_id = e.stream_id",
         org,
     )

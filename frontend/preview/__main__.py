@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-import evidence
 import talk
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from pages import pages
-from people import agent_frame
 
+import evidence
+from people import agent_frame
 from sealdesk.core.errors import OutsideReach
 from sealdesk.web.answer_headers import AnswerHeaders, new_nonce
 from sealdesk.web.linkify import linkify

@@ -2,8 +2,8 @@
 """Sample exports in each of their states."""
 
 import hostile
-from people import ago
 
+from people import ago
 from sealdesk.exports.view import Digest, ExportRow, ExportStep, ExportsView, ExportView, Holdings, NewExportView
 from sealdesk.web.view import Choice, Empty
 

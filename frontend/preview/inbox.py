@@ -2,8 +2,8 @@
 """Sample lists of conversations: an everyday one and the hostile one."""
 
 import hostile
-from people import ago
 
+from people import ago
 from sealdesk.threads.view import InboxView, RowView
 from sealdesk.web.view import Empty, Tag
 

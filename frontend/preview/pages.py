@@ -1,12 +1,12 @@
 # ruff: noqa: INP001, D
 """Which page of the preview shows what: a path, a template, and what the template takes."""
 
-import evidence
 import hostile
 import inbox
 import talk
-from people import agent_frame, portal_frame
 
+import evidence
+from people import agent_frame, portal_frame
 from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SignInView
 from sealdesk.web.view import Flash, Frame, ProblemView
 

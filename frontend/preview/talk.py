@@ -2,8 +2,8 @@
 """Sample conversations with their news and proofs: an everyday one and the hostile one."""
 
 import hostile
-from people import ago
 
+from people import ago
 from sealdesk.threads.view import (
     Author,
     ComposerView,

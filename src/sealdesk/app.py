@@ -32,7 +32,9 @@ from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Bytes
 from sealdesk.web.app import build
+from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.limits import Limiter, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
@@ -109,6 +111,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Blobs: Blobs(settings.blobs),
             people_pages.SignInTickets: people_pages.SignInTickets(secret),
         },
+        limiter=Limiter(ProcessCounters(), read_policies(settings.limits)),
         problem_page=problem_page,
         note=note,
     )

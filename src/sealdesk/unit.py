@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +20,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
+from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.append import Appender, Prepared
@@ -224,6 +225,9 @@ class Desk:
         self.database = database
         self.sealer = sealer
         self.ledger_name = ledger_name
+        self.gatherers: dict[Role, Gatherer[Any, object]] = {}
+        """Who gathers the posts of this process, by role (`sealdesk.gathering`)."""
+        self._peeks = Gatherer(self._peek)
 
     @classmethod
     @asynccontextmanager
@@ -245,15 +249,26 @@ class Desk:
 
     async def peek(self, token_hash: bytes) -> Actor | None:
         """The actor that a token (its SHA-256, 32 bytes) stands for, or None. It chooses the login; the database decides again on entry."""
+        return await self._peeks(token_hash)
+
+    async def _peek(self, hashes: Sequence[bytes]) -> list[Actor | None]:
         try:
-            row = await (await self.database.pool("desk_gate")).fetchrow("select * from sec.peek($1)", token_hash)
+            rows = await (await self.database.pool("desk_gate")).fetch("select * from sec.peek($1)", hashes)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
-        if row is None:
-            return None
-        return Actor(
-            token_hash, row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"]
-        )
+        found = {
+            row["hash"]: Actor(
+                row["hash"],
+                row["org_id"],
+                row["member_id"],
+                Role(row["role"]),
+                row["kind"],
+                row["name"],
+                row["org_name"],
+            )
+            for row in rows
+        }
+        return [found.get(each) for each in hashes]
 
     @asynccontextmanager
     async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
@@ -280,7 +295,7 @@ class Desk:
 
     @asynccontextmanager
     async def _entered(self, actor: Actor, begin: str) -> AsyncGenerator[tuple[Connection, Actor]]:
-        pool = await self.database.pool(_LOGINS[actor.role])
+        pool = await self.database.pool(login_of(actor.role))
         connection = await pool.acquire()
         try:
             try:
@@ -291,19 +306,19 @@ class Desk:
                     raise
                 await pool.release(connection)
                 actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
-                pool = await self.database.pool(_LOGINS[actor.role])
+                pool = await self.database.pool(login_of(actor.role))
                 connection = await pool.acquire()
                 await _enter(connection, actor, begin)
             yield connection, actor
-            await _commit(connection)
+            await commit(connection)
         except asyncpg.PostgresError as error:
-            await _roll_back(connection)
+            await roll_back(connection)
             raise refusal_of(error) from error
         except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             _discard(connection)
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         except BaseException:
-            await _roll_back(connection)
+            await roll_back(connection)
             raise
         finally:
             await pool.release(connection)
@@ -325,7 +340,13 @@ async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
     await connection.execute(f"{begin}; select {door}")
 
 
-async def _roll_back(connection: Connection) -> None:
+def login_of(role: Role) -> str:
+    """The database login of a role."""
+    return _LOGINS[role]
+
+
+async def roll_back(connection: Connection) -> None:
+    """Undo what is open; a connection that can't is hung up."""
     try:
         if connection.is_in_transaction():
             await connection.execute("rollback")
@@ -339,7 +360,8 @@ def _discard(connection: Connection) -> None:
         connection.terminate()
 
 
-async def _commit(connection: Connection) -> None:
+async def commit(connection: Connection) -> None:
+    """COMMIT, durably. Raises `OutcomeUnknown`."""
     # With a synchronous standby missing, a cancelled COMMIT succeeds with a warning only (01000): that is no acknowledgement.
     warnings: list[object] = []
 

@@ -22,8 +22,8 @@ async def recorded(world: World, org: UUID) -> list[dict[str, object]]:
     connection = await world.superuser()
     try:
         rows = await connection.fetch(
-            "select entry from ledger.entry where org_id = $1 and type in ('auth.failed', 'authz.denied', 'rate.limited', 'suspicious.activity')"
-            " order by qid",
+            "select entry from ledger.entry where org_id = $1"
+            " and type in ('auth.failed', 'authz.denied', 'rate.limited', 'suspicious.activity') order by qid",
             org,
         )
     finally:

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from sealdesk.core import blobs
-from sealdesk.core.blobs import BlobDamaged, Blobs, BlobMissing
+from sealdesk.core.blobs import BlobDamaged, BlobMissing, Blobs
 from sealdesk.exports.model import Export, NotBuilt
 from sealdesk.unit import Desk
 

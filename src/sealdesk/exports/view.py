@@ -51,7 +51,8 @@ class Holdings:
 class NewExportView:
     """The form for a bundle; `may_query` says whether queries are offered.
 
-    Fields: scope (thread, list, query), thread, threads, status, priority, since, until, purpose, audience. The form posts to /exports/new; `step=look` counts and shows `holds`, `step=build` requests the bundle.
+    Fields: scope (thread, list, query), thread, threads, status, priority, since, until, purpose, audience. It posts to
+    /exports/new; `step=look` counts and shows `holds`, `step=build` requests the bundle.
     """
 
     idempotency_key: str

@@ -57,9 +57,9 @@ class Appender:
     """Links events into the streams that it holds, inside one transaction of one organisation."""
 
     def __init__(
-        self, connection: Connection, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]
+        self, connection: Connection | None, sealer: Sealer | None, org: UUID, origin: str, actor: tuple[str, str]
     ) -> None:
-        self._connection = connection
+        self._lent = connection
         self._sealer = sealer
         self._org = org
         self._origin = origin
@@ -68,6 +68,11 @@ class Appender:
         self._sealed: list[tuple[Stream, Sealed]] = []
         self.recorded: list[Recorded] = []
         self.count = 0
+
+    @property
+    def _connection(self) -> Connection:
+        assert self._lent is not None
+        return self._lent
 
     async def lock(self, streams: Iterable[Stream]) -> None:
         """Lock and hold `streams`, in key order; new ones begin here. Call it once with all of them: another order can deadlock."""
@@ -126,6 +131,12 @@ class Appender:
         self.recorded.append(recorded)
         self.count += 1
         return recorded
+
+    def take(self) -> list[Sealed]:
+        """Hand over what `flush` would write, to a caller that writes it together with others' (the gatherer); gives the sealed content."""
+        sealed = [each for _, each in self._sealed]
+        self.recorded, self._sealed = [], []
+        return sealed
 
     async def flush(self) -> None:
         """Write all entries, their place in the queue, the new heads, the content and its keys: one round trip."""

@@ -2,10 +2,12 @@
 
 from uuid import UUID
 
+from sealdesk import gathering
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.core.db import Row
 from sealdesk.core.ids import new_id
-from sealdesk.ledger.events import Recorded, Stream
+from sealdesk.ledger.events import Event, Recorded, Stream
 from sealdesk.threads import events, queries
 from sealdesk.threads.events import Origin
 from sealdesk.threads.model import Draft, Thread, checked_subject
@@ -54,14 +56,27 @@ async def post_message(
     """Post into a conversation within reach; the answer carries the receipt. A repeat with the same key gives the first answer."""
     permission = Permission.MESSAGE_POST if draft.visibility == "public" else Permission.NOTE_POST
     stream = events.stream_of(thread_id, draft.visibility)
-    async with desk.change(actor, key) as change:
-        if change.replay:
-            return await queries.message_of_entry(change, change.replay)
-        thread = await change.find(Thread, thread_id, permission, lock=(stream.kind,))
-        message, event = thread.post(actor, draft, origin)
-        fact = change.record(event)
-        await _insert(change, message, thread_id, draft, fact)
-    return Message.fresh(message, thread_id, draft, actor, fact)
+
+    async def alone() -> Message:
+        async with desk.change(actor, key) as change:
+            if change.replay:
+                return await queries.message_of_entry(change, change.replay)
+            thread = await change.find(Thread, thread_id, permission, lock=(stream.kind,))
+            message, event = thread.post(actor, draft, origin)
+            fact = change.record(event)
+            await _insert(change, message, thread_id, draft, fact)
+        return Message.fresh(message, thread_id, draft, actor, fact)
+
+    def decide(row: Row) -> tuple[gathering.Message, Event]:
+        message, event = Thread.of(thread_id, row).post(actor, draft, origin)
+        return gathering.Message(message, draft.visibility), event
+
+    def answer(message: gathering.Message, fact: Recorded) -> Message:
+        return Message.fresh(message.id, thread_id, draft, actor, fact)
+
+    if key is None:
+        return await alone()
+    return await gathering.post(desk, gathering.Post(actor, key, stream, permission, decide, answer, alone))
 
 
 async def _insert(change: Change, message: UUID, thread_id: UUID, draft: Draft, fact: Recorded) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
+from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, StateConflict, TooLarge
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Event, Head, Stream
@@ -72,15 +73,19 @@ class Thread:
             for row in rows:
                 if row["kind"]:
                     work.hold(Stream(row["kind"], key), Head(row["seq"], row["head"], row["last_at"]))
-        first = rows[0]
+        return cls.of(key, rows[0])
+
+    @classmethod
+    def of(cls, key: UUID, row: Row) -> Self:
+        """The thread `key` as a row of the database shows it."""
         return cls(
             key,
-            first["channel"],
-            first["subject_commit"],
-            first["opener_id"],
-            first["opener_kind"],
-            first["locked"],
-            first["created_at"],
+            row["channel"],
+            row["subject_commit"],
+            row["opener_id"],
+            row["opener_kind"],
+            row["locked"],
+            row["created_at"],
         )
 
     def post(self, actor: Actor, draft: Draft, origin: Origin | None) -> tuple[UUID, Event]:

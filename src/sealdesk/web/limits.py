@@ -15,6 +15,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import Storage
 
 from sealdesk.core.errors import TooMany
+from sealdesk.core.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,24 @@ class Limit:
 
 READ: Final = Limit("read", per_person="1200/minute", per_address="2400/minute")
 """What a plain read may cost when its route says nothing else."""
+
+
+def read_policies(text: str) -> dict[str, Limit]:
+    """The operator's own policies by name, from `NAME:person=120/minute,address=600/minute,target=240/minute`, separated by blanks.
+
+    What a policy leaves out is not counted. Raises `Fault` for a text that makes no sense.
+    """
+    policies: dict[str, Limit] = {}
+    for each in text.split():
+        name, _, figures = each.partition(":")
+        try:
+            counts = {f"per_{kind}": amount for kind, _, amount in (part.partition("=") for part in figures.split(","))}
+            policies[name] = Limit(name, **counts)
+        except (TypeError, ValueError):
+            raise Fault(
+                f"SEALDESK_LIMITS has no sense at {each!r}; write for example message-post:person=120/minute,address=600/minute."
+            ) from None
+    return policies
 
 
 class Limiter:

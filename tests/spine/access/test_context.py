@@ -142,7 +142,7 @@ async def test_no_login_mints_or_becomes_another(stage: World, name: str) -> Non
         if name != "desk_worker":
             attempts.append(f"select sec.enter_system('{stage.globex.org}')")
         if name != "desk_gate":
-            attempts += ["select * from sec.peek('\\x00')", "select * from sec.memberships(gen_random_uuid())"]
+            attempts += ["select * from sec.peek('{}')", "select * from sec.memberships(gen_random_uuid())"]
         for attempt in attempts:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(attempt)

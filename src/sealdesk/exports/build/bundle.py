@@ -32,7 +32,9 @@ class Built:
 
 
 async def build(desk: Desk, signer: SignerClient, org: UUID, pin: Pin, stage: Stage, progress: Progress) -> Built:
-    """Build the bundle in `stage`. Raises `ContentMissing`, `Unopenable` or `ValueError` where content is not what was committed to,
+    """Build the bundle in `stage`.
+
+    Raises `ContentMissing`, `Unopenable` or `ValueError` where content is not what was committed to,
     `SignerRefused` and `SignerUnavailable` where it can't be sealed.
     """
     request = await _stage_entries(desk, org, pin, stage, progress)

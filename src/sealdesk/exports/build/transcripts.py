@@ -65,6 +65,7 @@ class Transcripts:
 
     def _pieces(self, form: str, thread: str) -> Iterator[str]:
         rows: Iterable[tuple[str]] = self._db.execute(
-            f"select {form} from piece where thread = ? order by at, internal, seq", (thread,)
+            f"select {form} from piece where thread = ? order by at, internal, seq",  # noqa: S608 - `form` is html or txt
+            (thread,),
         )
         return (text for (text,) in rows)

@@ -258,7 +258,7 @@ create table ledger.published (
 
 -- Sealed content and its keys are apart, so that keys can be backed up for days and ciphertext for years (ledger.md 5.1).
 create table ledger.content (
-  org_id uuid not null references ledger.log,
+  org_id uuid not null,
   commit bytea not null check (octet_length(commit) = 32),
   stream_kind text not null,
   stream_id uuid not null,
@@ -269,7 +269,7 @@ create table ledger.content (
   primary key (org_id, commit)
 );
 create table ledger.content_key (
-  org_id uuid not null references ledger.log,
+  org_id uuid not null,
   commit bytea not null check (octet_length(commit) = 32),
   wrapped bytea not null,
   primary key (org_id, commit)

@@ -61,13 +61,13 @@ reset role;
 
 set role desk_context;
 
--- For cookie look-up: which member a token stands for, and which pool to ask. A hint: sec.enter has the last word.
-create function sec.peek(p_session bytea)
-  returns table (org_id uuid, member_id uuid, role text, name text, org_name text, kind text)
+-- For cookie look-up: which members tokens stand for, and which pool to ask. A hint: sec.enter has the last word.
+create function sec.peek(p_sessions bytea[])
+  returns table (hash bytea, org_id uuid, member_id uuid, role text, name text, org_name text, kind text)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.org_id, s.member_id, m.role, m.name, o.name, s.kind
+  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
-    where s.hash = p_session and m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    where s.hash = any (p_sessions) and m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
 $$;
 
 -- At most once a minute, so that reading writes nothing else.
@@ -102,16 +102,16 @@ create function sec.end_session(p_hash bytea) returns boolean language sql volat
 $$;
 
 create function sec.day_mac(p_day date, p_digest bytea) returns bytea language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare k bytea; ik bytea; ok bytea;
+declare k record; s bytea;
 begin
   if p_day < current_date - 2 then return null; end if;
-  select key into k from sec.day_key where day = p_day;
-  if k is null then
-    insert into sec.day_key (day, key) values (p_day, sec.random_secret() || decode(repeat('00', 32), 'hex')) on conflict do nothing;
-    select key into k from sec.day_key where day = p_day;
+  select ikey, okey into k from sec.day_key where day = p_day;
+  if not found then
+    s := sec.random_secret();
+    insert into sec.day_key (day, ikey, okey) values (p_day, sec.pad(s, 54), sec.pad(s, 92)) on conflict do nothing;
+    select ikey, okey into k from sec.day_key where day = p_day;
   end if;
-  ik := sec.pad(substr(k, 1, 32), 54); ok := sec.pad(substr(k, 1, 32), 92);
-  return sha256(ok || sha256(ik || p_digest));
+  return sha256(k.okey || sha256(k.ikey || p_digest));
 end $$;
 
 -- Claim an idempotency key for the caller: fresh, or what it stands for. A concurrent twin waits here for the first to end.

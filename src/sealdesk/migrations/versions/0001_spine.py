@@ -17,6 +17,7 @@ def upgrade() -> None:
         "07_policies.sql",
         "08_grants.sql",
         "09_lint.sql",
+        "10_gather.sql",
     ):
         sqlfile.run(name)
 
