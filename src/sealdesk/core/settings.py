@@ -35,6 +35,7 @@ class Settings:
     postgres_account: str
     security_contact: str = ""
     blobs_url: str = ""
+    limits: str = ""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -55,6 +56,7 @@ class Settings:
             postgres_account=environ.get("SEALDESK_POSTGRES_ACCOUNT", ""),
             security_contact=_contact(environ),
             blobs_url=environ.get("SEALDESK_BLOBS_URL", ""),
+            limits=environ.get("SEALDESK_LIMITS", ""),
         )
 
     def environ(self) -> dict[str, str]:
@@ -72,6 +74,7 @@ class Settings:
             "SEALDESK_POSTGRES_ACCOUNT": self.postgres_account,
             "SEALDESK_SECURITY_CONTACT": self.security_contact,
             "SEALDESK_BLOBS_URL": self.blobs_url,
+            "SEALDESK_LIMITS": self.limits,
         }
 
     @property
