@@ -18,7 +18,7 @@ from counts import count
 from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
 
-PEOPLE = 8
+PEOPLE = 6
 KILLS = count(20, 200)
 VICTIMS = ("web server", "worker", "signer", "postgres", "backend")
 WITHIN = 5.0  # seconds

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
@@ -28,6 +29,7 @@ JSON_BODIES: dict[str, dict[str, object]] = {
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
+    "/c/{thread:str}/ticketing": {},
     "/exports/{export:str}/bundle": {},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
 }
@@ -74,7 +76,11 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
     asked = client.act("POST", "/api/v1/exports", json={"purpose": "mine", "scope": {"threads": [thread]}})
     assert asked.status_code == 202, asked.text
-    return Ids({"thread": thread, "entry": entry, "export": asked.json()["id"], "name": "app.css"})
+    export = asked.json()["id"]
+    until = time.monotonic() + 60
+    while client.get(f"/api/v1/exports/{export}").json()["state"] != "built" and time.monotonic() < until:
+        time.sleep(0.2)
+    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css"})
 
 
 @pytest.fixture(scope="module")
