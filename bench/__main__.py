@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bench import b1_posts, b9_start, report
+from bench import b1_posts, b3_sequencing, b7_verify, b9_start, report
 from bench.figure import Figure
 
 
@@ -16,6 +16,8 @@ class Measure(Protocol):
 
 BENCHMARKS: dict[str, Measure] = {
     "B1": b1_posts.measure,
+    "B3": b3_sequencing.measure,
+    "B7": b7_verify.measure,
     "B9": b9_start.measure,
 }
 

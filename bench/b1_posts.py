@@ -1,10 +1,11 @@
 """B1: posts through everything: HTTP, session, anti-CSRF token, origin, limits, access, ledger, one durable commit behind each answer."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import crowd, desks, load, yardsticks
+from bench import crowd, desks, load, spent, yardsticks
 from bench.figure import Figure
 from sealdesk.core.postgres import Cluster
 
@@ -17,8 +18,12 @@ def measure(*, quick: bool) -> Sequence[Figure]:
     seconds = 1 if quick else 10
     with desks.folder() as data, desks.desk(data, SEALDESK_LIMITS=crowd.UNLIMITED) as (address, _):
         people = crowd.gather(data, 2 if quick else 10)
+        before = spent.by_part(os.getpid())
         posts, yardstick = held(data, address, people, seconds)
-    note = f"p50 {posts.p50:.1f} ms; the load itself took {posts.cpu / posts.seconds:.0%} of a core"
+        after = spent.by_part(os.getpid())
+    whole = posts.rate * (posts.seconds + min(2.0, seconds))
+    parts = ", ".join(f"{name} {(after[name] - before[name]) / whole * 1000:.2f}" for name in after)
+    note = f"p50 {posts.p50:.1f} ms; CPU ms a post: {parts}; the load itself {posts.cpu / posts.seconds:.0%} of a core"
     if posts.others:
         note += f"; other answers: {posts.others}"
     return [

@@ -7,7 +7,7 @@ import asyncpg
 
 from sealdesk.access.actor import Actor
 from sealdesk.core.db import Connection
-from sealdesk.unit import sqlstate
+from sealdesk.core.transactions import sqlstate
 from world import World
 
 DESK_ROLES = ("requester", "agent", "admin", "auditor")

@@ -22,15 +22,16 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
+from sealdesk.core.transactions import commit, roll_back
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
-from sealdesk.unit import Desk, Key, commit, login_of, roll_back
+from sealdesk.unit import Desk, Key, login_of
 
 AnswerT = TypeVar("AnswerT")
 
 ABREAST: Final = 2
-"""Batches of one role under way at once: while the database works on one, the next is built. Locks come in one order, so they can't deadlock."""
+"""Batches of one role under way at once: the next is built while the database works on one. One order of locks keeps them from deadlock."""
 
 _FIND = "select * from app.find_posts($1, $2, $3, $4, $5, $6, $7)"
 _WRITE = f"select app.write_posts({', '.join(f'${number}' for number in range(1, 21))})"
@@ -101,7 +102,7 @@ async def _work(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> list[obje
                 break
             batch = [number for place, number in enumerate(batch) if place not in refused]
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        # Whose fault it was, each finds out alone. Had the commit been lost on its way, the key tells that it stands.
+        # Whose fault it was, each finds out alone. (A commit whose answer was lost is `OutcomeUnknown`, to all of them.)
         outcomes = {}
     return [outcomes.get(number, _ALONE) for number in range(len(posts))]
 
@@ -157,7 +158,7 @@ def _decide(
     written: dict[int, _Written] = {}
     settled: set[int] = set()
     for row in rows:
-        number = row["item"] - 1
+        number: int = row["item"] - 1
         wish = posts[number]
         if not row["fresh"]:
             settled.add(number)  # the key stands for something already; the plain path tells what

@@ -6,7 +6,7 @@ that have no entries. Nothing here knows a feature.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -19,10 +19,11 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
-from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded, SignedOut, StateConflict
+from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
+from sealdesk.core.transactions import commit, discard, refusal_of, roll_back, sqlstate
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
@@ -31,7 +32,6 @@ from sealdesk.migrations import NEWEST
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")
 _ROLE_CHANGED = "SD001"
-_UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
 _LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
 
 
@@ -41,10 +41,6 @@ class Unguarded(AssertionError):
 
 class Unrecorded(AssertionError):
     """A change tried to commit without having recorded an entry."""
-
-
-class OutcomeUnknown(Overloaded):
-    """The COMMIT was answered with a warning: it may or may not be durable, so it is not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +311,7 @@ class Desk:
             await roll_back(connection)
             raise refusal_of(error) from error
         except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-            _discard(connection)
+            discard(connection)
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         except BaseException:
             await roll_back(connection)
@@ -343,67 +339,3 @@ async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
 def login_of(role: Role) -> str:
     """The database login of a role."""
     return _LOGINS[role]
-
-
-async def roll_back(connection: Connection) -> None:
-    """Undo what is open; a connection that can't is hung up."""
-    try:
-        if connection.is_in_transaction():
-            await connection.execute("rollback")
-    except Exception:
-        # A connection that can't roll back is of no more use to anybody; what ended the work is what the caller hears of.
-        _discard(connection)
-
-
-def _discard(connection: Connection) -> None:
-    with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool by itself
-        connection.terminate()
-
-
-async def commit(connection: Connection) -> None:
-    """COMMIT, durably. Raises `OutcomeUnknown`."""
-    # With a synchronous standby missing, a cancelled COMMIT succeeds with a warning only (01000): that is no acknowledgement.
-    warnings: list[object] = []
-
-    def listener(_: object, message: object) -> None:
-        warnings.append(message)
-
-    connection.add_log_listener(listener)
-    try:
-        await connection.execute("commit")
-    except (
-        asyncpg.PostgresConnectionError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-        OSError,
-    ) as error:
-        # The server went away while it committed: the answer is lost, the transaction may stand.
-        raise OutcomeUnknown(_UNCERTAIN) from error
-    finally:
-        with suppress(asyncpg.InterfaceError):
-            connection.remove_log_listener(listener)
-    if warnings:
-        raise OutcomeUnknown(_UNCERTAIN)
-
-
-def sqlstate(error: asyncpg.PostgresError) -> str:
-    """The five characters of SQLSTATE (SQL standard, and PostgreSQL's appendix A)."""
-    return str(getattr(error, "sqlstate", ""))
-
-
-def refusal_of(error: asyncpg.PostgresError) -> Exception:
-    """The refusal that a database error stands for; the error itself where it is a fault of ours."""
-    match sqlstate(error):
-        case "28000":
-            return SignedOut("Your session has ended. Sign in again.")
-        case "55P03" | "40P01" | "57014":
-            return Overloaded("Somebody else is changing this. Try again in a moment.", headers={"Retry-After": "1"})
-        case "53300" | "57P01" | "57P03" | "08006" | "08003" | "08001":
-            return Overloaded(
-                "The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"}
-            )
-        case "23505":
-            return StateConflict("This exists already.")
-        case _:
-            return error

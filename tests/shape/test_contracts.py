@@ -27,7 +27,7 @@ def test_the_ledger_can_be_appended_to_only_through_the_unit() -> None:
         return
     (contract,) = (each for each in CONTRACTS if each["type"] == "protected")
     assert contract["protected_modules"] == ["sealdesk.ledger.append"]
-    assert contract["allowed_importers"] == ["sealdesk.ledger", "sealdesk.unit"]
+    assert contract["allowed_importers"] == ["sealdesk.ledger", "sealdesk.unit", "sealdesk.gathering"]
 
 
 @pytest.mark.parametrize("path", sorted((SOURCE / "sealproof").rglob("*.py")), ids=lambda path: path.name)

@@ -5,8 +5,9 @@ import time
 import httpx
 import pytest
 
+from sealdesk.core.faults import Fault
 from sealdesk.web.counters import ProcessCounters
-from sealdesk.web.limits import Limit, Limiter, address_bucket
+from sealdesk.web.limits import Limit, Limiter, address_bucket, read_policies
 from web.conftest import Session
 from web.toy import ORIGIN, ToyDesk, make
 
@@ -102,3 +103,18 @@ def test_addresses() -> None:
 def test_a_limit_limits_something() -> None:
     with pytest.raises(ValueError, match="nothing"):
         Limit("none")
+
+
+def test_an_operator_may_set_figures() -> None:
+    policies = read_policies("message-post:person=5/minute,address=9/hour read:target=2/second")
+    assert {name: (p.per_person, p.per_address, p.per_target) for name, p in policies.items()} == {
+        "message-post": ("5/minute", "9/hour", None),
+        "read": (None, None, "2/second"),
+    }
+    assert read_policies("") == {}
+
+
+@pytest.mark.parametrize("text", ["x", "x:", "x:person", "x:person=often", "x:people=5/minute"])
+def test_figures_without_sense_are_named(text: str) -> None:
+    with pytest.raises(Fault, match="SEALDESK_LIMITS"):
+        read_policies(text)

@@ -13,8 +13,8 @@ MOST = 128
 class Gatherer(Generic[ItemT, OutcomeT]):
     """Calls `work` with what has gathered, at most `most` items; `work` gives one outcome for each item, in order.
 
-    A lone caller does not wait for company: a batch begins as soon as fewer than `abreast` are under way. What `work` raises, all callers of
-    the batch get.
+    A lone caller does not wait for company: a batch begins as soon as fewer than `abreast` are under way. What `work` raises, all
+    callers of the batch get.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from asyncpg import PostgresError
 from litestar.exceptions import HTTPException
 
 from sealdesk.core.errors import BadRequest, OutsideReach, Refusal
-from sealdesk.unit import refusal_of
+from sealdesk.core.transactions import refusal_of
 from sealdesk.web.refusals import MethodNotAllowed, Unexpected
 
 PROBLEM_TYPE: Final = b"application/problem+json"

@@ -95,7 +95,7 @@ async def test_a_lone_caller_needs_no_company(world: World) -> None:
 
 
 async def test_streams_keep_their_order(world: World) -> None:
-    """Posts into few streams, by several roles at once: sequence numbers without a gap, each entry linked to the one before, in queue order."""
+    """Posts into few streams, by several roles at once: no gap in the numbers, each entry linked to the one before, in queue order."""
     threads = [await opened(world, world.acme) for _ in range(3)]
     casts = (world.acme.requester, world.acme.agent, world.acme.admin)
     wishes = [wish(casts[n % 3], threads[n % len(threads) - n % 2], f"m{n}") for n in range(60)]
@@ -210,7 +210,7 @@ async def test_notes_and_messages_share_a_batch(world: World) -> None:
 
 
 async def test_a_lock_waits_for_the_batch_and_is_seen_by_the_next(world: World) -> None:
-    """Somebody locks the conversation while a batch waits for its stream: what the lock guards is read after it, so nobody posts past it."""
+    """Somebody locks the conversation while a batch waits for its stream: its state is read after the lock, so nobody posts past it."""
     thread, other = await opened(world, world.acme), await opened(world, world.acme)
     superuser = await world.superuser()
     async with superuser.transaction():

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from scene import Scene, post
+from sealdesk.core.transactions import OutcomeUnknown
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
-from sealdesk.unit import Key, OutcomeUnknown
+from sealdesk.unit import Key
 from world import World
 
 SLOW = """
