@@ -22,7 +22,7 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
-from sealdesk.core.transactions import commit, roll_back
+from sealdesk.core.transactions import commit, roll_back, taken
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
@@ -118,7 +118,7 @@ def _without_twins(posts: Sequence[Post[Any]]) -> list[int]:
 async def _transact(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> tuple[dict[int, object], set[int]]:
     """Outcomes by number, and the numbers of those refused; nothing stands if there are any."""
     pool = await desk.database.pool(login_of(role))
-    connection = await pool.acquire()
+    connection = await taken(pool)
     try:
         await connection.execute("begin")
         minted = [new_id() for _ in posts]

@@ -23,7 +23,7 @@ from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
-from sealdesk.core.transactions import commit, discard, refusal_of, roll_back, sqlstate
+from sealdesk.core.transactions import commit, discard, refusal_of, roll_back, sqlstate, taken
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
@@ -292,7 +292,7 @@ class Desk:
     @asynccontextmanager
     async def _entered(self, actor: Actor, begin: str) -> AsyncGenerator[tuple[Connection, Actor]]:
         pool = await self.database.pool(login_of(actor.role))
-        connection = await pool.acquire()
+        connection = await taken(pool)
         try:
             try:
                 await _enter(connection, actor, begin)
@@ -303,7 +303,7 @@ class Desk:
                 await pool.release(connection)
                 actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
                 pool = await self.database.pool(login_of(actor.role))
-                connection = await pool.acquire()
+                connection = await taken(pool)
                 await _enter(connection, actor, begin)
             yield connection, actor
             await commit(connection)

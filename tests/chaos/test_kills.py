@@ -97,6 +97,9 @@ def sealed_size(desk: RunningDesk) -> int:
 def report(ordeal: Ordeal) -> None:
     """Print the measured times."""
     print(f"\n{len(ordeal.acknowledged)} messages acknowledged, {sum(p.retries for p in ordeal.posters)} retries")
+    for surprise in [surprise for poster in ordeal.posters for surprise in poster.surprises]:
+        request = surprise.rpartition("urn:uuid:")[2][:36]
+        print(surprise, *(line for line in ordeal.desk.log.read_text().splitlines() if request in line), sep="\n")
     for name, times in (("posting", ordeal.recoveries), ("sealing", ordeal.sealing)):
         by_victim: defaultdict[str, list[float]] = defaultdict(list)
         for victim, seconds in times:

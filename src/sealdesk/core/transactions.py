@@ -4,14 +4,25 @@ from contextlib import suppress
 
 import asyncpg
 
-from sealdesk.core.db import Connection
+from sealdesk.core.db import Connection, Pool
 from sealdesk.core.errors import Overloaded, SignedOut, StateConflict
 
+_AWAY = "The database can't be reached right now. Nothing was changed."
 _UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
 
 
 class OutcomeUnknown(Overloaded):
     """The COMMIT was answered with a warning: it may or may not be durable, so it is not acknowledged."""
+
+
+async def taken(pool: Pool) -> Connection:
+    """A connection of the pool, to be released. Raises `Overloaded` where the server is not there."""
+    try:
+        return await pool.acquire()
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise Overloaded(_AWAY, headers={"Retry-After": "2"}) from error
+    except asyncpg.PostgresError as error:
+        raise refusal_of(error) from error
 
 
 async def roll_back(connection: Connection) -> None:
@@ -69,10 +80,9 @@ def refusal_of(error: asyncpg.PostgresError) -> Exception:
             return SignedOut("Your session has ended. Sign in again.")
         case "55P03" | "40P01" | "57014":
             return Overloaded("Somebody else is changing this. Try again in a moment.", headers={"Retry-After": "1"})
-        case "53300" | "57P01" | "57P03" | "08006" | "08003" | "08001":
-            return Overloaded(
-                "The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"}
-            )
+        # 57P02: another server process crashed, and PostgreSQL ends them all.
+        case "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "08000" | "08001" | "08003" | "08004" | "08006":
+            return Overloaded(_AWAY, headers={"Retry-After": "2"})
         case "23505":
             return StateConflict("This exists already.")
         case _:
