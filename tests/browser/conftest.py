@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 import needs
 from needs import ROOT
@@ -58,10 +67,12 @@ class Eyes:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.found.append(f"{page.url}: {error}"))
         page.on("request", self._requested)
-        page.on(
-            "dialog", lambda dialog: (self.found.append(f"{page.url}: a dialog {dialog.message}"), dialog.dismiss())
-        )
+        page.on("dialog", self._asked)
         return page
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.found.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _heard(self, said: ConsoleMessage) -> None:
         asked_for = any(f"status of {status}" in said.text for status in self.expected)
@@ -149,9 +160,9 @@ class Stage:
         return made
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, for this folder only: its driver keeps a loop running, beside which no asynchronous test could."""
+    """Chromium, for one file only: its driver keeps a loop running, beside which no asynchronous test can run."""
     path = needs.chromium()
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=str(path), args=FLAGS)
@@ -159,10 +170,10 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="package")
-def furnished(running_desk: RunningDesk, browser: Browser) -> Stage:
+@pytest.fixture(scope="session")
+def harbour(running_desk: RunningDesk) -> tuple[list[Person], list[str]]:
     """People and conversations for the walks."""
-    requester, other, agent, admin, auditor = running_desk.populate(
+    people = running_desk.populate(
         "harbour",
         ("Robin Vale", Role.REQUESTER),
         ("Sam Okafor", Role.REQUESTER),
@@ -170,11 +181,18 @@ def furnished(running_desk: RunningDesk, browser: Browser) -> Stage:
         ("Mateo Ruiz", Role.ADMIN),
         ("Ines Moreau", Role.AUDITOR),
     )
-    client, staff = running_desk.client(requester), running_desk.client(agent)
+    client, staff = running_desk.client(people[0]), running_desk.client(people[2])
     threads = [client.open(subject, body) for subject, body in REQUESTS]
     staff.say(threads[0], "Thank you, I am looking into it.")
     staff.say(threads[0], "Carrier says delivered; asking the warehouse.", "internal")
     running_desk.settled()
+    return people, threads
+
+
+@pytest.fixture(scope="module")
+def furnished(running_desk: RunningDesk, harbour: tuple[list[Person], list[str]], browser: Browser) -> Stage:
+    """The browser at the furnished desk."""
+    (requester, other, agent, admin, auditor), threads = harbour
     return Stage(running_desk, browser, requester, other, agent, admin, auditor, threads)
 
 

@@ -1,12 +1,17 @@
 """The pages of the real desk, walked as people walk them."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import PICTURES, Stage
+from counts import FULL
 from running import PASSWORD
+from sealproof.policy import parse
+from sealproof.report import Verdict
+from sealproof.verify import verify
 
 pytestmark = pytest.mark.browser
 
@@ -134,12 +139,41 @@ def test_the_proof_of_a_message(stage: Stage) -> None:
     expect(page.locator(".proof")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 768, 1440])
+def test_an_export_with_progress_and_download(stage: Stage) -> None:
+    eyes = stage.open(stage.agent)
+    page = eyes.page()
+    page.goto(f"/c/{stage.threads[0]}")
+    page.click("text=Export as evidence")
+    page.fill("[name=purpose]", "Request of the consumer board, case 2026-118")
+    page.click("text=See what it will hold")
+    expect(page.locator("#holds .holds")).to_be_visible()
+    eyes.look(page, "export-new")
+    page.click("text=Build the bundle")
+    page.wait_for_url("**/exports/*")
+    page.evaluate("window.here = true")
+    button = page.locator("text=Download bundle")
+    expect(button).to_be_visible(timeout=30_000)
+    eyes.look(page, "export-ready")
+    with page.expect_download() as download:
+        button.click()
+    assert download.value.suggested_filename.endswith(".zip")
+    bundle = download.value.path()
+    policy = stage.desk.command("ledger", "policy").stdout
+    report = verify(Path(bundle), parse(policy))
+    assert (report.verdict, report.exit_code) == (Verdict.SIGNED, 0)
+    assert page.evaluate("window.here") is True
+    page.goto("/exports")
+    eyes.look(page, "exports")
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(320, "light"), (320, "dark"), (1440, "light"), (1440, "dark"), *([(768, "light")] if FULL else [])],
+)
 def test_every_page_at_every_width_in_both_schemes(stage: Stage, width: int, scheme: str) -> None:
     for person, name, paths in (
-        (stage.agent, "agent", ("/", "/?view=all", f"/c/{stage.threads[5]}", "/new", "/nowhere")),
-        (stage.requester, "requester", ("/", f"/c/{stage.threads[4]}", "/new")),
+        (stage.agent, "agent", ("/", f"/c/{stage.threads[5]}", "/new", "/exports", "/exports/new", "/nowhere")),
+        (stage.requester, "requester", ("/", f"/c/{stage.threads[4]}", "/new", "/exports/new")),
         (None, "nobody", ("/sign-in",)),
     ):
         eyes = stage.open(person, width=width, scheme="dark" if scheme == "dark" else "light")

@@ -9,6 +9,7 @@ import httpx
 from running import Client, Person, RunningDesk
 
 BETWEEN = 0.6  # seconds between two messages of one person: below the limit of 120 a minute
+AGAIN = 0.25  # seconds before a message that was not acknowledged is sent again
 SHARED_EVERY = 4
 
 
@@ -63,7 +64,7 @@ class Poster:
             if answer is not None and answer.status_code not in (429, 503):
                 self.surprises.append(f"{answer.status_code} {answer.text}")
             self.retries += 1
-            time.sleep(0.1)
+            time.sleep(AGAIN)
         self.unanswered.append(body)
 
 

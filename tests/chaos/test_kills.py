@@ -15,10 +15,10 @@ import pytest
 
 from chaos.posting import Acknowledged, Poster, posters
 from counts import count
-from running import RunningDesk, running
+from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
 
-PEOPLE = 8
+PEOPLE = 6
 KILLS = count(20, 200)
 VICTIMS = ("web server", "worker", "signer", "postgres", "backend")
 WITHIN = 5.0  # seconds
@@ -97,6 +97,9 @@ def sealed_size(desk: RunningDesk) -> int:
 def report(ordeal: Ordeal) -> None:
     """Print the measured times."""
     print(f"\n{len(ordeal.acknowledged)} messages acknowledged, {sum(p.retries for p in ordeal.posters)} retries")
+    for surprise in [surprise for poster in ordeal.posters for surprise in poster.surprises]:
+        request = surprise.rpartition("urn:uuid:")[2][:36]
+        print(surprise, *(line for line in ordeal.desk.log.read_text().splitlines() if request in line), sep="\n")
     for name, times in (("posting", ordeal.recoveries), ("sealing", ordeal.sealing)):
         by_victim: defaultdict[str, list[float]] = defaultdict(list)
         for victim, seconds in times:
@@ -164,7 +167,7 @@ def test_fsck_is_clean(ordeal: Ordeal) -> None:
     assert sum(log["size"] for log in document["logs"]) > len(ordeal.acknowledged)
 
 
-def messages(reader, thread: str) -> Iterator[dict[str, str]]:
+def messages(reader: Client, thread: str) -> Iterator[dict[str, str]]:
     """All messages of a thread."""
     cursor, more = "0", True
     while more:

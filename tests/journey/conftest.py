@@ -36,7 +36,7 @@ class History:
         return {**found, **{row["type"]: row["count"] for row in types}}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def history(running_desk: RunningDesk) -> History:
     """The conversations, imported once."""
     file = needs.shared("data/support-conversations.jsonl")

@@ -1,10 +1,10 @@
 """Every route of the running server, taken from the live route table: nobody gets in without credentials, a stranger finds nothing."""
 
-import asyncio
 import re
 import secrets
+import time
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 from litestar import Litestar
 
 from journey.storage import stored
-from running import Client, Person, RunningDesk
+from running import Client, Person, RunningDesk, apart
 from sealdesk.access.permissions import Role
 from sealdesk.app import application
 from sealdesk.ledger.signer.client import SignerClient
@@ -29,6 +29,8 @@ JSON_BODIES: dict[str, dict[str, object]] = {
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
+    "/c/{thread:str}/ticketing": {},
+    "/exports/{export:str}/bundle": {},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
 }
 QUERIES = {"/c/{thread:str}/news": "?after=0"}
@@ -57,7 +59,7 @@ def routes(running_desk: RunningDesk) -> list[tuple[str, Route]]:
             outer = application(running_desk.settings, desk, signer, b"s" * 32)
             return list(routes_of(cast("Litestar", outer.inner)))
 
-    found = [(method, route) for route in asyncio.run(read()) for method in sorted(route.methods)]
+    found = [(method, route) for route in apart(read()) for method in sorted(route.methods)]
     assert len(found) > 20
     return found
 
@@ -72,7 +74,13 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     client = running_desk.client(owner)
     thread = client.open()
     entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
-    return Ids({"thread": thread, "entry": entry, "name": "app.css"})
+    asked = client.act("POST", "/api/v1/exports", json={"purpose": "mine", "scope": {"threads": [thread]}})
+    assert asked.status_code == 202, asked.text
+    export = asked.json()["id"]
+    until = time.monotonic() + 60
+    while client.get(f"/api/v1/exports/{export}").json()["state"] != "built" and time.monotonic() < until:
+        time.sleep(0.2)
+    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css"})
 
 
 @pytest.fixture(scope="module")
@@ -196,12 +204,13 @@ def test_the_owner_finds_what_strangers_do_not(
 
 def ask(client: Client, method: str, route: Route, path: str) -> httpx.Response:
     """A request that is well-formed for the route."""
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     headers = {**PROBLEM, "if-match": "*"}
     if route.path in JSON_BODIES and route.mutates:
         options["json"] = JSON_BODIES[route.path]
     if route.path in FORMS and route.mutates:
-        kit = {"idempotency_key": uuid4().hex} if route.signature.of("key") else {"version": "*"}
+        kit = {"idempotency_key": uuid4().hex} if route.signature.of("key") else {}
+        kit |= {"version": "*"} if route.signature.of("expected") else {}
         options["data"] = {"csrf": client.csrf, **kit, **FORMS[route.path]}
     return client.act(method, path + QUERIES.get(route.path, ""), headers=headers, **options)
 

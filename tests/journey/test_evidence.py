@@ -1,4 +1,4 @@
-"""The whole journey: imported history, replies over HTTP, an export over HTTP, and a stranger who verifies it with a policy of their own."""
+"""The whole journey: imported history, replies and an export over HTTP, and a stranger who verifies it with a policy of their own."""
 
 import hashlib
 import json

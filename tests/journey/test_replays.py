@@ -73,10 +73,10 @@ def test_replays_at_the_same_time_have_one_effect(running_desk: RunningDesk, cro
     before = stored(running_desk)
     rounds = count(3, 40)
     for number in range(rounds):
+        text = f"at once {number}"
         with ThreadPoolExecutor(8) as pool:
-            answers = list(
-                pool.map(lambda _, n=number: client.say(thread, f"at once {n}", key=f"at-once-{n}"), range(8))
-            )
+            asked = [pool.submit(client.say, thread, text, key=f"at-once-{number}") for _ in range(8)]
+            answers = [each.result() for each in asked]
         assert {answer.status_code for answer in answers} <= {201, 503}
         assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
     after = stored(running_desk)

@@ -120,7 +120,7 @@ def _without_twins(posts: Sequence[Post[Any]]) -> list[int]:
 async def _transact(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> tuple[dict[int, object], set[int]]:
     """Outcomes by number, and the numbers of those refused; nothing stands if there are any."""
     pool = await desk.database.pool(login_of(role))
-    connection = await pool.acquire()
+    connection = await taken(pool)
     try:
         await connection.execute("begin")
         minted = [new_id() for _ in posts]

@@ -9,6 +9,7 @@ from sealdesk.access.permissions import Role
 from sealdesk.core.db import Connection
 from sealdesk.unit.outcomes import OutcomeUnknown
 
+_AWAY = "The database can't be reached right now. Nothing was changed."
 _UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
 _LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
 
@@ -26,6 +27,16 @@ async def enter(connection: Connection, actor: Actor, begin: str) -> None:
 def login_of(role: Role) -> str:
     """The database login of a role."""
     return _LOGINS[role]
+
+
+async def taken(pool: Pool) -> Connection:
+    """A connection of the pool, to be released. Raises `Overloaded` where the server is not there."""
+    try:
+        return await pool.acquire()
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise Overloaded(_AWAY, headers={"Retry-After": "2"}) from error
+    except asyncpg.PostgresError as error:
+        raise refusal_of(error) from error
 
 
 async def roll_back(connection: Connection) -> None:
