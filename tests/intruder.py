@@ -41,7 +41,7 @@ async def attempt(connection: Connection, statement: str) -> str:
     """How a statement ends, by its SQLSTATE where it fails and else by its tag; what it did is undone."""
     try:
         async with connection.transaction():
-            raise Undone(await connection.execute(statement))  # noqa: TRY301 - undoing is the point
+            raise Undone(await connection.execute(statement))
     except Undone as undone:
         return str(undone)
     except asyncpg.PostgresError as error:

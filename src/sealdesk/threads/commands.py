@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sealdesk import gathering
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core.db import Row
@@ -11,7 +12,7 @@ from sealdesk.threads import events, queries
 from sealdesk.threads.events import Origin
 from sealdesk.threads.model import Draft, Thread, checked_subject
 from sealdesk.threads.queries import Message
-from sealdesk.unit import Change, Desk, Key, gathering
+from sealdesk.unit import Change, Desk, Key
 
 
 async def open_thread(

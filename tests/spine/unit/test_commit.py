@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from scene import Scene, post
-from sealdesk.unit import OutcomeUnknown
+from sealdesk.core.transactions import OutcomeUnknown
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from sealdesk.unit import Key

@@ -1,32 +1,18 @@
-"""The beginning and the end of a transaction under a signed context."""
+"""How a transaction ends, and what an error of the database means to a client."""
 
 from contextlib import suppress
 
 import asyncpg
 
-from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Role
-from sealdesk.core.db import Connection
-from sealdesk.unit.outcomes import OutcomeUnknown
+from sealdesk.core.db import Connection, Pool
+from sealdesk.core.errors import Overloaded, SignedOut, StateConflict
 
 _AWAY = "The database can't be reached right now. Nothing was changed."
 _UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
-_LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
 
 
-async def enter(connection: Connection, actor: Actor, begin: str) -> None:
-    # One message for both: the hash is hex and the organisation a UUID, so nothing of a caller's can be SQL.
-    door = (
-        f"sec.enter_system('{actor.org}')"
-        if actor.role is Role.SYSTEM
-        else f"sec.enter('\\x{actor.session_hash.hex()}')"
-    )
-    await connection.execute(f"{begin}; select {door}")
-
-
-def login_of(role: Role) -> str:
-    """The database login of a role."""
-    return _LOGINS[role]
+class OutcomeUnknown(Overloaded):
+    """The COMMIT was answered with a warning: it may or may not be durable, so it is not acknowledged."""
 
 
 async def taken(pool: Pool) -> Connection:
@@ -50,6 +36,7 @@ async def roll_back(connection: Connection) -> None:
 
 
 def discard(connection: Connection) -> None:
+    """Hang up at once, also where the connection is lost already."""
     with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool by itself
         connection.terminate()
 
@@ -79,3 +66,24 @@ async def commit(connection: Connection) -> None:
             connection.remove_log_listener(listener)
     if warnings:
         raise OutcomeUnknown(_UNCERTAIN)
+
+
+def sqlstate(error: asyncpg.PostgresError) -> str:
+    """The five characters of SQLSTATE (SQL standard, and PostgreSQL's appendix A)."""
+    return str(getattr(error, "sqlstate", ""))
+
+
+def refusal_of(error: asyncpg.PostgresError) -> Exception:
+    """The refusal that a database error stands for; the error itself where it is a fault of ours."""
+    match sqlstate(error):
+        case "28000":
+            return SignedOut("Your session has ended. Sign in again.")
+        case "55P03" | "40P01" | "57014":
+            return Overloaded("Somebody else is changing this. Try again in a moment.", headers={"Retry-After": "1"})
+        # 57P02: another server process crashed, and PostgreSQL ends them all.
+        case "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "08000" | "08001" | "08003" | "08004" | "08006":
+            return Overloaded(_AWAY, headers={"Retry-After": "2"})
+        case "23505":
+            return StateConflict("This exists already.")
+        case _:
+            return error

@@ -22,18 +22,16 @@ from sealdesk.core.db import Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
-from sealdesk.unit import commit, roll_back
+from sealdesk.core.transactions import commit, roll_back, taken
 from sealdesk.ledger.append import Appender
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Sealed
-from sealdesk.unit.desk import Desk
-from sealdesk.unit.transaction import commit, login_of, roll_back
-from sealdesk.unit.work import Key
+from sealdesk.unit import Desk, Key, login_of
 
 AnswerT = TypeVar("AnswerT")
 
 ABREAST: Final = 2
-"""Batches of one role under way at once: while the database works on one, the next is built. Locks have one order: no deadlock."""
+"""Batches of one role under way at once: the next is built while the database works on one. One order of locks keeps them from deadlock."""
 
 _FIND = "select * from app.find_posts($1, $2, $3, $4, $5, $6, $7)"
 _WRITE = f"select app.write_posts({', '.join(f'${number}' for number in range(1, 21))})"

@@ -1,25 +1,46 @@
-"""What is done inside one transaction: reading under a context, and changing with a permission asked and an entry recorded."""
+"""SPINE 3: the unit of work, the only importer of `ledger.append`.
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+`async with desk.read(actor)` reads under the actor's signed context. `async with desk.change(actor)` changes: state and entry are written
+in one transaction, and a change that asked for no permission or recorded no entry is refused. `desk.keep(actor)` writes the listed tables
+that have no entries. Nothing here knows a feature.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Concatenate, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
+import asyncpg
+
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Permission
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
-from sealdesk.core.db import Connection, Row
-from sealdesk.core.errors import KeyReused, OutsideReach
+from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
+from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
+from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
+from sealdesk.core.settings import Settings
+from sealdesk.core.transactions import commit, discard, refusal_of, roll_back, sqlstate, taken
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
 from sealdesk.ledger.seal import Opened, Sealer
-from sealdesk.unit.outcomes import Unguarded, Unrecorded
+from sealdesk.migrations import NEWEST
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")
+_ROLE_CHANGED = "SD001"
+_LOGINS = {role: f"desk_{role}" for role in Role} | {Role.SYSTEM: "desk_worker"}
+
+
+class Unguarded(AssertionError):
+    """A change tried to commit without having asked for a permission."""
+
+
+class Unrecorded(AssertionError):
+    """A change tried to commit without having recorded an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +214,128 @@ class Findable(Protocol):
 FoundT = TypeVar("FoundT", bound=Findable)
 
 
+class Desk:
+    """The door to everything stored: three verbs, each under a signed context."""
+
+    def __init__(self, database: Database, sealer: Sealer, ledger_name: str) -> None:
+        self.database = database
+        self.sealer = sealer
+        self.ledger_name = ledger_name
+        self.gatherers: dict[Role, Gatherer[Any, object]] = {}
+        """Who gathers the posts of this process, by role (`sealdesk.gathering`)."""
+        self._peeks = Gatherer(self._peek)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, settings: Settings, *, pool_size: int = 8) -> AsyncGenerator[Self]:
+        """The desk of an installation, for as long as the block lasts. Raises `DatabaseUnfit` unless the database is fit to be trusted."""
+        database = Database.of_credentials(settings.credentials, url=settings.database_url, pool_size=pool_size)
+        try:
+            await refuse_unfit(database, NEWEST)
+            name = await (await database.pool("desk_gate")).fetchval("select sec.ledger_name()")
+            yield cls(database, Sealer.of_file(settings.kek), name or settings.ledger_name)
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidPasswordError) as error:
+            raise DatabaseUnfit(f"The database can't be used: {error}") from error
+        finally:
+            await database.close()
+
+    def origin(self, org: UUID) -> str:
+        """The origin of an organisation's log (ledger.md 3.1); the nil organisation is `sys`."""
+        return f"{self.ledger_name}/ledger/sys" if org.int == 0 else f"{self.ledger_name}/ledger/org/{org}"
+
+    async def peek(self, token_hash: bytes) -> Actor | None:
+        """The actor that a token (its SHA-256, 32 bytes) stands for, or None. It chooses the login; the database decides again on entry."""
+        return await self._peeks(token_hash)
+
+    async def _peek(self, hashes: Sequence[bytes]) -> list[Actor | None]:
+        try:
+            rows = await (await self.database.pool("desk_gate")).fetch("select * from sec.peek($1)", hashes)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
+        found = {
+            row["hash"]: Actor(
+                row["hash"],
+                row["org_id"],
+                row["member_id"],
+                Role(row["role"]),
+                row["kind"],
+                row["name"],
+                row["org_name"],
+            )
+            for row in rows
+        }
+        return [found.get(each) for each in hashes]
+
+    @asynccontextmanager
+    async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
+        """A read-only transaction as `actor`. `SignedOut` (401) if the session has ended."""
+        async with self._entered(actor, "begin read only") as (connection, actual):
+            yield Reading(connection, actual, self.sealer)
+
+    @asynccontextmanager
+    async def change(self, actor: Actor, key: Key | None = None) -> AsyncGenerator[Change]:
+        """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error."""
+        async with self._entered(actor, "begin") as (connection, actual):
+            appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), actual.identity)
+            change = Change(connection, actual, self.sealer, appender)
+            if key is not None:
+                await change.claim(key)
+            yield change
+            await change.settle()
+
+    @asynccontextmanager
+    async def keep(self, actor: Actor) -> AsyncGenerator[Connection]:
+        """A transaction for the tables without entries: follower positions, verification state, session touch, export progress."""
+        async with self._entered(actor, "begin") as (connection, _):
+            yield connection
+
+    @asynccontextmanager
+    async def _entered(self, actor: Actor, begin: str) -> AsyncGenerator[tuple[Connection, Actor]]:
+        pool = await self.database.pool(login_of(actor.role))
+        connection = await taken(pool)
+        try:
+            try:
+                await _enter(connection, actor, begin)
+            except asyncpg.PostgresError as error:
+                await connection.execute("rollback")
+                if sqlstate(error) != _ROLE_CHANGED or actor.role is Role.SYSTEM:
+                    raise
+                await pool.release(connection)
+                actor = replace(actor, role=Role(str(error.args[0]).removeprefix("role is ")))
+                pool = await self.database.pool(login_of(actor.role))
+                connection = await taken(pool)
+                await _enter(connection, actor, begin)
+            yield connection, actor
+            await commit(connection)
+        except asyncpg.PostgresError as error:
+            await roll_back(connection)
+            raise refusal_of(error) from error
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            discard(connection)
+            raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
+        except BaseException:
+            await roll_back(connection)
+            raise
+        finally:
+            await pool.release(connection)
+
+
 @cache
 def _insertion(table: str, names: tuple[str, ...]) -> str:
     marks = ", ".join(f"${number}" for number in range(2, len(names) + 2))
     return f"insert into {table} (org_id, {', '.join(names)}) values ($1, {marks})"  # noqa: S608 - names come from code
+
+
+async def _enter(connection: Connection, actor: Actor, begin: str) -> None:
+    # One message for both: the hash is hex and the organisation a UUID, so nothing of a caller's can be SQL.
+    door = (
+        f"sec.enter_system('{actor.org}')"
+        if actor.role is Role.SYSTEM
+        else f"sec.enter('\\x{actor.session_hash.hex()}')"
+    )
+    await connection.execute(f"{begin}; select {door}")
+
+
+def login_of(role: Role) -> str:
+    """The database login of a role."""
+    return _LOGINS[role]
