@@ -18,7 +18,7 @@ import asyncpg
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.db import Connection, Row
+from sealdesk.core.db import ABSENT, Connection, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
@@ -101,7 +101,7 @@ async def _work(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> list[obje
             if not refused:
                 break
             batch = [number for place, number in enumerate(batch) if place not in refused]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except ABSENT:
         # Whose fault it was, each finds out alone. (A commit whose answer was lost is `OutcomeUnknown`, to all of them.)
         outcomes = {}
     return [outcomes.get(number, _ALONE) for number in range(len(posts))]

@@ -18,7 +18,7 @@ import asyncpg
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
-from sealdesk.core.db import Connection, Database, DatabaseUnfit, Row, refuse_unfit
+from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
@@ -250,7 +250,7 @@ class Desk:
     async def _peek(self, hashes: Sequence[bytes]) -> list[Actor | None]:
         try:
             rows = await (await self.database.pool("desk_gate")).fetch("select * from sec.peek($1)", hashes)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except ABSENT as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         found = {
             row["hash"]: Actor(

@@ -5,11 +5,11 @@ import signal
 import sys
 from collections.abc import Coroutine
 
-import asyncpg
 import structlog
 
 from sealdesk.access.actor import system
 from sealdesk.core.blobs import Blobs
+from sealdesk.core.db import ABSENT
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
@@ -37,7 +37,7 @@ async def follow(desk: Desk, followers: tuple[Follower, ...], stop: asyncio.Even
         for follower in followers:
             try:
                 await catch_up(desk, follower)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal) as error:
+            except (*ABSENT, Refusal) as error:
                 log.warning("follower.interrupted", follower=follower.name, reason=str(error))
         await _pause(stop, FOLLOW_EVERY)
 
@@ -58,7 +58,7 @@ async def sweep(desk: Desk, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await (await desk.database.pool("desk_worker")).execute("select sec.sweep()")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except ABSENT as error:
             log.warning("sweep.interrupted", reason=str(error))
         await _pause(stop, SWEEP_EVERY)
 

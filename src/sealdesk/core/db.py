@@ -105,6 +105,8 @@ class Pool(Queries, Protocol):
 
 
 POOL_SIZE = 8
+ABSENT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises when the server is away or goes away; the third when it goes in the middle of an answer."""
 
 
 class DatabaseUnfit(Fault):

@@ -4,10 +4,9 @@ import asyncio
 import time
 from uuid import UUID
 
-import asyncpg
 import structlog
 
-from sealdesk.core.db import Connection, Database
+from sealdesk.core.db import ABSENT, Connection, Database
 from sealdesk.ledger import checkpoint, sequence
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.ledger.signer.client import SignerClient
@@ -36,13 +35,13 @@ class Clockwork:
         while not stop.is_set():
             try:
                 connection = await self._database.connect("desk_sequencer")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except ABSENT as error:
                 log.warning("sequencer.waits", reason=str(error))
                 await _pause(stop, 1)
                 continue
             try:
                 await self._hold_office(connection, stop)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            except ABSENT as error:
                 # The last is what the driver raises where the server ends a connection between a statement and its COMMIT.
                 log.warning("sequencer.interrupted", reason=str(error))
                 await _pause(stop, 0.2)

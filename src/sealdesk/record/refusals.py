@@ -7,11 +7,11 @@ transaction that records it, so killing the worker loses none.
 import asyncio
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from sealdesk.access.actor import NOBODY, system
 from sealdesk.access.permissions import Permission
+from sealdesk.core.db import ABSENT
 from sealdesk.core.errors import Refusal
 from sealdesk.ledger.events import Stream
 from sealdesk.record import events
@@ -42,7 +42,7 @@ async def note(
             target,
             address,
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except ABSENT as error:
         # The person has the answer; what is lost is the entry, and the log says so.
         log.warning("refusal.not_recorded", reason=type(error).__name__, kind=refusal.slug, route=route)
 
@@ -82,7 +82,7 @@ async def run(desk: Desk, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await settle(desk)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Refusal) as error:
+        except (*ABSENT, Refusal) as error:
             log.warning("refusals.interrupted", reason=str(error))
         try:
             await asyncio.wait_for(stop.wait(), EVERY)

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from sealdesk.core.db import Connection
+from sealdesk.core.db import ABSENT, Connection
 from sealdesk.core.errors import Refusal
 from sealdesk.ledger.fsck.logs import snapshot
 from sealdesk.ledger.signer.client import SignerClient
@@ -59,7 +59,7 @@ class Timers:
                     await self._hold_office(office, stop)
                 finally:
                     office.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except ABSENT as error:
                 log.warning("verification.waits", reason=str(error))
                 await _wait(stop, 1)
 
