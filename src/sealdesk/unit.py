@@ -18,6 +18,7 @@ import asyncpg
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
+from sealdesk.core.backlog import Backlog
 from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
@@ -224,6 +225,7 @@ class Desk:
         self.gatherers: dict[Role, Gatherer[Any, object]] = {}
         """Who gathers the posts of this process, by role (`sealdesk.gathering`)."""
         self._peeks = Gatherer(self._peek)
+        self.backlog = Backlog(database)
 
     @classmethod
     @asynccontextmanager
@@ -275,6 +277,8 @@ class Desk:
     @asynccontextmanager
     async def change(self, actor: Actor, key: Key | None = None) -> AsyncGenerator[Change]:
         """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error."""
+        if actor.role is not Role.SYSTEM:
+            await self.backlog.demand_room()
         async with self._entered(actor, "begin") as (connection, actual):
             appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), actual.identity)
             change = Change(connection, actual, self.sealer, appender)

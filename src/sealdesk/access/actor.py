@@ -32,7 +32,7 @@ class Actor:
     def demand(self, permission: Permission) -> None:
         """Raise `NotPermitted` (403) unless the role is granted `permission`."""
         if not self.may(permission):
-            raise NotPermitted(f"As {self.role} you may not do this ({permission}). Ask an admin of your organisation.")
+            raise NotPermitted(f"As {self.role} you may not do this. An admin of your organisation can say who may.")
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 class Refusal(Exception):
     """A no with a reason a person can act on.
 
-    `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` says what is
+    `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` (else `sentence`) says what is
     so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
     header fields of the answer.
     """
@@ -15,10 +15,11 @@ class Refusal(Exception):
     status: ClassVar[int] = 400
     slug: ClassVar[str] = "bad-request"
     title: ClassVar[str] = "Bad request"
+    sentence: ClassVar[str] = ""
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: object) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        super().__init__(detail or self.sentence or self.title)
+        self.detail = detail or self.sentence or self.title
         self.headers: dict[str, str] = dict(headers or {})
         self.members = members
 
@@ -63,6 +64,7 @@ class OutsideReach(Refusal):
     status = 404
     slug = "not-found"
     title = "Not found"
+    sentence = "There is nothing here, or nothing within your reach."
 
 
 class StateConflict(Refusal):

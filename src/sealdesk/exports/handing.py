@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.core.blobs import Blobs
+from sealdesk.core.errors import BadOrigin
 from sealdesk.exports import commands, keeping, queries
 from sealdesk.people.fields import origin_of
 from sealdesk.unit import Desk
@@ -18,6 +19,9 @@ FETCHING = Limit("export-download", per_person="20/minute", per_address="60/minu
 
 async def hand_out(desk: Desk, store: Blobs, actor: Actor, export: UUID, exchange: Exchange) -> Download:
     """Put a download on record and give the bundle. HEAD takes nothing away, so it records nothing."""
+    if exchange.fields.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
+        # A GET that goes on record in somebody's name must not be started by a link on another site.
+        raise BadOrigin("Open the export here and download it there.")
     if exchange.method == "HEAD":
         async with desk.read(actor) as work:
             found = (await queries.export(work, export)).export

@@ -16,6 +16,7 @@ from sealdesk.threads.queries import Cursor, Message
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
+from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import etag
 from sealdesk.web.limits import Limit
@@ -120,7 +121,7 @@ class ThreadView(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@post("/api/v1/threads", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
+@post("/api/v1/threads", limit=OPENING, cap=MESSAGE_BYTES, status=201, permission=Permission.THREAD_OPEN)
 async def open_thread(
     desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange
 ) -> Answer[ThreadView]:
@@ -142,7 +143,13 @@ async def read_messages(desk: Desk, actor: Actor, thread: UUID, query: Query[Aft
     return Answer(MessagesView(messages, cursor, found.more), etag=etag(f"{query.after}-{cursor}-{sealed}"))
 
 
-@post("/api/v1/threads/{thread:str}/messages", limit=POSTING, status=201, permission=Permission.MESSAGE_POST)
+@post(
+    "/api/v1/threads/{thread:str}/messages",
+    limit=POSTING,
+    cap=MESSAGE_BYTES,
+    status=201,
+    permission=Permission.MESSAGE_POST,
+)
 async def post_message(
     desk: Desk, actor: Actor, thread: UUID, body: Json[NewMessage], key: Key, exchange: Exchange
 ) -> Answer[MessageView]:

@@ -19,6 +19,7 @@ from sealdesk.tickets.queries import Listed
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
+from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected, etag
 from sealdesk.web.limits import Limit
@@ -81,7 +82,7 @@ class ListView(msgspec.Struct, frozen=True):
     older: str | None
 
 
-@post("/api/v1/tickets", limit=OPENING, status=201, permission=Permission.THREAD_OPEN)
+@post("/api/v1/tickets", limit=OPENING, cap=MESSAGE_BYTES, status=201, permission=Permission.THREAD_OPEN)
 async def open_request(
     desk: Desk, actor: Actor, body: Json[NewThread], key: Key, exchange: Exchange
 ) -> Answer[ThreadView]:

@@ -25,6 +25,7 @@ from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk, Key, Reading
 from sealdesk.web.answers import Html, SeeOther
 from sealdesk.web.binding import Query, Submitted
+from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected
 from sealdesk.web.limits import Limit
@@ -128,7 +129,7 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
     return page.render("news.html", view=news)
 
 
-@post("/c/{thread:str}/messages", limit=POSTING, permission=Permission.MESSAGE_POST)
+@post("/c/{thread:str}/messages", limit=POSTING, cap=MESSAGE_BYTES, permission=Permission.MESSAGE_POST)
 async def post_message(
     desk: Desk, actor: Actor, page: Page, thread: UUID, form: Submitted[MessageForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:
@@ -188,7 +189,7 @@ async def show_new(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _new(desk, actor, page, NewRequestView(idempotency_key=uuid4().hex))
 
 
-@post("/new", limit=OPENING, permission=Permission.THREAD_OPEN)
+@post("/new", limit=OPENING, cap=MESSAGE_BYTES, permission=Permission.THREAD_OPEN)
 async def open_request(
     desk: Desk, actor: Actor, page: Page, form: Submitted[RequestForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:

@@ -15,6 +15,9 @@ JSON_DEPTH: Final = 32
 BODY_BYTES: Final = 80 * KIB
 """The default cap of a request body: a message of 65,536 bytes and what surrounds it."""
 
+MESSAGE_BYTES: Final = 416 * KIB
+"""The cap where a message is taken: JSON may write each of its 65,536 bytes in six (RFC 8259, 7), a form in three."""
+
 DRAIN_BYTES: Final = 48 * KIB
 """What is read and thrown away beyond the cap, so that a client slightly over it gets its 413 instead of a reset."""
 

@@ -210,7 +210,7 @@ reset role;
 set role desk_owner;
 create function ledger.backlog(p_limit int) returns table (waiting bigint, oldest timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select (select count(*) from (select from ledger.pending limit p_limit) x), (select min(at) from (select at from ledger.pending order by org_id, qid limit 1) y)
+  select count(*), min(at) from (select at from ledger.pending limit p_limit) x
 $$;
 reset role;
 

@@ -1,0 +1,43 @@
+"""Pushback: when the sequencer can't keep up, posting stops with 503 instead of piling up what no checkpoint covers (ledger.md 4.2)."""
+
+import time
+from datetime import timedelta
+
+from sealdesk.core import clock
+from sealdesk.core.db import ABSENT, Database
+from sealdesk.core.errors import Overloaded
+
+MOST_WAITING = 10_000
+MOST_AGE = timedelta(seconds=30)
+LOOK_EVERY = 1.0
+
+
+class Backlog:
+    """What this process knows of the queue, at most a second old: the queue is asked for once a second, not once a post."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._looked = float("-inf")
+        self._full = False
+
+    async def demand_room(self) -> None:
+        """Raise `Overloaded` (503) while more than 10,000 entries wait or the oldest has waited for more than 30 s."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self._full = await self._look()
+        if self._full:
+            raise Overloaded(
+                "The desk is catching up with its record and takes nothing new for a moment. Nothing was lost; try again.",
+                headers={"Retry-After": "5"},
+            )
+
+    async def _look(self) -> bool:
+        pool = await self._database.pool("desk_gate")
+        try:
+            row = await pool.fetchrow("select waiting, oldest from ledger.backlog($1)", MOST_WAITING + 1)
+        except ABSENT:
+            return False  # whoever asks is about to be told so
+        return row is not None and (
+            row["waiting"] > MOST_WAITING or (row["oldest"] is not None and clock.now() - row["oldest"] > MOST_AGE)
+        )
