@@ -7,8 +7,8 @@ from typing import ClassVar
 class Refusal(Exception):
     """A no with a reason a person can act on.
 
-    `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` (else `sentence`) says what is
-    so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
+    `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` (else `sentence`) says
+    what is so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
     header fields of the answer.
     """
 
