@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sealdesk.core.errors import StateConflict
 from sealdesk.core.faults import Fault
 from sealdesk.imports.commands import Imported, import_conversations
 from sealdesk.imports.lines import read
@@ -67,6 +68,17 @@ async def test_a_file_that_grew_brings_what_is_new(world: World, tmp_path: Path)
     """The second run knows what the first brought."""
     await run(world, write(tmp_path, *GOOD))
     assert await run(world, write(tmp_path, *GOOD, line("t1", "Thanks"))) == Imported(0, 1)
+
+
+async def test_changed_history_is_named_and_not_taken(world: World, tmp_path: Path) -> None:
+    """What is on record can't be corrected by importing it again."""
+    await run(world, write(tmp_path, *GOOD))
+    with pytest.raises(StateConflict, match=r"^Line 2 says something else"):
+        await run(
+            world,
+            write(tmp_path, GOOD[0], line("t1", "Edited", author="a1", role="agent"), GOOD[2], line("t1", "more")),
+        )
+    assert await run(world, write(tmp_path, *GOOD)) == Imported(0, 0)
 
 
 async def test_a_requester_and_another_tenant_do_not_see_it(world: World, tmp_path: Path) -> None:

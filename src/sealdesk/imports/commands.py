@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 from sealdesk.access.actor import operator
 from sealdesk.access.permissions import Permission
+from sealdesk.core.errors import StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.imports import events
 from sealdesk.imports.lines import Numbered
@@ -15,6 +16,9 @@ from sealdesk.unit import Change, Desk
 
 NAMESPACE = UUID("5f0c7a52-6ac4-4d0b-9a5e-3a1f6a1d7c11")
 CHUNK = 500
+_IMPORTED = """select i.thread_key, i.ordinal, i.thread_id, m.body_commit
+from app.imported i join app.message m on m.org_id = i.org_id and m.thread_id = i.thread_id and m.entry_id = i.entry_id
+where i.org_id = $1 and i.source = $2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ async def import_conversations(
         change.demand(Permission.CONVERSATIONS_IMPORT)
         run = await _Run.begin(change, source)
         fresh = [line for line in lines if (line.line.thread, line.ordinal) not in run.messages]
+        await run.compare([line for line in lines if (line.line.thread, line.ordinal) in run.messages])
         progress(len(lines) - len(fresh))
         if not fresh:
             change.nothing()
@@ -58,24 +63,36 @@ class _Run:
     source: UUID
     threads: dict[str, UUID] = field(default_factory=dict[str, UUID])
     contacts: dict[str, UUID] = field(default_factory=dict[str, UUID])
-    messages: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    messages: dict[tuple[str, int], bytes] = field(default_factory=dict[tuple[str, int], bytes])
     new_threads: dict[str, UUID] = field(default_factory=dict[str, UUID])
     new_contacts: dict[str, UUID] = field(default_factory=dict[str, UUID])
 
     @classmethod
     async def begin(cls, change: Change, source: UUID) -> "_Run":
         org, run = change.actor.org, cls(change, source)
-        rows = await change.rows(
-            "select thread_key, ordinal, thread_id from app.imported where org_id = $1 and source = $2", org, source
-        )
+        rows = await change.rows(_IMPORTED, org, source)
         for row in rows:
             run.threads[row["thread_key"]] = row["thread_id"]
-            run.messages.add((row["thread_key"], row["ordinal"]))
+            run.messages[row["thread_key"], row["ordinal"]] = row["body_commit"]
         rows = await change.rows(
             "select external_key, contact_id from app.contact where org_id = $1 and source = $2", org, source
         )
         run.contacts = {row["external_key"]: row["contact_id"] for row in rows}
         return run
+
+    async def compare(self, known: Sequence[Numbered]) -> None:
+        """Raise `StateConflict` naming the first line whose text is another than was imported: what is on record can't be corrected so."""
+        for start in range(0, len(known), CHUNK):
+            chunk = known[start : start + CHUNK]
+            commits = [self.messages[line.line.thread, line.ordinal] for line in chunk]
+            opened = await self.change.open(commits)
+            for line, commit in zip(chunk, commits, strict=True):
+                found = opened.get(commit)
+                if found is not None and found.content.decode() != line.line.body:
+                    raise StateConflict(
+                        f"Line {line.number} says something else than what was imported before. "
+                        "What is on record can't be changed; bring a correction as a new message. Nothing was imported."
+                    )
 
     async def lock(self, fresh: Sequence[Numbered]) -> None:
         """Give ids to what is new and lock every stream in one call, in key order."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
+from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
 from sealdesk.imports.commands import Imported, import_conversations
@@ -27,7 +28,13 @@ def group() -> None:
 )
 def conversations(file: Path, org: str, source: str | None) -> None:
     """Import conversations from FILE, one JSON message a line (docs/import-format.md). All of it, or nothing."""
-    added = asyncio.run(_import(Settings.load(), read(file), org, source or file.name))
+    lines = read(file)
+    if not lines:
+        raise Fault(f"{file.name} is empty: there is nothing to import.")
+    try:
+        added = asyncio.run(_import(Settings.load(), lines, org, source or file.name))
+    except Refusal as refusal:
+        raise Fault(f"{file.name}: {refusal.detail}") from refusal
     click.echo(
         f"Imported {added.messages:,} messages in {added.threads:,} conversations."
         if added.messages
