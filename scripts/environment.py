@@ -66,9 +66,22 @@ def make_environment() -> None:
 
 
 def pip(*arguments: str) -> None:
-    """`pip install`, quiet unless it fails."""
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    if subprocess.run([*command, *arguments], check=False, cwd=ROOT).returncode:
+    """`pip install`; of what it says, the number of packages as they come, and the end of it where it fails."""
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+    said: list[str] = []
+    seen = 0
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        for line in running.stdout or ():
+            said = [*said[-19:], line]
+            if line.lstrip().startswith(("Collecting ", "Installing collected")):
+                seen += 1
+                if sys.stdout.isatty():
+                    doing = "installing" if "Installing" in line else f"{seen} packages"
+                    print(f"\r  {doing} ...   ", end="", flush=True)
+    if seen and sys.stdout.isatty():
+        print("\r" + " " * 30 + "\r", end="", flush=True)
+    if running.returncode:
+        sys.stderr.writelines(said)
         sys.exit(
             "The requirements could not be installed (pip's reason is above): check the connection, then run make again."
         )

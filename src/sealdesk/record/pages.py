@@ -31,7 +31,7 @@ async def show_proof(desk: Desk, actor: Actor, page: Page, thread: UUID, entry: 
         leaf_hash=place.leaf_hash.hex(),
         origin=desk.origin(actor.org),
         close_href=f"/c/{thread}",
-        index=place.index if place.size is not None else None,
+        index=place.index + 1 if place.index is not None and place.size is not None else None,  # people count from one
         size=place.size,
         signed=Moment.of(place.signed_at, now) if place.signed_at else None,
         download_href=f"/api/v1/ledger/receipts/{entry}" if place.size is not None else None,
