@@ -10,6 +10,7 @@ from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
+from sealdesk.access.actor import Actor
 from sealdesk.core import clock
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
@@ -23,6 +24,7 @@ from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
 from sealdesk.people import pages as people_pages
+from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals
@@ -33,7 +35,7 @@ from sealdesk.unit import Desk
 from sealdesk.web.answers import Bytes
 from sealdesk.web.app import build
 from sealdesk.web.counters import ProcessCounters
-from sealdesk.web.exchange import Exchange
+from sealdesk.web.exchange import Exchange, current
 from sealdesk.web.limits import Limiter, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
@@ -90,6 +92,13 @@ def problem_page(page: Page, refusal: Refusal) -> str:
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
+    presence = Presence(desk)
+
+    async def peek(token_hash: bytes) -> Actor | None:
+        actor = await desk.peek(token_hash)
+        if actor is not None:
+            await presence.seen(actor, current.get().path)
+        return actor
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
         ids = _ID.findall(exchange.path)
@@ -98,7 +107,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         await refusals.note(desk, session, refusal, exchange.route or "unknown", target, exchange.address)
 
     return build(
-        desk.peek,
+        peek,
         [handler for routes in SLICES for handler in routes],
         origins=settings.origins,
         secret=secret,

@@ -1,11 +1,14 @@
 """Signing in and out."""
 
+from datetime import datetime
+
 import pytest
 
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import SignedOut, StateConflict
 from sealdesk.people import commands, founding
 from sealdesk.people.founding import NewPerson
+from sealdesk.people.presence import Presence
 from sealdesk.people.sessions import Choice, Issued
 from sealdesk.web.tokens import token_hash
 from world import PASSWORD, World
@@ -65,6 +68,30 @@ async def test_only_the_hash_of_a_token_is_stored(world: World) -> None:
     text = "\n".join(row["row"] for row in rows)
     assert issued.token not in text
     assert PASSWORD not in text
+
+
+async def test_a_session_in_use_is_noted_once_a_minute_and_not_by_polling(world: World) -> None:
+    """What keeps it alive is a person, not a page left open."""
+    presence, agent = Presence(world.desk), world.acme.agent
+
+    async def last() -> datetime:
+        connection = await world.superuser()
+        try:
+            return await connection.fetchval("select seen_at from sec.session where hash = $1", agent.session_hash)
+        finally:
+            await connection.close()
+
+    connection = await world.superuser()
+    await connection.execute("update sec.session set seen_at = now() - interval '5 minutes'")
+    await connection.close()
+    before = await last()
+    await presence.seen(agent, "/c/1/news")
+    assert await last() == before
+    await presence.seen(agent, "/c/1")
+    noted = await last()
+    assert noted > before
+    await presence.seen(agent, "/c/1")
+    assert await last() == noted
 
 
 async def test_nobody_is_a_member_twice(world: World) -> None:

@@ -41,8 +41,9 @@ reset role;
 
 set role desk_context;
 grant execute on function sec.claim(int), sec.org(), sec.member(), sec.role() to desk_owner, desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker;
-grant execute on function sec.enter(bytea), sec.touch(bytea), sec.end_session(bytea), sec.claim_key(text, text, bytea, uuid) to desk_requester, desk_agent, desk_admin, desk_auditor;
+grant execute on function sec.enter(bytea), sec.end_session(bytea), sec.claim_key(text, text, bytea, uuid) to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.note_refusal(bytea, text, text, text, uuid, text) to desk_requester, desk_agent, desk_admin, desk_auditor, desk_gate;
+grant execute on function sec.touch(bytea) to desk_gate;
 grant execute on function sec.peek(bytea[]), sec.credential(text), sec.memberships(uuid), sec.set_password(uuid, text, text),
   sec.open_session(bytea, text, uuid, uuid, interval, interval), sec.web_secret() to desk_gate;
 grant execute on function sec.enter_system(uuid), sec.classify_probes(int), sec.due_refusals(int), sec.settle_refusals(text, bigint), sec.owner_of(uuid), sec.sweep(), sec.add_person(uuid, text, text, text, boolean),
