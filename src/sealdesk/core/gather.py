@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 ItemT = TypeVar("ItemT")
 OutcomeT = TypeVar("OutcomeT")
@@ -31,15 +31,18 @@ class Gatherer(Generic[ItemT, OutcomeT]):
         future: asyncio.Future[OutcomeT] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if len(self._workers) < self._abreast:
-            worker = asyncio.create_task(self._run())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(asyncio.create_task(self._run()))
         return await future
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-            await self._do([(item, future) for item, future in batch if not future.done()])
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._do([(item, future) for item, future in batch if not future.done()])
+        finally:
+            # In the step that found nothing waiting: a done callback runs later, and a caller that was just answered and asks again
+            # before it would wait for a worker that has gone home.
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _do(self, batch: Sequence[tuple[ItemT, asyncio.Future[OutcomeT]]]) -> None:
         try:
