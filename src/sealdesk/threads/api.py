@@ -23,8 +23,10 @@ from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 
-# Characters, not bytes, as JSON Schema counts; the noun counts bytes of UTF-8.
-Body = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BODY + 1)]
+# JSON Schema counts characters, the noun bytes of UTF-8: whatever fits into a request is left to the noun's refusal.
+Body = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MESSAGE_BYTES, description=f"At most {MAX_BODY:,} bytes of UTF-8.")
+]
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SUBJECT)]
 POSTING = Limit("message-post", per_person="120/minute", per_address="600/minute", per_target="240/minute")
 OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute")
