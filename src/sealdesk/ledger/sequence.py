@@ -40,7 +40,9 @@ async def sequence(connection: Connection, org: UUID, batch: int = BATCH) -> int
             "with taken as (delete from ledger.pending p using"
             " (select qid from ledger.pending where org_id = $1 order by qid limit $2) q"
             " where p.org_id = $1 and p.qid = q.qid returning p.qid)"
-            " select e.qid, e.leaf_hash from taken join ledger.entry e on e.org_id = $1 and e.qid = taken.qid order by e.qid",
+            # Whoever may record may queue: a row that queues nothing, or what has its index already, is only dropped.
+            " select e.qid, e.leaf_hash from taken join ledger.entry e on e.org_id = $1 and e.qid = taken.qid"
+            " where not exists (select from ledger.leaf l where l.org_id = $1 and l.qid = e.qid) order by e.qid",
             org,
             batch,
         )

@@ -79,6 +79,23 @@ async def test_two_at_once_give_no_index_twice(drill: World, scene: Scene) -> No
     await assert_clean(drill)
 
 
+async def test_a_forged_place_in_the_queue_stops_nothing(drill: World, scene: Scene) -> None:
+    """Who may record may queue: rows for what has its index already, and for what does not exist, are only dropped."""
+    before = len(await indices(drill))
+    connection = await drill.superuser()
+    await connection.execute(
+        "insert into ledger.pending (org_id, qid) select org_id, qid from ledger.leaf where org_id = $1"
+        " union all select $1, 999999999",
+        drill.acme.org,
+    )
+    await posts(drill, scene, 3)
+    await drill.seal()
+    assert await connection.fetchval("select count(*) from ledger.pending") == 0
+    await connection.close()
+    assert len(await indices(drill)) == before + 3
+    await assert_clean(drill)
+
+
 async def test_only_one_is_elected_and_the_next_takes_over_when_it_dies(drill: World) -> None:
     first, second = [await drill.desk.database.connect("desk_sequencer") for _ in range(2)]
     pid = await first.fetchval(PID)
