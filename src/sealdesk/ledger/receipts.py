@@ -13,6 +13,7 @@ from sealproof.proof import TlogProof
 class Place:
     """Where an entry stands. `index` is None until it is sequenced, `size` and `signed_at` until a checkpoint covers it."""
 
+    stream_id: UUID
     entry: bytes
     leaf_hash: bytes
     at: datetime
@@ -25,7 +26,7 @@ class Place:
 async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | None:
     """The place of an entry within the reader's reach, or None."""
     row = await connection.fetchrow(
-        "select e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at,"
+        "select e.stream_id, e.entry, e.leaf_hash, e.at, l.idx, c.size, c.signed_at,"
         " coalesce((select max(size) from ledger.head where org_id = $1), 0) as newest"
         " from ledger.entry e left join ledger.leaf l using (org_id, qid)"
         " left join lateral (select size, signed_at from ledger.checkpoint where org_id = $1 and size > l.idx"
@@ -36,7 +37,7 @@ async def place(connection: Connection, org: UUID, entry_id: UUID) -> Place | No
     )
     if row is None:
         return None
-    return Place(row["entry"], row["leaf_hash"], row["at"], row["idx"], row["size"], row["signed_at"], row["newest"])
+    return Place(*row.values())
 
 
 async def receipt(connection: Connection, org: UUID, index: int, size: int) -> TlogProof:

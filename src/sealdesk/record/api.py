@@ -39,6 +39,7 @@ class PendingView(msgspec.Struct, frozen=True):
     "/api/v1/ledger/receipts/{entry:str}",
     limit=Limit("receipt", per_person="600/minute", per_address="1200/minute"),
     permission=Permission.LEDGER_READ,
+    pending=PendingView,
 )
 async def show_receipt(desk: Desk, actor: Actor, entry: UUID, query: Query[Waiting]) -> Bytes:
     """The proof that an entry is in the log (C2SP tlog-proof); 202 with Retry-After until a signed checkpoint covers it."""

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core import clock
+from sealdesk.core.errors import OutsideReach
 from sealdesk.record import queries
 from sealdesk.threads.view import ProofView
 from sealdesk.tickets.frame import frame
@@ -22,6 +23,8 @@ async def show_proof(desk: Desk, actor: Actor, page: Page, thread: UUID, entry: 
     """What is known of one entry's place in the ledger: a card, or a page where scripts are off."""
     async with desk.read(actor) as work:
         place = await queries.place(work, entry)
+        if place.stream_id != thread:
+            raise OutsideReach
         around = None if page.fragment else await frame(work, page, "Proof", "/")
     now = clock.now()
     view = ProofView(

@@ -97,6 +97,8 @@ def _schemas(route: Route) -> Iterator[Any]:
     yield from (parameter.type for parameter in route.signature.parameters if parameter.kind in ("json", "query"))
     if (result := _result(route)) is not None:
         yield result
+    if route.pending is not None:
+        yield route.pending
 
 
 def _result(route: Route) -> Any:
@@ -152,7 +154,20 @@ def _responses(route: Route, method: str, by_type: dict[str, Schema]) -> Schema:
     codes |= {422} if route.signature.of("key") else set[int]()
     codes |= {412, 428} if route.signature.of("expected") else set[int]()
     status = 204 if result is None and route.status == 200 and "content" not in answer else route.status
-    return {str(status): answer, **{str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)}}
+    pending = {"202": _pending(by_type[repr(route.pending)])} if route.pending else {}
+    return {
+        str(status): answer,
+        **pending,
+        **{str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)},
+    }
+
+
+def _pending(schema: Schema) -> Schema:
+    return {
+        "description": "Not ready: ask again after the seconds of Retry-After.",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _problems(by_type: dict[str, Schema]) -> Schema:

@@ -17,7 +17,7 @@ class Route:
     """One declaration. `permission` and `audience` document who may call it; the unit of work decides.
 
     `cap` is the largest body in bytes, `repeats` how a mutation bears being sent twice: by its key, by the expected version, or because
-    the second finds nothing to do.
+    the second finds nothing to do, `pending` the JSON of an answer 202 to come again later.
     """
 
     methods: frozenset[str]
@@ -32,6 +32,7 @@ class Route:
     cap: int
     repeats: str | None
     hidden: bool
+    pending: type[object] | None
 
     @property
     def page(self) -> bool:

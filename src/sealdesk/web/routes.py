@@ -34,7 +34,8 @@ class Options(TypedDict, total=False):
     """What a declaration may say beside its path.
 
     `permission` and `audience` document who may call it, `cap` is the largest body in bytes, `repeats` says how a mutation without Key or
-    Expected bears being sent twice, `hidden` leaves it out of the OpenAPI description.
+    Expected bears being sent twice, `hidden` leaves it out of the OpenAPI description, `pending` is the JSON of a 202 that asks to come
+    again.
     """
 
     status: int
@@ -43,6 +44,7 @@ class Options(TypedDict, total=False):
     cap: int
     repeats: str
     hidden: bool
+    pending: type[object]
 
 
 def get(path: str, *, limit: Limit | None = None, **options: Unpack[Options]) -> Decorator:
@@ -90,6 +92,7 @@ def _declare(methods: set[str], path: str, limit: Limit | None, options: Options
             cap=options.get("cap", caps.BODY_BYTES),
             repeats=options.get("repeats"),
             hidden=options.get("hidden", False),
+            pending=options.get("pending"),
         )
         _check(route)
         return _litestar_handler(route)
