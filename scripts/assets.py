@@ -6,6 +6,7 @@ Runs in .venv, with nothing but the standard library. With nothing changed since
 runs the front end's type checker instead.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -25,6 +26,9 @@ def main() -> None:
     """Install the locked packages and build, each only when what it is made from has changed."""
     if not (FRONTEND / "package-lock.json").exists():
         return
+    fcntl.flock(
+        os.open(ROOT, os.O_RDONLY), fcntl.LOCK_EX
+    )  # two `make` at once take turns; held until this process ends
     install_packages()
     if sys.argv[1:] == ["check"]:
         npm(["run", "--silent", "check"], "The front end does not type-check (the reasons are above).")

@@ -5,8 +5,10 @@ Usage: python scripts/environment.py {runtime,dev}
 Runs on a bare Python, so it uses nothing but the standard library. A second run with nothing changed does nothing.
 """
 
+import fcntl
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,8 @@ def main() -> None:
         sys.exit(
             f"Sealdesk needs Python 3.11 or newer; this is {sys.version.split()[0]}: run make PYTHON=/path/to/python3"
         )
+    # Two `make` at once share the folder: the second waits for what the first installs.
+    fcntl.flock(os.open(ROOT, os.O_RDONLY), fcntl.LOCK_EX)  # until this process ends
     stamps = {name: fingerprint(name) for name in ("runtime", "dev")}
     stamp = VENV / ".installed"
     current = stamp.read_text().strip() if stamp.exists() else ""
