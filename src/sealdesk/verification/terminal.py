@@ -21,7 +21,7 @@ from sealdesk.ledger.signer.places import socket_path
 from sealdesk.ledger.signer.refusal import SignerUnavailable
 from sealdesk.unit import Desk
 from sealdesk.verification.commands import thaw
-from sealdesk.verification.state import check_state
+from sealdesk.verification.state import UNBOUND, check_state
 
 CLEAN, DIFFERS, UNREADABLE = 0, 1, 3
 
@@ -34,7 +34,14 @@ def fsck_command(*, as_json: bool, slug: str | None, content: bool) -> None:
     """Check the whole record and name the first difference of each log. Exits with 0 if it is whole, 1 if not, 3 if it can't be read."""
     try:
         report = asyncio.run(_fsck(Settings.load(), slug, content=content))
-    except (DatabaseUnfit, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (
+        DatabaseUnfit,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+        TimeoutError,
+    ) as error:
         click.echo(f"The record can't be read: {error}", err=True)
         sys.exit(UNREADABLE)
     click.echo(json.dumps(as_document(report), indent=1) if as_json else as_text(report))
@@ -115,7 +122,7 @@ async def with_state(database: Database, report: Report, org: UUID | None) -> Re
             else replace(log, difference=await check_state(views[log.origin]))
             for log in report.logs
         ]
-    return replace(report, logs=tuple(logs))
+    return replace(report, logs=tuple(logs), unchecked=(*report.unchecked, *UNBOUND))
 
 
 async def _org(database: Database, slug: str) -> UUID:

@@ -10,6 +10,12 @@ from sealdesk.ledger.fsck import Difference, Differs
 from sealdesk.ledger.fsck.logs import SYS, View
 from sealdesk.verification.state import conversations, exports, people
 
+UNBOUND = (
+    "Names, addresses and password hashes were not compared: an entry binds who was added and with which role.",
+    "The places of kept bundles were not compared: an entry binds the digest of each bundle itself.",
+)
+"""What `fsck` says that it does not compare."""
+
 PROJECTIONS: tuple[Callable[[View], Awaitable[None]], ...] = (people.judge, conversations.judge, exports.judge)
 
 
