@@ -71,11 +71,11 @@ def no_time(line: str) -> str:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (cut_off, "The body is not a JSON text."),
-        (unknown_field, "Field number 3 is not known here."),
+        (cut_off, "This is not JSON (RFC 8259) in UTF-8."),
+        (unknown_field, "'chanel' is not known here; the fields are thread, channel, author, at, body, subject."),
         (duplicate_field, "The JSON text names a member twice."),
         (too_long, "A message has at most 65,536 bytes."),
-        (no_time, "/at: "),
+        (no_time, "at: "),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_imported(

@@ -25,7 +25,17 @@ class Refusal(Exception):
 
 
 class BadRequest(Refusal):
-    """The request is not well formed or names something that does not exist in the schema."""
+    """The request is not well formed or names something that does not exist in the schema.
+
+    `pointer` (RFC 6901) names the one place that does not fit; the problem then lists it in `errors`.
+    """
+
+    def __init__(
+        self, detail: str = "", *, pointer: str = "", headers: Mapping[str, str] | None = None, **members: object
+    ) -> None:
+        super().__init__(detail, headers=headers, **members)
+        if pointer:
+            self.members["errors"] = [{"pointer": pointer, "detail": self.detail}]
 
 
 class SignedOut(Refusal):

@@ -48,11 +48,11 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadRequest("Choose a conversation.", pointer="thread") from None
+        raise BadRequest("Choose a conversation.", pointer="/thread") from None
 
 
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise BadRequest("A day looks like 2026-11-22.", pointer="since") from None
+        raise BadRequest("A day looks like 2026-11-22.", pointer="/since") from None

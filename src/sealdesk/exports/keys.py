@@ -25,4 +25,4 @@ def read_key(text: str | None) -> Before | None:
             return Before(datetime.fromisoformat(match[1]), UUID(match[2]))
     except ValueError:
         pass
-    raise BadRequest("Take the key of a page from the answer before.", pointer="before")
+    raise BadRequest("Take the key of a page from the answer before.", pointer="/before")

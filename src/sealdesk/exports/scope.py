@@ -98,7 +98,7 @@ def read_list(words: str) -> Threads | Tickets:
             return Tickets(tuple(int(match[1]) for match in numbers if match))
         return Threads(tuple(UUID(part) for part in parts))
     except ValueError:
-        raise BadRequest("Write numbers such as #1042 or ids, not both.", pointer="threads") from None
+        raise BadRequest("Write numbers such as #1042 or ids, not both.", pointer="/threads") from None
 
 
 def describe(scope_kind: str, conversations: int, written: JSON) -> str:

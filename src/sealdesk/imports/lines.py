@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
 
@@ -12,8 +12,8 @@ from sealdesk.core.clock import stamp
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.threads.model import Draft, checked_subject
-from sealdesk.web.body import decode_body
-from sealdesk.web.schema import Input
+from sealdesk.web.schema import Input, convert
+from sealdesk.web.strict_json import decode_json
 
 MAX_LINE = 1 << 20
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -58,7 +58,7 @@ def read(path: Path) -> list[Numbered]:
     found: list[Numbered] = []
     for number, raw in _raw_lines(path):
         try:
-            line = decode_body(raw, Line)
+            line = _decode(raw)
             Draft(line.body)
             ordinal = seen[line.thread] = seen.get(line.thread, 0) + 1
             _check(line, ordinal)
@@ -77,11 +77,29 @@ def _check(line: Line, ordinal: int) -> None:
         checked_subject(line.subject)
 
 
+def _decode(raw: bytes) -> Line:
+    value = decode_json(raw)
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        _check_names(fields, Line)
+        _check_names(fields.get("author"), ClaimedAuthor)
+        return convert(fields, Line)
+    raise Refusal("A line is one JSON object.")
+
+
+def _check_names(given: object, schema: type[Input]) -> None:
+    # A person at a terminal reads this, and the file is their own: the name may be repeated.
+    names = [field.encode_name for field in msgspec.structs.fields(schema)]
+    if isinstance(given, dict) and (unknown := sorted(cast("dict[str, object]", given).keys() - names)):
+        raise Refusal(f"{unknown[0]!r} is not known here; the fields are {', '.join(names)}.")
+
+
 def _reason(refusal: Refusal) -> str:
     errors = refusal.members.get("errors")
     if isinstance(errors, list) and errors:
         first = msgspec.to_builtins(errors[0])
-        return f"{first.get('pointer', '')}: {first.get('detail', '')}".lstrip(": ").rstrip(".") + "."
+        place = str(first.get("pointer", "")).removeprefix("/").replace("/", ".")
+        return f"{place}: {first.get('detail', '')}".lstrip(": ").rstrip(".") + "."
     return refusal.detail
 
 

@@ -35,7 +35,7 @@ class Cursor:
         """From `12` or `12.7`; `BadRequest` otherwise."""
         match = _CURSOR.fullmatch(text)
         if not match:
-            raise BadRequest("A cursor looks like 12 or 12.7; take it from the last answer.", pointer="after")
+            raise BadRequest("A cursor looks like 12 or 12.7; take it from the last answer.", pointer="/after")
         return cls(int(match[1]), int(match[2] or 0))
 
     def written(self, *, staff: bool) -> str:

@@ -28,4 +28,4 @@ def read_key(text: str | None) -> After | None:
 
 
 def _no_key() -> After:
-    raise BadRequest("Take the key of a page from the answer before.", pointer="before")
+    raise BadRequest("Take the key of a page from the answer before.", pointer="/before")

@@ -29,7 +29,7 @@ def decode_json(data: bytes) -> object:
     except _Duplicate:
         raise BadRequest("The JSON text names a member twice.") from None
     except (ValueError, RecursionError):
-        raise BadRequest("The body is not a JSON text.") from None
+        raise BadRequest("This is not JSON (RFC 8259) in UTF-8.") from None
     if "\\u" in text:
         # Raw control characters and surrogates can't get here; only their escapes can.
         _check_strings(value)
