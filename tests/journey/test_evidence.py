@@ -58,7 +58,7 @@ def handed(history: History, tmp_path_factory: pytest.TempPathFactory) -> Handed
         time.sleep(0.2)
         export = auditor.get(asked.headers["location"]).json()
         progress.append((export["state"], export["done"], export["total"]))
-    assert export["state"] == "built", export
+    assert export["state"] == "built", (progress[-1], history.desk.log.read_text()[-3000:])
     answer = auditor.get(export["bundle"])
     assert answer.status_code == 200
     bundle = folder / "bundle.zip"
