@@ -1,5 +1,5 @@
 // The composer: drafts, Ctrl-Enter, and the count of bytes near the limit.
-import { dropDraft, keepDraft, readDraft } from "./draft";
+import { keepDraft, leaveDraft, readDraft, settleDraft } from "./draft";
 
 const NEAR = 0.85;
 const encoder = new TextEncoder();
@@ -73,6 +73,7 @@ function takeAll(): void {
 }
 
 export function startComposer(): void {
+  settleDraft(["/sign-in"]);
   takeAll();
   document.addEventListener("htmx:after:settle", takeAll);
   document.addEventListener("input", (event) => {
@@ -88,9 +89,9 @@ export function startComposer(): void {
       form.requestSubmit();
     }
   });
-  // A form that leaves the page takes its draft along; a refusal brings the text back in the answer.
+  // A form that leaves the page keeps its draft until the next page shows that it was taken: a sign-in may come between.
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
-    if (form.dataset["draft"]) dropDraft(form.dataset["draft"]);
+    if (form.dataset["draft"]) leaveDraft(form.dataset["draft"], location.pathname);
   });
 }

@@ -23,3 +23,20 @@ export function keepDraft(key: string, draft: Draft): void {
 export function dropDraft(key: string): void {
   keepDraft(key, { body: "", visibility: "public" });
 }
+
+/** The form of this draft is on its way from `place`. */
+export function leaveDraft(key: string, place: string): void {
+  try {
+    sessionStorage.setItem("leaving", JSON.stringify({ key, place }));
+  } catch { /* then the draft simply stays */ }
+}
+
+/** A page after that: it is `place` again or one of `between` where the form was refused; any other means that it was taken. */
+export function settleDraft(between: string[]): void {
+  try {
+    const left = JSON.parse(sessionStorage.getItem("leaving") ?? "null") as { key: string; place: string } | null;
+    if (!left || between.includes(location.pathname)) return;
+    sessionStorage.removeItem("leaving");
+    if (location.pathname !== left.place) dropDraft(left.key);
+  } catch { /* nothing was kept */ }
+}

@@ -4,11 +4,15 @@ import { composer } from "./composer";
 import { dropDraft, keepDraft } from "./draft";
 import { pollNow } from "./poll";
 import { reason } from "./problem";
+import { sessionNow } from "./session";
 import { say } from "./toast";
 
 const PATIENCE = 20_000;
 
-interface Letter { form: URLSearchParams; action: string; thread: string; shown: HTMLElement; accepted: boolean }
+/** `before` is how often the timeline showed the same words by the same person when the letter was written. */
+interface Letter { form: URLSearchParams; action: string; thread: string; member: string; shown: HTMLElement; accepted: boolean; before: number }
+
+const words = (text: string | null | undefined): string => (text ?? "").replace(/\s+/g, " ").trim();
 
 const letters = new Set<Letter>();
 let queue: Promise<void> = Promise.resolve();
@@ -72,6 +76,14 @@ function send(letter: Letter): void {
   queue = queue.then(() => deliver(letter));
 }
 
+/** Once more: perhaps after signing in again, so with the token of the session that is now. Never as somebody else. */
+async function sendAgain(letter: Letter): Promise<void> {
+  const session = await sessionNow();
+  if (session?.csrf_token && session.member === letter.member) letter.form.set("csrf", session.csrf_token);
+  if (session?.member && session.member !== letter.member) mark(letter, "not sent", "Someone else is signed in now. Sign in as yourself in another tab, then try again.");
+  else send(letter);
+}
+
 function letterOf(element: Element): Letter | undefined {
   return [...letters].find((letter) => letter.shown.contains(element));
 }
@@ -97,7 +109,7 @@ function submit(event: SubmitEvent): void {
   if (!shown) return;
   event.preventDefault();
   const thread = form.dataset["thread"] ?? "";
-  const letter: Letter = { form: data, action: form.action, thread, shown, accepted: false };
+  const letter: Letter = { form: data, action: form.action, thread, member: form.dataset["member"] ?? "", shown, accepted: false, before: showing(text.value) };
   letters.add(letter);
   form.querySelector<HTMLInputElement>("input[name=idempotency_key]")!.value = newKey();
   text.value = "";
@@ -107,15 +119,34 @@ function submit(event: SubmitEvent): void {
   send(letter);
 }
 
-const words = (text: string | null | undefined): string => (text ?? "").replace(/\s+/g, " ").trim();
+/** How often the timeline shows these words by the same person. */
+function showing(text: string | null): number {
+  return [...document.querySelectorAll("#items [data-mine] .body")].filter((body) => words(body.textContent) === words(text)).length;
+}
 
-/** Take out what the timeline now shows: same words, by the same person. */
+/** Take out what was accepted and now stands in the timeline, once more than before. */
 function clear(): void {
-  const own = [...document.querySelectorAll("#items [data-mine] .body")].slice(-20).map((body) => words(body.textContent));
   for (const letter of letters) {
-    if (!letter.shown.isConnected) { if (letter.accepted) letters.delete(letter); continue; }
-    if (!letter.accepted && letter.shown.classList.contains("refused")) continue;
-    if (own.includes(words(letter.form.get("body")))) { letters.delete(letter); letter.shown.remove(); }
+    if (!letter.accepted) continue;
+    if (letter.shown.isConnected && showing(letter.form.get("body")) <= letter.before) continue;
+    letters.delete(letter);
+    letter.shown.remove();
+  }
+}
+
+/** What is neither taken nor given up comes back as one draft should the page be left now; with a note among it, as a note. */
+function keepAll(): void {
+  const form = composer();
+  const open = form?.dataset["thread"];
+  for (const thread of new Set([...letters].filter((letter) => !letter.accepted).map((letter) => letter.thread))) {
+    const waiting = [...letters].filter((letter) => letter.thread === thread && !letter.accepted);
+    const texts = waiting.map((letter) => letter.form.get("body") ?? "");
+    const kinds = waiting.map((letter) => letter.form.get("visibility"));
+    if (form && open === thread) {
+      const typed = form.querySelector("textarea")?.value ?? "";
+      if (typed.trim()) { texts.push(typed); kinds.push(new FormData(form).get("visibility")?.toString() ?? "public"); }
+    }
+    keepDraft(thread, { body: texts.join("\n\n"), visibility: kinds.includes("internal") ? "internal" : "public" });
   }
 }
 
@@ -127,10 +158,7 @@ export function startOutbox(): void {
     const letter = target.closest("[data-retry], [data-edit]") && letterOf(target);
     if (!letter) return;
     if (target.closest("[data-edit]")) edit(letter);
-    else send(letter);
+    else void sendAgain(letter);
   });
-  // What is neither taken nor refused yet comes back as a draft should the page be left now.
-  addEventListener("pagehide", () => {
-    for (const letter of letters) if (!letter.accepted) keepDraft(letter.thread, { body: letter.form.get("body") ?? "", visibility: letter.form.get("visibility") ?? "public" });
-  });
+  addEventListener("pagehide", keepAll);
 }

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from uuid import UUID
 
@@ -40,10 +41,13 @@ from sealdesk.web.limits import Limiter, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
+from sealdesk.web.saying import WRITTEN, typed
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
+_PLACE = re.compile(r"/c/[0-9a-f-]{36}|/new|/exports/new")
+"""Addresses under which a form stands, where what it posts to lies at or below them."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -80,12 +84,18 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 def problem_page(page: Page, refusal: Refusal) -> str:
     """A refusal, worded for a person."""
     wait = refusal.headers.get("Retry-After")
+    place = _PLACE.match(page.path)
+    signed_out = refusal.status == HTTPStatus.UNAUTHORIZED
+    back = place[0] if place else "/"
     view = ProblemView(
         status=refusal.status,
         title=refusal.title,
         detail=refusal.detail,
         request_id=page.exchange.request_id,
         retry_after=int(wait) if wait and wait.isdigit() else None,
+        action="Sign in again" if signed_out else "Back to where you were" if place else "Back to the start",
+        href=f"/sign-in?next={back}" if signed_out else back,
+        written=tuple((WRITTEN[name], text) for name, text in typed(page.exchange).items()),
     )
     return page.render("error.html", frame=Frame(title=refusal.title, nonce=page.nonce), view=view).text
 

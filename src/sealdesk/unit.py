@@ -97,7 +97,8 @@ class Reading:
         self, noun: "type[FoundT]", key: UUID, permission: Permission, lock: tuple[str, ...] = ()
     ) -> "FoundT":
         """Load or `OutsideReach` (404), then permit or `NotPermitted` (403); `lock` names the kinds of its streams to lock first."""
-        found = await noun.find(self, key, lock)
+        # Nobody's locks for who may not: and the streams of what a role may not do may lie outside its reach.
+        found = await noun.find(self, key, lock if self.actor.may(permission) else ())
         if found is None:
             raise OutsideReach
         self.demand(permission)

@@ -120,3 +120,13 @@ async def test_a_bad_line_is_named_and_nothing_is_imported(
         await run(world, write(tmp_path, *GOOD, bad))
     async with world.desk.read(world.acme.agent) as work:
         assert await work.value("select count(*) from app.thread") == 0
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0202-05-01T00:00:00Z"],
+)
+def test_a_time_that_can_not_be_meant_is_named(tmp_path: Path, at: str) -> None:
+    spoilt = GOOD[0] | {"at": at}
+    with pytest.raises(Fault, match="line 1: `at` lies before 1970 or in the future"):
+        read(write(tmp_path, spoilt))

@@ -170,7 +170,7 @@ async def test_pages_lead_to_sign_in(client: httpx.AsyncClient) -> None:
     answer = await client.get("/notes?after=1", headers=html)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/notes%3Fafter%3D1")
     answer = await client.post("/notes", headers={**html, **SAME})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/")
     answer = await client.get("/notes", headers={**html, "hx-request": "true"})
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes")
     assert (await client.get("/notes")).status_code == 401

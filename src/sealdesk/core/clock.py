@@ -19,4 +19,5 @@ def set_source(source: Callable[[], datetime] | None) -> None:
 
 def stamp(moment: datetime) -> str:
     """`moment` as an entry writes it: `2026-11-22T10:00:03.000000Z`, always six fractional digits."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+    # Not strftime: its %Y has no leading zeros on every platform.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import msgspec
 
+from sealdesk.core import clock
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
@@ -16,6 +17,7 @@ from sealdesk.web.schema import Input, convert
 from sealdesk.web.strict_json import decode_json
 
 MAX_LINE = 1 << 20
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -71,6 +73,8 @@ def read(path: Path) -> list[Numbered]:
 def _check(line: Line, ordinal: int) -> None:
     if line.at.tzinfo is None:
         raise Refusal("`at` needs a time zone, such as Z.")
+    if not EARLIEST <= line.at <= clock.now() + timedelta(days=1):
+        raise Refusal(f"`at` lies before {EARLIEST.year} or in the future.")
     if (line.subject is None) == (ordinal == 1):
         raise Refusal("A thread's first message, and no other, has a `subject`.")
     if line.subject is not None:

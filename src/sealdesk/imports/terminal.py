@@ -28,11 +28,14 @@ def group() -> None:
 )
 def conversations(file: Path, org: str, source: str | None) -> None:
     """Import conversations from FILE, one JSON message a line (docs/import-format.md). All of it, or nothing."""
+    origin = source or file.name
+    if not origin.isprintable() or len(origin.encode("utf-8", "replace")) > 200:
+        raise Fault("A source is named in printable text of at most 200 bytes; give it with --source.")
     lines = read(file)
     if not lines:
         raise Fault(f"{file.name} is empty: there is nothing to import.")
     try:
-        added = asyncio.run(_import(Settings.load(), lines, org, source or file.name))
+        added = asyncio.run(_import(Settings.load(), lines, org, origin))
     except Refusal as refusal:
         raise Fault(f"{file.name}: {refusal.detail}") from refusal
     click.echo(

@@ -10,6 +10,7 @@ from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
 from sealdesk.people.emails import normalise_email
+from sealdesk.people.names import checked_name
 from sealdesk.people.passwords import hash_password
 from sealdesk.unit import Change, Desk
 
@@ -39,7 +40,7 @@ async def found_desk(desk: Desk, environment: str) -> None:
 
 async def add_org(desk: Desk, slug: str, name: str) -> UUID:
     """A new organisation with a log of its own. `StateConflict` if the slug is taken."""
-    org = new_id()
+    org, name = new_id(), checked_name(name)
     if await org_of_slug(desk, slug):
         raise StateConflict(f"There is an organisation {slug!r} already.")
     async with desk.change(operator(NOBODY)) as change:
@@ -63,7 +64,7 @@ async def org_of_slug(desk: Desk, slug: str) -> UUID | None:
 
 async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
     """A member of `org`: a new person, or one known by e-mail (whose password stays). Gives the member id."""
-    norm = normalise_email(person.email)
+    norm, name = normalise_email(person.email), checked_name(person.name)
     member = new_id()
     encoded = hash_password(person.password)
     async with desk.change(operator(org)) as change:
@@ -73,12 +74,16 @@ async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
         )
         if await change.value("select 1 from app.member where org_id = $1 and person_id = $2", org, person_id):
             raise StateConflict(f"{person.email} is a member of this organisation already.")
-        await change.insert(
-            "app.member", member_id=member, person_id=person_id, role=str(person.role), name=person.name
-        )
+        await change.insert("app.member", member_id=member, person_id=person_id, role=str(person.role), name=name)
         await change.lock(Stream("user", member))
-        change.record(events.member_added(member, str(person.role), person.name, person.email))
+        change.record(events.member_added(member, str(person.role), name, person.email))
     return member
+
+
+async def knows(desk: Desk, email: str) -> bool:
+    """Whether somebody with this e-mail can sign in already: their password stays when they join another organisation."""
+    pool = await desk.database.pool("desk_gate")
+    return await pool.fetchrow("select * from sec.credential($1)", normalise_email(email)) is not None
 
 
 async def _begin_log(change: Change, origin: str, *streams: Stream) -> None:

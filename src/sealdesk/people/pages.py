@@ -6,7 +6,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -35,9 +35,10 @@ TICKET_SECONDS = 300
 
 
 class SignInQuery(Input, frozen=True):
-    """Where to go afterwards."""
+    """Where to go afterwards, and whether a session ended on the way."""
 
     next: Next = "/"
+    ended: Literal["no", "yes"] = "no"
 
 
 class SignInForm(Input, frozen=True):
@@ -87,7 +88,8 @@ class SignInTickets:
 @get("/sign-in")
 async def show_sign_in(page: Page, settings: Settings, query: Query[SignInQuery]) -> Html:
     """The sign-in form."""
-    return _form(page, settings, SignInView(next_path=safe_next(query.next), demo=settings.env is Environment.DEMO))
+    demo = settings.env is Environment.DEMO
+    return _form(page, settings, SignInView(next_path=safe_next(query.next), demo=demo, ended=query.ended == "yes"))
 
 
 @post("/sign-in", limit=Limit("sign-in", per_address="20/minute"))

@@ -19,6 +19,7 @@ from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
 
 T = TypeVar("T")
+MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 
 
 @click.command(epilog="Example: sealdesk init")
@@ -66,10 +67,13 @@ def person() -> None:
 def add_person(email: str, slug: str, role: str, name: str, *, password_stdin: bool) -> None:
     """Add a person to an organisation."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)
-    if len(password) < 8:
-        raise Fault("A password has at least 8 characters.")
-    run(_add_person(Settings.load(), slug, NewPerson(email, name, Role(role), password)))
-    click.echo(f"{email} is now {role} of {slug}." + ("" if password_stdin else f" Password: {password}"))
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise Fault(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+    known = run(_add_person(Settings.load(), slug, NewPerson(email, name, Role(role), password)))
+    note = "" if password_stdin else f" Password: {password}"
+    if known:
+        note = " They could sign in before, and their password stays as it is."
+    click.echo(f"{email} is now {role} of {slug}.{note}")
 
 
 def run(work: Coroutine[None, None, T]) -> T:
@@ -99,9 +103,11 @@ async def _add_org(settings: Settings, slug: str, name: str) -> str:
         return str(await founding.add_org(desk, slug, name))
 
 
-async def _add_person(settings: Settings, slug: str, new: NewPerson) -> None:
+async def _add_person(settings: Settings, slug: str, new: NewPerson) -> bool:
     async with Desk.opened(settings) as desk:
         found = await founding.org_of_slug(desk, slug)
         if found is None:
             raise Fault(f"There is no organisation {slug!r}; `sealdesk org add {slug}` makes it.")
+        known = await founding.knows(desk, new.email)
         await founding.add_person(desk, found, new)
+    return known

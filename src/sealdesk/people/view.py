@@ -8,13 +8,14 @@ class SignInView:
     """The e-mail and password form.
 
     `next_path` is the local path to go to afterwards; `error` a sentence that is the same for an unknown e-mail and a wrong
-    password; `demo` shows where demo sign-ins are printed.
+    password; `demo` shows where demo sign-ins are printed, `ended` that a session ended on the way here.
     """
 
     email: str = ""
     next_path: str = "/"
     error: str | None = None
     demo: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from sealdesk.threads.model import Draft
 from sealdesk.unit import Reading
 
 PAGE = 100
-_CURSOR = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?")
+_CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?")
+_END = 10**18 - 1  # beyond every sequence number, and still a cursor
 _ENTRIES = f"select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid)"  # noqa: S608 - columns from code
 MESSAGES = ("message.posted", "message.imported")
 
@@ -139,7 +140,7 @@ async def timeline(work: Reading, thread: UUID, after: Cursor, limit: int = PAGE
 async def recent(work: Reading, thread: UUID, before: Cursor | None, limit: int = PAGE) -> tuple[Timeline, Cursor]:
     """The last stretch (or the one before `before`), oldest first, and the cursor of its first item for going further back."""
     work.demand(Permission.THREAD_READ)
-    bound = before or Cursor(2**62, 2**62)
+    bound = before or Cursor(_END, _END)
     public = await _stretch(
         work, "thread", thread, "e.stream_seq < $4 order by e.stream_seq desc", bound.thread, limit + 1
     )

@@ -48,7 +48,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         tags=(Tag("locked", "bad"),) if thread.locked else (),
         details=details,
         export_href=f"/exports/new?thread={thread_id}",
-        earlier_href=f"/c/{thread_id}?earlier={first.thread}.{first.ticket}" if found.more else None,
+        earlier_href=f"/c/{thread_id}?earlier={first.written(staff=staff)}" if found.more else None,
     )
 
 

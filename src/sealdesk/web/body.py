@@ -41,7 +41,8 @@ async def read_form(exchange: Exchange) -> dict[str, str]:
         return {}
     require_type(exchange, FORM_TYPE)
     fields = decode_fields(await exchange.intake.body(), at_most=caps.FORM_FIELDS)
-    return {name: value.replace("\r\n", "\n") if "\r" in value else value for name, value in fields.items()}
+    exchange.form = {name: value.replace("\r\n", "\n") if "\r" in value else value for name, value in fields.items()}
+    return exchange.form
 
 
 def read_query(exchange: Exchange, schema: type[T]) -> T:

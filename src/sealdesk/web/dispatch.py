@@ -17,7 +17,12 @@ from sealdesk.web.headers import read_idempotency_key, read_if_match
 from sealdesk.web.kit import Kit
 from sealdesk.web.pages import Page
 from sealdesk.web.route import Route
-from sealdesk.web.schema import convert
+from sealdesk.web.schema import Input, convert
+
+
+class _NoFields(Input, frozen=True):
+    """A form without fields of its own."""
+
 
 KEY_FIELD = "idempotency_key"
 VERSION_FIELD = "version"
@@ -59,11 +64,20 @@ class _Arguments:
             self._form = await read_form(self._exchange)
         elif signature.json is not None:
             self._body = await read_json(self._exchange)
+        elif signature.form is None and signature.of("intake") is None:
+            await self._refuse_body()
         for parameter in signature.others:
             arguments[parameter.name] = self._value(parameter)
         for parameter in signature.paths:
             arguments[parameter.name] = self._path_value(parameter)
         return arguments
+
+    async def _refuse_body(self) -> None:
+        """Raise `BadRequest` for a body where none is taken; a form may carry the kit's own fields."""
+        if self._form is None and not self._exchange.intake.finished and await self._exchange.intake.body():
+            raise BadRequest("This address takes no body.")
+        if self._form_fields():
+            convert(self._form_fields(), _NoFields, text=True)
 
     def _path_value(self, parameter: Parameter) -> object:
         try:

@@ -23,7 +23,8 @@ class Exchange:
     """Facts of one request, gathered from outside in.
 
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
-    fields that the kit looks at, `route` the route's template once known, `refusal` the no that was answered, if one was.
+    fields that the kit looks at, `form` a form's fields once read, `route` the route's template once known, `refusal` the no that was
+    answered, if one was.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Exchange:
         "address",
         "client_request_id",
         "fields",
+        "form",
         "intake",
         "method",
         "path",
@@ -56,6 +58,7 @@ class Exchange:
         self.fields: Fields = {}
         # Unread until the fields are judged: a refusal before that must end the connection.
         self.intake = Intake(receive, declared=None, chunked=True)
+        self.form: dict[str, str] | None = None
         self.actor: Actor | None = None
         self.set_cookies: list[Field] = []
         self.route: str | None = None

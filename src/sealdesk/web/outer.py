@@ -5,6 +5,7 @@ Litestar's middleware does not run for unknown paths, wrong methods and malforme
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Send
@@ -12,12 +13,14 @@ from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Se
 from sealdesk.core.errors import BadRequest, Refusal
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.answers import Sent
+from sealdesk.web.body import FORM_TYPE, read_form
 from sealdesk.web.exchange import Exchange, current
 from sealdesk.web.fields import check_framing, check_target, read_fields
 from sealdesk.web.intake import Disconnected
 from sealdesk.web.origin import SAFE_METHODS, Origins
 from sealdesk.web.problems import refusal_for
 from sealdesk.web.refusals import Misdirected, Unexpected
+from sealdesk.web.saying import for_people
 from sealdesk.web.telemetry import log_fault
 
 Say = Callable[[Exchange, Refusal], Sent]
@@ -86,4 +89,13 @@ class Outer:
         if isinstance(refusal, Unexpected):
             log_fault("unexpected", exchange, error)
         exchange.refusal = refusal
+        if for_people(exchange) and exchange.method not in SAFE_METHODS:
+            await _keep_form(exchange)
         await self._say(exchange, refusal)(scope, receive, exchange.send)
+
+
+async def _keep_form(exchange: Exchange) -> None:
+    """Read what a person typed, though it is refused: the answer gives it back."""
+    with suppress(Refusal, Disconnected):
+        if exchange.form is None and exchange.fields.get(b"content-type", b"").lower().startswith(FORM_TYPE.encode()):
+            await read_form(exchange)

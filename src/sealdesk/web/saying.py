@@ -11,17 +11,21 @@ from sealdesk.web.origin import SAFE_METHODS
 from sealdesk.web.pages import Page, plain_problem_page
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
 from sealdesk.web.telemetry import log_fault
+from sealdesk.web.tokens import SESSION_COOKIE, cookie_token
+
+WRITTEN = {"subject": "Subject", "body": "Message", "purpose": "Purpose"}
+"""The fields of forms that hold what people write, and what they are called."""
 
 
 def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
     """The answer that carries `refusal`."""
-    if not _for_people(exchange):
+    if not for_people(exchange):
         return Sent(
             refusal.status,
             [(b"content-type", PROBLEM_TYPE), *header_fields(refusal)],
             encode(refusal, exchange.request_id),
         )
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
+    if refusal.status == HTTPStatus.UNAUTHORIZED and not typed(exchange):
         return _to_sign_in(exchange)
     page = Page(exchange, kit.pages, kit.csrf)
     try:
@@ -35,7 +39,13 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
     )
 
 
-def _for_people(exchange: Exchange) -> bool:
+def typed(exchange: Exchange) -> dict[str, str]:
+    """What a person wrote into the fields of a refused form that hold text, by the field's name: it must not be lost."""
+    return {name: text for name, text in (exchange.form or {}).items() if name in WRITTEN and text.strip()}
+
+
+def for_people(exchange: Exchange) -> bool:
+    """Whether the answer is read by a person in a browser's window."""
     accept = exchange.fields.get(b"accept", b"")
     # A script of ours that posts a page's form asks for the problem itself.
     return (
@@ -47,7 +57,9 @@ def _to_sign_in(exchange: Exchange) -> Sent:
     back = exchange.path
     if exchange.query:
         back += "?" + exchange.query.decode("latin-1")
-    target = f"/sign-in?next={quote(back, safe='/')}" if exchange.method in SAFE_METHODS else "/sign-in"
+    target = f"/sign-in?next={quote(back, safe='/')}" if exchange.method in SAFE_METHODS else "/sign-in?next=/"
+    if cookie_token(exchange.fields.get(b"cookie"), SESSION_COOKIE):
+        target += "&ended=yes"
     if exchange.fields.get(b"hx-request") == b"true":
         # A fragment can't be replaced by the sign-in page; htmx loads it as a whole.
         return Sent(HTTPStatus.UNAUTHORIZED, [(b"hx-redirect", target.encode("ascii"))])

@@ -118,7 +118,8 @@ class Frame:
 class ProblemView:
     """An error as a page (RFC 9457 members as far as a person needs them).
 
-    `detail` says what is so, `kept` what was kept, `action` and `href` what to do next; `retry_after` is in seconds.
+    `detail` says what is so, `kept` what was kept, `action` and `href` what to do next; `retry_after` is in seconds, `written` is what
+    was typed into the form that was refused: names and texts.
     """
 
     status: int
@@ -129,3 +130,4 @@ class ProblemView:
     action: str = "Back to the start"
     href: str = "/"
     retry_after: int | None = None
+    written: tuple[tuple[str, str], ...] = ()

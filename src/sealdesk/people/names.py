@@ -1,0 +1,15 @@
+"""Names of people and organisations, as they are shown."""
+
+from sealdesk.core.errors import BadRequest
+
+MAX_NAME = 400
+"""Bytes of UTF-8."""
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # part of names in several scripts, and printed
+
+
+def checked_name(name: str) -> str:
+    """The name on one line; `BadRequest` if it is empty, too long, or holds what is not printed (controls, turned writing direction)."""
+    line = " ".join(name.split(" ")).strip()
+    if not line or len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
+        raise BadRequest(f"A name has 1 to {MAX_NAME} bytes and is printable.", pointer="/name")
+    return line

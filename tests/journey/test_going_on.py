@@ -1,0 +1,96 @@
+"""What a person relies on when something comes between: an ended session, a long conversation, a role that may not."""
+
+import html
+import re
+from uuid import uuid4
+
+import pytest
+
+from running import Client, RunningDesk
+from sealdesk.access.permissions import Role
+
+PAGE = {"accept": "text/html"}
+TYPED = "What I wrote for half an hour <b>"
+
+
+@pytest.fixture(scope="module")
+def people(running_desk: RunningDesk) -> tuple[Client, Client]:
+    """An agent and a requester of one organisation."""
+    agent, requester = running_desk.populate("going", ("Ada Agent", Role.AGENT), ("Rob Requester", Role.REQUESTER))
+    return running_desk.client(agent), running_desk.client(requester)
+
+
+def form(client: Client, path: str, **fields: str) -> tuple[int, str]:
+    """Post a page's form as a browser does."""
+    fields = {"csrf": client.csrf, "idempotency_key": uuid4().hex, **fields}
+    answer = client.post(path, data=fields, headers={**PAGE, "origin": str(client.base_url).rstrip("/")})
+    return answer.status_code, answer.text
+
+
+def test_all_of_a_long_conversation_is_reached_by_its_pages(people: tuple[Client, Client]) -> None:
+    _, requester = people
+    thread = requester.open("Long")
+    for number in range(105):
+        assert requester.say(thread, f"line {number}.").status_code == 201
+    found: list[str] = []
+    path: str | None = f"/c/{thread}"
+    while path:
+        page = requester.get(path, headers=PAGE)
+        assert page.status_code == 200, path
+        found = re.findall(r"line \d+\.", page.text) + found
+        earlier = re.search(r'href="(/c/[^"]*earlier=[^"]*)"', page.text)
+        path = html.unescape(earlier[1]) if earlier else None
+    assert list(dict.fromkeys(found)) == [f"line {number}." for number in range(105)]
+
+
+@pytest.mark.parametrize("after", ["٣", "1.٣", "-1", "1e1", "9" * 19])
+def test_a_cursor_that_is_none_is_named(people: tuple[Client, Client], after: str) -> None:
+    agent, _ = people
+    answer = agent.get(f"/api/v1/threads/{agent.open()}/messages", params={"after": after})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/after"
+
+
+def test_what_a_role_may_not_do_on_its_own_conversation_is_said(people: tuple[Client, Client]) -> None:
+    _, requester = people
+    thread = requester.open("Mine")
+    for refused in (
+        requester.say(thread, "a note", "internal"),
+        requester.act("PUT", f"/api/v1/threads/{thread}/ticket"),
+    ):
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (403, "not-permitted")
+    assert requester.say(str(uuid4()), "a note", "internal").status_code == 404
+
+
+def test_a_body_where_none_is_taken_is_refused(people: tuple[Client, Client]) -> None:
+    agent, _ = people
+    thread = agent.open()
+    assert agent.act("PUT", f"/api/v1/threads/{thread}/ticket", json={"a": 1}).status_code == 400
+    status, _ = form(agent, "/sign-out", foo="1")
+    assert status == 400
+    assert agent.get("/api/v1/session").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/new", "/c/{thread}/messages", "/exports/new"])
+def test_what_was_typed_outlives_the_session(
+    running_desk: RunningDesk, people: tuple[Client, Client], path: str
+) -> None:
+    (person,) = running_desk.populate("going", ("Ned", Role.AGENT))
+    client = running_desk.client(person)
+    thread = client.open()
+    assert client.act("DELETE", "/api/v1/session").status_code == 204
+    status, page = form(client, path.format(thread=thread), subject="A subject", body=TYPED, purpose=TYPED)
+    assert status == 401
+    assert html.escape(TYPED) in page
+    assert "Sign in again" in page
+
+
+def test_the_sign_in_page_says_that_a_session_ended(running_desk: RunningDesk) -> None:
+    (person,) = running_desk.populate("going", ("Nan", Role.AGENT))
+    client = running_desk.client(person)
+    assert "ended" not in client.get("/sign-in", headers=PAGE).text
+    assert client.act("DELETE", "/api/v1/session").status_code == 204
+    answer = client.get("/?view=open", headers=PAGE)
+    assert answer.status_code == 303
+    assert "Your session has ended" in client.get(answer.headers["location"], headers=PAGE).text
+    assert running_desk.client().get("/", headers=PAGE).headers["location"] == "/sign-in?next=/"
