@@ -86,6 +86,8 @@ def db() -> None:
 @click.option("--admin-url", help="An administrator's connection string; the embedded server's is known.")
 def migrate(admin_url: str | None) -> None:
     """Bring roles and schema to the newest version. Repeatable: what is there stays."""
+    import asyncpg
+
     from sealdesk.core import credentials
     from sealdesk.core.migrate import migrate as bring_up_to_date
 
@@ -98,6 +100,8 @@ def migrate(admin_url: str | None) -> None:
         bring_up_to_date(dsn, settings.credentials)
     except OSError as error:
         raise Fault(f"The database can't be reached ({error}): is it running?") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise Fault(f"The database refuses this administrator ({error}): look at --admin-url.") from error
 
 
 @main.command(hidden=True, epilog="Example: sealdesk demo")

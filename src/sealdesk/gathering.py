@@ -79,7 +79,7 @@ class _Written(NamedTuple):
 async def post(desk: Desk, wish: Post[AnswerT]) -> AnswerT:
     """Post in company where there is any. Raises what the plain path raises."""
     role = wish.actor.role
-    await desk.backlog.demand_room()
+    await desk.backlog.demand_room(wish.actor.org)
     if wish.actor.may(wish.permission):
         gatherer = desk.gatherers.get(role)
         if gatherer is None:

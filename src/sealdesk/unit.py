@@ -276,10 +276,13 @@ class Desk:
             yield Reading(connection, actual, self.sealer)
 
     @asynccontextmanager
-    async def change(self, actor: Actor, key: Key | None = None) -> AsyncGenerator[Change]:
-        """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error."""
-        if actor.role is not Role.SYSTEM:
-            await self.backlog.demand_room()
+    async def change(self, actor: Actor, key: Key | None = None, *, paced: bool = True) -> AsyncGenerator[Change]:
+        """A transaction that records. With `key`, check `change.replay` first. Nothing stands unless the block ends without an error.
+
+        `paced` is for all but what must go on while the record stands still: whoever is to look into that has to sign in.
+        """
+        if paced and actor.role is not Role.SYSTEM:
+            await self.backlog.demand_room(actor.org)
         async with self._entered(actor, "begin") as (connection, actual):
             appender = Appender(connection, self.sealer, actual.org, self.origin(actual.org), actual.identity)
             change = Change(connection, actual, self.sealer, appender)

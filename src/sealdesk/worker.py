@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -26,6 +27,8 @@ from sealdesk.verification.timers import Timers
 
 FOLLOW_EVERY = 0.25
 SWEEP_EVERY = 3600.0
+JOB_AGAIN_AFTER = 1.0
+Job = Callable[[asyncio.Event], Awaitable[None]]
 FOLLOWERS: tuple[Follower, ...] = ()
 
 log = structlog.get_logger("worker")
@@ -63,6 +66,16 @@ async def sweep(desk: Desk, stop: asyncio.Event) -> None:
         await _pause(stop, SWEEP_EVERY)
 
 
+async def keep_up(name: str, job: Job, stop: asyncio.Event) -> None:
+    """Run one job until `stop`. What nobody foresaw ends this job for a second, never the others: the record must go on growing."""
+    while not stop.is_set():
+        try:
+            await job(stop)
+        except Exception:
+            log.exception("job.failed", job=name)
+            await _pause(stop, JOB_AGAIN_AFTER)
+
+
 async def work(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -72,17 +85,18 @@ async def work(settings: Settings) -> None:
     async with Desk.opened(settings) as desk:
         signer = SignerClient(socket_path(settings.data))
         clockwork = Clockwork(desk.database, signer, desk.ledger_name)
-        jobs: list[Coroutine[None, None, None]] = [
-            clockwork.run(stop),
-            follow(desk, FOLLOWERS, stop),
-            refusals.run(desk, stop),
-            sweep(desk, stop),
-            Timers(desk, signer).run(stop),
-            Builder(desk, SignerClient(socket_path(settings.data)), Blobs(settings.blobs), settings.exports).run(stop),
-        ]
+        builder = Builder(desk, SignerClient(socket_path(settings.data)), Blobs(settings.blobs), settings.exports)
+        jobs: dict[str, Job] = {
+            "clockwork": clockwork.run,
+            "followers": partial(follow, desk, FOLLOWERS),
+            "refusals": partial(refusals.run, desk),
+            "sweep": partial(sweep, desk),
+            "verification": Timers(desk, signer).run,
+            "exports": builder.run,
+        }
         async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
+            for name, job in jobs.items():
+                group.create_task(keep_up(name, job, stop))
         await refusals.settle(desk)
 
 

@@ -206,7 +206,7 @@ def ask(client: Client, method: str, route: Route, path: str) -> httpx.Response:
     """A request that is well-formed for the route."""
     options: dict[str, Any] = {}
     headers = {**PROBLEM, "if-match": "*"}
-    if route.path in JSON_BODIES and route.mutates:
+    if route.path in JSON_BODIES and route.signature.of("json"):
         options["json"] = JSON_BODIES[route.path]
     if route.path in FORMS and route.mutates:
         kit = {"idempotency_key": uuid4().hex} if route.signature.of("key") else {}

@@ -3,19 +3,25 @@
 Rows as in ledger.md 12. Each drill says who finds it: `fsck` (also as the nightly verification), the signer, or both.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 import forger
 from databases import clone
 from scene import SCENE, Scene, post, rolled_back
 from sealdesk.core.db import Connection
 from sealdesk.ledger import checkpoint
+from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.fsck import Difference, Report, fsck
 from sealdesk.ledger.signer.refusal import Code, SignerRefused
+from sealdesk.threads.commands import open_thread
+from sealdesk.threads.model import Draft
+from sealdesk.verification.timers import Timers
 from world import World
 
 SYS = UUID(int=0)
@@ -301,6 +307,86 @@ async def test_a_checkpoint_that_nobody_signed_is_named_by_fsck(drill: World) ->
     size = await strike(drill, attack)
     found = await only_difference(drill)
     assert (found.table, found.key, found.finding) == ("ledger.checkpoint", f"size {size}", "checkpoint.note")
+
+
+@pytest.mark.parametrize("whose", ["org", "sys"])
+async def test_deleted_checkpoints_are_missed(drill: World, whose: str) -> None:
+    """Each signed word counts: the signer knows how many it gave."""
+    org = drill.acme.org if whose == "org" else SYS
+    await post(drill, drill.acme.agent, await some_thread(drill), "one more checkpoint")
+    await drill.seal()
+
+    async def attack(connection: Connection) -> int:
+        await forger.unguard(connection)
+        first = await connection.fetchval("select min(size) from ledger.checkpoint where org_id = $1", org)
+        await connection.execute("delete from ledger.checkpoint where org_id = $1 and size = $2", org, first)
+        return await connection.fetchval("select count(*) from ledger.checkpoint where org_id = $1", org)
+
+    left = await strike(drill, attack)
+    found = {each.origin: (each.finding, each.found) for each in await differences(drill)}
+    assert found[drill.desk.origin(org)] == ("checkpoint.missing", str(left))
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "update ledger.entry set type = 'content.erased' where org_id = $1 and type = 'message.posted'",
+        "update ledger.entry set entry = '{}', leaf_hash = sha256('\\x00'::bytea || '{}') where org_id = $1 and type = 'message.posted'",
+        "update ledger.head set size = size - 1 where org_id = $1",
+        "update ledger.head set edge = '{}' where org_id = $1",
+    ],
+)
+async def test_what_nobody_foresaw_is_a_difference_too(drill: World, attack: str) -> None:
+    """Checks that stumble have failed: fsck names the log, the clock of verification freezes it, and other logs go on."""
+
+    async def strike_at_all(connection: Connection) -> None:
+        await forger.unguard(connection)
+        await connection.execute(attack, drill.acme.org)
+
+    await strike(drill, strike_at_all)
+    found = await only_difference(drill)
+    assert found.origin == drill.desk.origin(drill.acme.org)
+    await post(drill, drill.acme.agent, await some_thread(drill), "and on")
+    connection = await drill.desk.database.connect("desk_verifier")
+    for _ in range(2):
+        await Timers(drill.desk, drill.signer, nightly_every=0.0).round(connection)
+    await connection.close()
+    assert [each.origin for each in (await drill.signer.status()).frozen] == [found.origin]
+
+
+async def test_a_log_that_stands_still_holds_up_no_other(drill: World) -> None:
+    """The clockwork goes on with the others, and says which does not."""
+
+    async def attack(connection: Connection) -> None:
+        await forger.unguard(connection)
+        await connection.execute("update ledger.head set size = size - 1 where org_id = $1", drill.acme.org)
+
+    await strike(drill, attack)
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        work = asyncio.create_task(Clockwork(drill.desk.database, drill.signer, drill.desk.ledger_name).run(stop))
+        await post(drill, drill.acme.agent, await some_thread(drill), "never sequenced")
+        draft = Draft("sealed all the same")
+        thread = await open_thread(drill.desk, drill.globex.agent, "x", draft, "chat", key=None, origin=None)
+        async with asyncio.timeout(20):
+            while not await _sealed(drill, thread):  # noqa: ASYNC110 - the database tells no one
+                await asyncio.sleep(0.05)
+        stop.set()
+        await work
+    (alarm,) = [each for each in logs if each["event"] == "security.ledger_stands_still"]
+    assert (alarm["log_level"], alarm["org"]) == ("critical", str(drill.acme.org))
+
+
+async def _sealed(world: World, thread: UUID) -> bool:
+    connection = await world.superuser()
+    try:
+        return await connection.fetchval(
+            "select exists (select from ledger.entry e join ledger.leaf l using (org_id, qid) join ledger.checkpoint c using (org_id)"
+            " where e.stream_id = $1 and c.size > l.idx)",
+            thread,
+        )
+    finally:
+        await connection.close()
 
 
 async def test_content_without_its_key_is_named_unless_it_was_erased(drill: World) -> None:

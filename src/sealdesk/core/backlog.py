@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from uuid import UUID
 
 from sealdesk.core import clock
 from sealdesk.core.db import ABSENT, Database
@@ -18,26 +19,29 @@ class Backlog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._looked = float("-inf")
-        self._full = False
+        self._full: frozenset[UUID] = frozenset()
+        self._all = False
 
-    async def demand_room(self) -> None:
-        """Raise `Overloaded` (503) while more than 10,000 entries wait or the oldest has waited for more than 30 s."""
+    async def demand_room(self, org: UUID) -> None:
+        """Raise `Overloaded` (503) while more than 10,000 entries wait, or the organisation's oldest has waited for more than 30 s.
+
+        A log that stands still holds up no other organisation.
+        """
         now = time.monotonic()
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
-            self._full = await self._look()
-        if self._full:
+            await self._look()
+        if self._all or org in self._full:
             raise Overloaded(
                 "The desk is catching up with its record and takes nothing new for a moment. Nothing was lost; try again.",
                 headers={"Retry-After": "5"},
             )
 
-    async def _look(self) -> bool:
+    async def _look(self) -> None:
         pool = await self._database.pool("desk_gate")
         try:
-            row = await pool.fetchrow("select waiting, oldest from ledger.backlog($1)", MOST_WAITING + 1)
+            rows = await pool.fetch("select org_id, waiting, oldest from ledger.backlog($1)", MOST_WAITING + 1)
         except ABSENT:
-            return False  # whoever asks is about to be told so
-        return row is not None and (
-            row["waiting"] > MOST_WAITING or (row["oldest"] is not None and clock.now() - row["oldest"] > MOST_AGE)
-        )
+            return  # whoever asks is about to be told so
+        self._all = sum(row["waiting"] for row in rows) > MOST_WAITING
+        self._full = frozenset(row["org_id"] for row in rows if clock.now() - row["oldest"] > MOST_AGE)

@@ -1,7 +1,7 @@
 """Checkpoints: the signer's word on each log's size and root, and the publication of each organisation's in `sys`.
 
-Crash points: the signer has persisted what it signed before we have the note. Killed before the note is stored, the next attempt at
-the same size gets the same note; at a larger size the proof runs from what the signer remembers, not from what we stored.
+Crash points: the signer has persisted what it signed before we have the note. Killed before the note is stored, the next attempt first
+asks for that note again, so that as many are stored as were signed; the proof runs from what the signer remembers.
 """
 
 from uuid import UUID
@@ -28,17 +28,28 @@ async def grown(connection: Connection) -> list[UUID]:
 async def sign(connection: Connection, signer: SignerClient, org: UUID) -> int:
     """Have the log's present head signed and store the note; gives its size. Raises `SignerRefused`, `SignerUnavailable`."""
     row = await connection.fetchrow(
-        "select l.origin, h.size, h.root from ledger.head h join ledger.log l using (org_id) where h.org_id = $1", org
+        "select l.origin, h.size, h.root, (select coalesce(max(c.size), 0) from ledger.checkpoint c where c.org_id = h.org_id) as stored"
+        " from ledger.head h join ledger.log l using (org_id) where h.org_id = $1",
+        org,
     )
     assert row is not None
     origin, size, root = row["origin"], row["size"], row["root"]
     known = await signer.head(origin)
+    if known is not None and row["stored"] < known.size < size:
+        # We died between its signature and our storing it: the same head gives the same note.
+        note = await signer.sign_checkpoint(origin, known.size, known.root, old_size=known.size)
+        await _keep(connection, org, known.size, known.root, note)
     if known is None:
         note = await signer.sign_checkpoint(origin, size, root, genesis=await _genesis(connection, org, size))
     else:
         # A signer that remembers more than we have is shown our shorter head all the same: its refusal names the roll-back.
         proof = await tiles.consistency_proof(connection, org, known.size, size) if known.size < size else []
         note = await signer.sign_checkpoint(origin, size, root, proof, old_size=known.size)
+    await _keep(connection, org, size, root, note)
+    return size
+
+
+async def _keep(connection: Connection, org: UUID, size: int, root: bytes, note: bytes) -> None:
     await connection.execute(
         "insert into ledger.checkpoint (org_id, size, root, note) values ($1, $2, $3, $4) on conflict do nothing",
         org,
@@ -46,7 +57,6 @@ async def sign(connection: Connection, signer: SignerClient, org: UUID) -> int:
         root,
         note,
     )
-    return size
 
 
 async def publish(connection: Connection, org: UUID, sys_origin: str) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from sealdesk.core.db import ABSENT, Connection, Database
@@ -12,6 +14,8 @@ from sealdesk.ledger.events import Event, Stream
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerRefused, SignerUnavailable
 
+# What stored rows that do not fit each other make of our own reckoning.
+UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 TICK = 0.1
 SIGN_EVERY = 1.0
 PUBLISH_EVERY = 2.0
@@ -57,7 +61,7 @@ class Clockwork:
         while not stop.is_set():
             began = time.monotonic()
             for org in await sequence.waiting(connection):
-                await self._drain(connection, org)
+                await self._apart(org, self._drain(connection, org))
             if began - signed >= SIGN_EVERY:
                 signed = began
                 await self._sign_grown(connection)
@@ -76,8 +80,8 @@ class Clockwork:
         # `sys` last, so that a published checkpoint is itself covered within the next second.
         for org in sorted(await checkpoint.grown(connection), reverse=True):
             try:
-                await checkpoint.sign(connection, self._signer, org)
-                self._complained.pop(org, None)
+                if await self._apart(org, checkpoint.sign(connection, self._signer, org)):
+                    self._complained.pop(org, None)
             except (SignerRefused, SignerUnavailable) as error:
                 # Entries go on being recorded and sequenced; what is not signed is shown as unsealed.
                 if self._complained.get(org) != str(error):
@@ -94,7 +98,19 @@ class Clockwork:
         for row in rows:
             if now - self._published.get(row["org_id"], -PUBLISH_EVERY) >= PUBLISH_EVERY:
                 self._published[row["org_id"]] = now
-                await checkpoint.publish(connection, row["org_id"], self._sys_origin)
+                await self._apart(row["org_id"], checkpoint.publish(connection, row["org_id"], self._sys_origin))
+
+    async def _apart(self, org: UUID, work: Coroutine[None, None, object]) -> bool:
+        """Do `work` on one log. Should what is stored make it stumble, that log stands still, with an alarm, and no other does."""
+        try:
+            await work
+        except (asyncpg.IntegrityConstraintViolationError, *UNREADABLE) as error:
+            told = f"{type(error).__name__}: {error}"
+            if self._complained.get(org) != told:
+                self._complained[org] = told
+                log.critical("security.ledger_stands_still", org=str(org), reason=told[:300])
+            return False
+        return True
 
     async def _heartbeat(self, connection: Connection) -> None:
         async with connection.transaction():

@@ -62,7 +62,7 @@ async def choose(
     )
     actor = Actor(token_hash(token), chosen[0].org, member, chosen[0].role)
     # If this fails, the session exists but nobody was given its token: it can only expire.
-    async with desk.change(actor) as change:
+    async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", member))
         change.record(events.signed_in(member, "password", origin))
@@ -71,7 +71,7 @@ async def choose(
 
 async def sign_out(desk: Desk, actor: Actor) -> None:
     """End the actor's session; it is dead on the next request."""
-    async with desk.change(actor) as change:
+    async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
         change.record(events.signed_out(actor.member))

@@ -100,7 +100,7 @@ async def _alarm(signer: SignerClient, outcome: Outcome) -> None:
         org=str(outcome.org),
         frozen=frozen,
         sentence=sentence,
-        **difference.members(),
+        **{"row" if name == "key" else name: told for name, told in difference.members().items()},
     )
 
 

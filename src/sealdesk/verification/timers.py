@@ -26,7 +26,8 @@ log = structlog.get_logger("verification")
 _GROWN = """
 select l.org_id from ledger.log l left join ledger.head h using (org_id)
 left join ledger.verified v on v.org_id = l.org_id and v.job = 'incremental'
-where v.org_id is null or v.result = 'failed' or coalesce(h.size, 0) <> v.size or h.root is distinct from v.root order by l.org_id
+where v.org_id is null or v.result = 'failed' or coalesce(h.size, 0) <> v.size or h.root is distinct from v.root
+or exists (select from ledger.pending p where p.org_id = l.org_id and p.at < clock_timestamp() - interval '10 seconds') order by l.org_id
 """
 _DUE = """
 select l.org_id from ledger.log l left join ledger.verified v on v.org_id = l.org_id and v.job = $1

@@ -74,7 +74,9 @@ class _Arguments:
 
     async def _refuse_body(self) -> None:
         """Raise `BadRequest` for a body where none is taken; a form may carry the kit's own fields."""
-        if self._form is None and not self._exchange.intake.finished and await self._exchange.intake.body():
+        if self._form is None and self._route.page:
+            self._form = await read_form(self._exchange)
+        elif self._form is None and await self._exchange.intake.body():
             raise BadRequest("This address takes no body.")
         if self._form_fields():
             convert(self._form_fields(), _NoFields, text=True)

@@ -4,6 +4,7 @@ import pytest
 
 from sealdesk.core import backlog
 from sealdesk.core.errors import Overloaded
+from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
@@ -27,15 +28,17 @@ async def test_a_stalled_sequencer_stops_posting_until_it_caught_up(
 
 
 async def test_what_waits_too_long_counts_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest, of whichever organisation it is."""
+    """The oldest of an organisation's own: one log that stands still holds up no other, and nobody's sign-in."""
     monkeypatch.setattr(backlog, "LOOK_EVERY", 0.0)
     connection = await world.superuser()
     try:
         await connection.execute(
-            "update ledger.pending set at = now() - interval '31 seconds'"
-            " where org_id = (select max(org_id::text)::uuid from ledger.pending)"
+            "update ledger.pending set at = now() - interval '31 seconds' where org_id = $1",
+            world.acme.org,
         )
     finally:
         await connection.close()
     with pytest.raises(Overloaded):
         await commands.open_thread(world.desk, world.acme.agent, "x", Draft("y"), "chat", key=None, origin=None)
+    await commands.open_thread(world.desk, world.globex.agent, "x", Draft("y"), "chat", key=None, origin=None)
+    await people.sign_out(world.desk, world.acme.agent)

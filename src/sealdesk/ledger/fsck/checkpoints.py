@@ -62,6 +62,28 @@ class Checkpoints:
                 expected=f"none, because {head} entries",
                 found="a checkpoint",
             )
+        await self._judge_count()
+
+    async def _judge_count(self) -> None:
+        """`Differs` if fewer are stored than were signed. The last may be on its way from the signer, or be asked for again."""
+        view = self._view
+        if view.remembered is None or view.signed is None:
+            return
+        row = await view.connection.fetchrow(
+            f"select count(*) as stored, coalesce(max(size), 0) as newest from {TABLE} where org_id = $1 and size <= $2",  # noqa: S608 - names of ours
+            view.org,
+            view.remembered.size,
+        )
+        assert row is not None
+        on_its_way = row["newest"] < view.remembered.size
+        if row["stored"] + on_its_way < view.signed:
+            raise view.differs(
+                TABLE,
+                view.origin,
+                "checkpoint.missing",
+                expected=f"{view.signed} checkpoints, so many the signer signed",
+                found=row["stored"],
+            )
 
     async def _judge_row(self, size: int, stored: bytes, data: bytes, root: bytes) -> None:
         view, key = self._view, f"size {size}"

@@ -1,6 +1,8 @@
 """Sealed content against the commitments that entries name, in both directions."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 from uuid import UUID
 
 from sealdesk.core.db import Row
@@ -10,6 +12,7 @@ from sealproof import entry as entries
 from sealproof.entry import Content, Entry
 
 BATCH = 1000
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Contents:
@@ -27,7 +30,7 @@ class Contents:
         )
         erased: set[bytes] = set()
         for row in rows:
-            erased.update(bytes.fromhex(commit) for commit in _erased_by(row["entry"]))
+            erased.update(bytes.fromhex(commit) for commit in _erased_by(row["entry"]) if _HASH.fullmatch(commit))
         self._erased = frozenset(erased)
 
     async def judge(self, batch: Sequence[Entry]) -> None:
@@ -137,8 +140,15 @@ class Contents:
         return "one commitment named twice"
 
 
-def _erased_by(entry: bytes) -> list[str]:
+def _erased_by(raw: bytes) -> list[str]:
+    # The row says that it is an erasure; whether its bytes say so too is judged with all others.
     try:
-        return list(entries.parse(entry).body["commits"])
+        entry = entries.parse(raw)
     except entries.EntryError:
         return []
+    commits = entry.body.get("commits") if entry.type == "content.erased" else None
+    return (
+        [commit for commit in cast("list[object]", commits) if isinstance(commit, str)]
+        if isinstance(commits, list)
+        else []
+    )

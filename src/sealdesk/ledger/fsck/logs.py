@@ -20,7 +20,7 @@ SYS = UUID(int=0)
 class View:
     """One log in one snapshot. `key` verifies its checkpoints, `remembered` is what the signer signed last, `sealer` opens content.
 
-    `due` is the origin that the log should have by the deployment's name.
+    `due` is the origin that the log should have by the deployment's name, `signed` how many checkpoints the signer signed.
     """
 
     connection: Connection
@@ -30,6 +30,7 @@ class View:
     remembered: SignedHead | None
     sealer: Sealer | None
     due: str
+    signed: int | None = None
 
     def judge_name(self) -> None:
         """`Differs` if the log's row names it otherwise than the deployment does (an epoch may follow the name)."""
@@ -57,6 +58,7 @@ class Snapshot:
             "select org_id, origin from ledger.log where $1::uuid is null or org_id = $1 order by org_id", org
         )
         remembered = {log.origin: SignedHead(log.size, log.root) for log in self.status.logs} if self.status else {}
+        counted = {log.origin: log.signed for log in self.status.logs} if self.status else {}
         return [
             View(
                 self.connection,
@@ -66,6 +68,7 @@ class Snapshot:
                 remembered.get(row["origin"]),
                 self.sealer,
                 f"{self.ledger_name}/ledger/" + ("sys" if row["org_id"] == SYS else f"org/{row['org_id']}"),
+                counted.get(row["origin"]),
             )
             for row in rows
         ]

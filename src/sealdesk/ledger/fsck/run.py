@@ -16,6 +16,7 @@ from sealdesk.ledger.fsck.published import judge_published
 from sealdesk.ledger.fsck.queue import judge_queue, judge_streams
 from sealdesk.ledger.fsck.report import LogReport, Progress, Report
 from sealdesk.ledger.fsck.tree import Tiles, head_size, judge_gap, judge_head, range_at
+from sealdesk.ledger.fsck.unreadable import UNREADABLE, named
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
 from sealproof.entry import Entry
@@ -63,8 +64,8 @@ async def check_log(view: View, tell: Tell | None = None) -> LogReport:
         await judge_streams(view)
         await walk.contents.finish()
         await judge_published(view)
-    except Differs as differs:
-        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, differs.difference)
+    except UNREADABLE as error:
+        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, named(view, error))
     return LogReport(view.origin, walk.tree.size, walk.tree.root(), waiting)
 
 
@@ -94,8 +95,8 @@ async def check_growth(view: View, size: int, root: bytes) -> LogReport:
         await walk.contents.begin()
         await walk.go(there)
         await walk.finish()
-    except Differs as differs:
-        return LogReport(view.origin, tree.size, tree.root(), 0, differs.difference)
+    except UNREADABLE as error:
+        return LogReport(view.origin, tree.size, tree.root(), 0, named(view, error))
     return LogReport(view.origin, tree.size, tree.root(), 0)
 
 

@@ -58,6 +58,8 @@ class Memory:
         if identity is None:
             database.close()
             raise lost
+        if not database.execute("SELECT 1 FROM pragma_table_info('log') WHERE name = 'signed'").fetchone():
+            database.execute("ALTER TABLE log ADD COLUMN signed INTEGER")
         return cls(database, identity)
 
     def close(self) -> None:
@@ -72,8 +74,8 @@ class Memory:
     def remember(self, origin: str, head: SignedHead, at: str) -> None:
         """Make `head` the newest checkpoint of `origin`; it must have more leaves than the one before."""
         self._database.execute(
-            "INSERT INTO log VALUES (:origin, :size, :root, :at, :at) ON CONFLICT (origin)"
-            " DO UPDATE SET size = excluded.size, root = excluded.root, signed_at = excluded.signed_at",
+            "INSERT INTO log VALUES (:origin, :size, :root, :at, :at, 1) ON CONFLICT (origin)"
+            " DO UPDATE SET size = excluded.size, root = excluded.root, signed_at = excluded.signed_at, signed = signed + 1",
             {"origin": origin, "size": head.size, "root": head.root, "at": at},
         )
 
@@ -96,7 +98,9 @@ class Memory:
 
     def logs(self) -> tuple[RememberedLog, ...]:
         """Every log remembered, by origin."""
-        rows = self._database.execute("SELECT origin, size, root, created_at, signed_at FROM log ORDER BY origin")
+        rows = self._database.execute(
+            "SELECT origin, size, root, created_at, signed_at, signed FROM log ORDER BY origin"
+        )
         return tuple(RememberedLog(*row) for row in rows)
 
     def freezes(self) -> tuple[Freeze, ...]:

@@ -12,7 +12,9 @@ CREATE TABLE log (
     size       INTEGER NOT NULL CHECK (size > 0),
     root       BLOB NOT NULL CHECK (length(root) = 32),
     created_at TEXT NOT NULL,
-    signed_at  TEXT NOT NULL
+    signed_at  TEXT NOT NULL,
+    -- How many checkpoints were signed: as many must be stored. NULL for a log that was signed for before they were counted.
+    signed     INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- Apart from log, so that a log can be frozen before its first checkpoint.

@@ -90,13 +90,14 @@ class Freeze(Message, frozen=True):
 
 
 class RememberedLog(Message, frozen=True):
-    """One log in the signer's memory; times as entries write them."""
+    """One log in the signer's memory; times as entries write them. `signed` is how many checkpoints were signed, if it was counted."""
 
     origin: str
     size: int
     root: bytes
     created_at: str
     signed_at: str
+    signed: int | None = None
 
 
 class Refused(Message, frozen=True, tag="refused"):

@@ -208,9 +208,13 @@ reset role;
 
 -- How much waits to be sequenced: the web refuses posts with 503 beyond a limit (ledger.md 4.2), counting no further than it.
 set role desk_owner;
-create function ledger.backlog(p_limit int) returns table (waiting bigint, oldest timestamptz)
+create function ledger.backlog(p_limit int) returns table (org_id uuid, waiting bigint, oldest timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select count(*), min(at) from (select at from ledger.pending limit p_limit) x
+  with recursive o as ((select p.org_id from ledger.pending p order by p.org_id limit 1) union all
+    select (select p.org_id from ledger.pending p where p.org_id > o.org_id order by p.org_id limit 1) from o where o.org_id is not null)
+  select o.org_id, x.n, x.oldest from o,
+    lateral (select count(*) as n, min(q.at) as oldest from (select p.at from ledger.pending p where p.org_id = o.org_id order by p.qid limit p_limit) q) x
+    where o.org_id is not null
 $$;
 reset role;
 

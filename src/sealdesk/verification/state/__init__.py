@@ -6,12 +6,13 @@ the place and key of a kept bundle, an export's progress, and the exact `created
 
 from collections.abc import Awaitable, Callable
 
-from sealdesk.ledger.fsck import Difference, Differs
+from sealdesk.ledger.fsck import Difference
 from sealdesk.ledger.fsck.logs import SYS, View
+from sealdesk.ledger.fsck.unreadable import UNREADABLE, named
 from sealdesk.verification.state import conversations, exports, people
 
 UNBOUND = (
-    "Names, addresses and password hashes were not compared: an entry binds who was added and with which role.",
+    "Names, addresses, password hashes and the person behind a member were not compared: an entry binds the member and its role.",
     "The places of kept bundles were not compared: an entry binds the digest of each bundle itself.",
 )
 """What `fsck` says that it does not compare."""
@@ -26,6 +27,6 @@ async def check_state(view: View) -> Difference | None:
     try:
         for judge in PROJECTIONS:
             await judge(view)
-    except Differs as differs:
-        return differs.difference
+    except UNREADABLE as error:
+        return named(view, error)
     return None

@@ -36,6 +36,7 @@ def _apply(exports: Table, streams: Table, unlisted: set[UUID], entry: Stored) -
             "scope_commit": column_of(entry, "scope"),
             "streams_commit": column_of(entry, "streams"),
             "streams_count": told["streams_count"],
+            "scope_kind": told["scope_kind"],
             "requested_at": Near(entry.at),
         }
         if told["streams"] is None:
@@ -48,6 +49,11 @@ def _apply(exports: Table, streams: Table, unlisted: set[UUID], entry: Stored) -
         row["state"] = _ENDED[entry.type]
         if entry.type == "export.built":
             row |= {name: bytes.fromhex(told[name]) for name in _DIGESTS}
-            row |= {"zip_bytes": told["zip_bytes"], "org_size": told["org_size"], "finished_at": entry.at}
+            row |= {
+                "zip_bytes": told["zip_bytes"],
+                "org_size": told["org_size"],
+                "sys_size": told["sys_size"],
+                "finished_at": entry.at,
+            }
         elif entry.type == "export.failed":
             row |= {"failure": told["reason"], "finished_at": entry.at}
