@@ -14,7 +14,7 @@ from sealdesk.access.permissions import Role
 from sealdesk.core.settings import Settings
 from sealdesk.people import commands, founding
 from sealdesk.people.founding import NewPerson
-from sealdesk.people.sessions import Issued
+from sealdesk.people.sessions import Issued, Known, Visit
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft
 from sealdesk.unit import Desk
@@ -51,12 +51,13 @@ async def _gather(settings: Settings, organisations: int) -> list[list[Member]]:
             for org in orgs:
                 person = NewPerson(f"{name}@{run}.example", name.title(), role, password)
                 await founding.add_person(desk, org, person)
-        known = [await commands.authenticate(desk, f"{name}@{run}.example", password) for name, _ in PEOPLE]
-        return [await _converse(desk, [await _enter(desk, *each, org) for each in known]) for org in orgs]
+        visit = Visit(ORIGIN)
+        known = [await commands.authenticate(desk, f"{name}@{run}.example", password, visit) for name, _ in PEOPLE]
+        return [await _converse(desk, [await _enter(desk, each, org) for each in known]) for org in orgs]
 
 
-async def _enter(desk: Desk, person: UUID, memberships: list[commands.Membership], org: UUID) -> Issued:
-    issued = await commands.choose(desk, person, memberships, org, ORIGIN)
+async def _enter(desk: Desk, known: Known, org: UUID) -> Issued:
+    issued = await commands.go_on(desk, known, org, Visit(ORIGIN))
     assert isinstance(issued, Issued)
     return issued
 

@@ -27,6 +27,7 @@ from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import commands, founding, sessions
 from sealdesk.people.founding import NewPerson
+from sealdesk.people.sessions import Visit
 from sealdesk.unit import Desk
 
 PASSWORD = "a long enough passphrase"
@@ -118,7 +119,7 @@ async def make_cast(desk: Desk, slug: str) -> Cast:
         email = f"{name}@{slug}.test"
         await founding.add_person(desk, org, NewPerson(email, name.title(), role, PASSWORD))
         issued = await commands.sign_in(
-            desk, email, PASSWORD, None, {"address": "192.0.2.1", "agent": "test", "session": "test"}
+            desk, email, PASSWORD, None, Visit({"address": "192.0.2.1", "agent": "test", "session": "test"})
         )
         assert isinstance(issued, sessions.Issued)
         actors[name] = issued.actor

@@ -122,15 +122,14 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "exports")],
+        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")],
         resources={
             Desk: desk,
             SignerClient: signer,
             Settings: settings,
             Blobs: Blobs(settings.blobs),
-            people_pages.SignInTickets: people_pages.SignInTickets(secret),
         },
-        limiter=Limiter(ProcessCounters(), read_policies(settings.limits)),
+        limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters),
         problem_page=problem_page,
         note=note,
     )

@@ -15,7 +15,7 @@ from sealdesk.core.settings import Settings
 from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
-from sealdesk.people.sessions import Issued
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands as tickets
@@ -127,7 +127,7 @@ async def _invoice(desk: Desk, sam: Actor, mateo: Actor) -> None:
 
 
 async def _enter(desk: Desk, org: UUID, email: str, password: str) -> Actor:
-    issued = await people.sign_in(desk, email, password, org, _ORIGIN)
+    issued = await people.sign_in(desk, email, password, org, Visit(_ORIGIN))
     assert isinstance(issued, Issued)
     return issued.actor
 

@@ -19,6 +19,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.backlog import Backlog
+from sealdesk.core.counters import Counters
 from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
@@ -227,6 +228,7 @@ class Desk:
         """Who gathers the posts of this process, by role (`sealdesk.gathering`)."""
         self._peeks = Gatherer(self._peek)
         self.backlog = Backlog(database)
+        self.counters = Counters(database)
 
     @classmethod
     @asynccontextmanager
@@ -264,6 +266,10 @@ class Desk:
                 row["kind"],
                 row["name"],
                 row["org_name"],
+                row["session_id"],
+                frozenset(row["scopes"]) if row["scopes"] is not None else None,
+                row["confirmed_at"],
+                row["weak"],
             )
             for row in rows
         }

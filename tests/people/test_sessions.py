@@ -9,16 +9,16 @@ from sealdesk.core.errors import SignedOut, StateConflict
 from sealdesk.people import commands, founding
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.presence import Presence
-from sealdesk.people.sessions import Choice, Issued
+from sealdesk.people.sessions import Choice, Issued, Visit
 from sealdesk.web.tokens import token_hash
 from world import PASSWORD, World
 
-ORIGIN = {"address": "192.0.2.7", "agent": "test", "session": ""}
+VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
 
 
 async def test_it_works(world: World) -> None:
     """A session is an entry; signed out, it is dead on the next request."""
-    issued = await commands.sign_in(world.desk, "AGENT@acme.test ", PASSWORD, None, ORIGIN)
+    issued = await commands.sign_in(world.desk, "AGENT@acme.test ", PASSWORD, None, VISIT)
     assert isinstance(issued, Issued)
     found = await world.desk.peek(token_hash(issued.token))
     assert found is not None
@@ -39,24 +39,24 @@ async def test_it_works(world: World) -> None:
 async def test_every_wrong_pair_has_the_same_answer(world: World, email: str) -> None:
     """Whether the account exists does not show."""
     with pytest.raises(SignedOut, match=f"^{commands.WRONG}$"):
-        await commands.sign_in(world.desk, email, "wrong", None, ORIGIN)
+        await commands.sign_in(world.desk, email, "wrong", None, VISIT)
 
 
 async def test_a_person_in_two_organisations_chooses(world: World) -> None:
     """One password, two memberships, a session in one of them."""
     person = NewPerson("agent@acme.test", "Agent", Role.REQUESTER, "another password")
     await founding.add_person(world.desk, world.globex.org, person)
-    asked = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, None, ORIGIN)
+    asked = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, None, VISIT)
     assert isinstance(asked, Choice)
     assert {m.org for m in asked.memberships} == {world.acme.org, world.globex.org}
-    chosen = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, world.globex.org, ORIGIN)
+    chosen = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, world.globex.org, VISIT)
     assert isinstance(chosen, Issued)
     assert (chosen.actor.org, chosen.actor.role) == (world.globex.org, Role.REQUESTER)
 
 
 async def test_only_the_hash_of_a_token_is_stored(world: World) -> None:
     """What the database holds opens no session."""
-    issued = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, None, ORIGIN)
+    issued = await commands.sign_in(world.desk, "agent@acme.test", PASSWORD, None, VISIT)
     assert isinstance(issued, Issued)
     connection = await world.superuser()
     try:

@@ -20,7 +20,7 @@ from scene import Scene
 from sealdesk.app import application
 from sealdesk.core.settings import Settings
 from sealdesk.people.commands import sign_in
-from sealdesk.people.sessions import Issued
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.web import body as bodies
 from sealdesk.web.checks import routes_of
 from sealdesk.web.limits import Limiter
@@ -38,7 +38,7 @@ async def client(stage: World, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     """An agent's client of the whole application, without a socket."""
     settings = Settings.load({"SEALDESK_DATA": str(tmp_path_factory.mktemp("app")), "SEALDESK_ENV": "development"})
     issued = await sign_in(
-        stage.desk, "agent@acme.test", PASSWORD, None, {"address": "x", "agent": "x", "session": "x"}
+        stage.desk, "agent@acme.test", PASSWORD, None, Visit({"address": "x", "agent": "x", "session": "x"})
     )
     assert isinstance(issued, Issued)
     app = application(settings, stage.desk, stage.signer, bytes(32))

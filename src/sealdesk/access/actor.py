@@ -1,20 +1,48 @@
 """Who acts: one membership, as the database knows it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sealdesk.access.permissions import GRANTS, Permission, Role
+from sealdesk.access.permissions import (
+    CONFIRMED,
+    GRANTS,
+    NEVER_BY_TOKEN,
+    OF_INVITATIONS,
+    OF_THE_UNFINISHED,
+    Permission,
+    Role,
+)
+from sealdesk.core import clock
 from sealdesk.core.errors import NotPermitted
 
 NOBODY = UUID(int=0)
 """The member id of the system's own context; as an organisation id, the desk itself (`sys`)."""
+CONFIRMED_FOR = timedelta(minutes=10)
+"""How long a confirmation (a password, a second factor, a passkey) lets a session do what asks for one (ASVS 7.5.3)."""
+
+
+class FactorNeeded(NotPermitted):
+    """The organisation asks for a second factor that this person has not set up."""
+
+    slug = "factor-needed"
+    title = "Set up a second factor first"
+
+
+class ConfirmFirst(NotPermitted):
+    """The act asks that whoever holds the session shows again who they are."""
+
+    slug = "confirm-first"
+    title = "Confirm that it is you"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A member acting through one session, API token or visitor link; `session_hash` is SHA-256 of the token (32 bytes).
 
-    The role is a hint that chooses the database login: `sec.enter` has the last word.
+    The role is a hint that chooses the database login: `sec.enter` has the last word. `session_id` names the session without its token,
+    `scopes` are an API token's permissions (None: all of the role's), `confirmed_at` is when a factor was last shown, `weak` says that
+    the organisation's rules demand a second factor that the person does not have yet.
     """
 
     session_hash: bytes
@@ -24,15 +52,40 @@ class Actor:
     kind: str = "session"
     name: str = ""
     org_name: str = ""
+    session_id: UUID | None = None
+    scopes: frozenset[str] | None = None
+    confirmed_at: datetime | None = None
+    weak: bool = False
 
     def may(self, permission: Permission) -> bool:
-        """Whether the role is granted `permission`."""
-        return permission in GRANTS[self.role]
+        """Whether the role is granted `permission`, and this session or token carries it. Says nothing of confirmation."""
+        if permission not in GRANTS[self.role]:
+            return False
+        match self.kind:
+            case "invitation":
+                return permission in OF_INVITATIONS
+            case "token":
+                return permission not in NEVER_BY_TOKEN and (self.scopes is None or permission in self.scopes)
+            case _:
+                return permission not in OF_INVITATIONS and (not self.weak or permission in OF_THE_UNFINISHED)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a factor was shown lately."""
+        return self.confirmed_at is None or clock.now() - self.confirmed_at < CONFIRMED_FOR
 
     def demand(self, permission: Permission) -> None:
-        """Raise `NotPermitted` (403) unless the role is granted `permission`."""
+        """Raise `NotPermitted` (403) unless the actor may; `FactorNeeded` and `ConfirmFirst` say what would change that."""
         if not self.may(permission):
+            if self.weak and permission in GRANTS[self.role]:
+                raise FactorNeeded(
+                    "Your organisation asks for a second factor. Set one up under your account, then go on."
+                )
+            if self.kind == "token" and permission in GRANTS[self.role]:
+                raise NotPermitted("This token may not do that; its permissions were chosen when it was made.")
             raise NotPermitted(f"As {self.role} you may not do this. An admin of your organisation can say who may.")
+        if permission in CONFIRMED and self.kind == "session" and not self.confirmed:
+            raise ConfirmFirst("This asks for your password or second factor once more. Nothing was changed.")
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -33,12 +33,43 @@ class Permission(StrEnum):
     LEDGER_READ = "ledger.read"
     LEDGER_AUDIT = "ledger.audit"
     SESSION_OWN = "session.own"
+    CREDENTIAL_OWN = "credential.own"
+    API_OWN = "token.own"
+    INVITATION_ACCEPT = "invitation.accept"
+    MEMBER_MANAGE = "member.manage"
+    RULES_MANAGE = "rules.manage"
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_RECORD = "refusal.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
 
+
+CONFIRMED = frozenset(
+    {
+        Permission.CREDENTIAL_OWN,
+        Permission.API_OWN,
+        Permission.EXPORT_REQUEST,
+        Permission.MEMBER_MANAGE,
+        Permission.RULES_MANAGE,
+    }
+)
+"""What a session may do only shortly after its holder showed a factor (step-up)."""
+NEVER_BY_TOKEN = frozenset(
+    {
+        Permission.SESSION_OWN,
+        Permission.CREDENTIAL_OWN,
+        Permission.API_OWN,
+        Permission.INVITATION_ACCEPT,
+        Permission.MEMBER_MANAGE,
+        Permission.RULES_MANAGE,
+    }
+)
+"""What no API token may do, whatever its scopes: it can't show a factor."""
+OF_INVITATIONS = frozenset({Permission.INVITATION_ACCEPT})
+"""All that an invitation's token may do, and that nothing else may."""
+OF_THE_UNFINISHED = frozenset({Permission.SESSION_OWN, Permission.CREDENTIAL_OWN})
+"""What remains to whoever has yet to set up the second factor that the organisation asks for."""
 
 _COLUMNS = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR, Role.SYSTEM)
 # fmt: off
@@ -57,6 +88,11 @@ _TABLE: dict[Permission, str] = {
     Permission.LEDGER_READ:           "allow  allow  allow  allow  allow",
     Permission.LEDGER_AUDIT:          "deny   deny   deny   allow  allow",
     Permission.SESSION_OWN:           "allow  allow  allow  allow  deny",
+    Permission.CREDENTIAL_OWN:        "allow  allow  allow  allow  deny",
+    Permission.API_OWN:               "allow  allow  allow  allow  deny",
+    Permission.INVITATION_ACCEPT:     "allow  allow  allow  allow  deny",
+    Permission.MEMBER_MANAGE:         "deny   deny   allow  deny   deny",
+    Permission.RULES_MANAGE:          "deny   deny   allow  deny   deny",
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",

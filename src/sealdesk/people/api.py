@@ -7,8 +7,8 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.people import commands
-from sealdesk.people.fields import Password, Text, origin_of
-from sealdesk.people.sessions import Choice, Membership
+from sealdesk.people.fields import Password, Text, enter, visit_of
+from sealdesk.people.sessions import Choice, Issued, Membership, SecondNeeded
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json
@@ -17,7 +17,7 @@ from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, post
 from sealdesk.web.schema import Input
-from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie, set_cookie
+from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie
 
 
 class Credentials(Input, frozen=True):
@@ -37,7 +37,10 @@ class OrganisationView(msgspec.Struct, frozen=True):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """Who is signed in. `csrf_token` goes into `X-CSRF-Token` with each mutation; `choose` lists organisations where none is chosen yet."""
+    """Who is signed in. `csrf_token` goes into `X-CSRF-Token` with each mutation; `choose` lists organisations where none is chosen yet.
+
+    `challenge` is what the next step answers: `second_factor` names the kinds that will do, where one is needed.
+    """
 
     member: UUID | None
     organisation: UUID | None
@@ -45,6 +48,8 @@ class SessionView(msgspec.Struct, frozen=True):
     role: str | None
     csrf_token: str | None
     choose: tuple[OrganisationView, ...] = ()
+    challenge: str | None = None
+    second_factor: tuple[str, ...] = ()
 
 
 def choices(memberships: tuple[Membership, ...]) -> tuple[OrganisationView, ...]:
@@ -60,12 +65,8 @@ def choices(memberships: tuple[Membership, ...]) -> tuple[OrganisationView, ...]
 )
 async def sign_in(desk: Desk, body: Json[Credentials], exchange: Exchange, page: Page) -> SessionView:
     """Sign in: sets the session cookie and gives the anti-CSRF token."""
-    issued = await commands.sign_in(desk, body.email, body.password, body.organisation, origin_of(exchange))
-    if isinstance(issued, Choice):
-        return SessionView(None, None, None, None, None, choices(issued.memberships))
-    exchange.set_cookies.append(set_cookie(SESSION_COOKIE, issued.token))
-    exchange.actor = issued.actor
-    return _view(issued.actor, page)
+    found = await commands.sign_in(desk, body.email, body.password, body.organisation, visit_of(exchange))
+    return entered(found, exchange, page)
 
 
 @get("/api/v1/session")
@@ -85,6 +86,18 @@ async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> Answer[None]
     await commands.sign_out(desk, actor)
     exchange.set_cookies.append(clear_cookie(SESSION_COOKIE))
     return Answer(None, status=204)
+
+
+def entered(found: Issued | Choice | SecondNeeded, exchange: Exchange, page: Page) -> SessionView:
+    """The session, or what is still to be answered."""
+    match found:
+        case Choice():
+            return SessionView(None, None, None, None, None, choices(found.memberships), found.challenge)
+        case SecondNeeded():
+            return SessionView(None, None, None, None, None, (), found.challenge, found.kinds)
+        case Issued():
+            enter(exchange, found)
+            return _view(found.actor, page)
 
 
 def _view(actor: Actor, page: Page) -> SessionView:

@@ -4,8 +4,20 @@ from typing import Annotated
 
 import msgspec
 
+from sealdesk.people.browsers import label_of
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.tokens import (
+    DEVICE_COOKIE,
+    PRESESSION_COOKIE,
+    SESSION_COOKIE,
+    clear_cookie,
+    cookie_token,
+    set_cookie,
+    token_hash,
+)
 
+DEVICE_SECONDS = 365 * 24 * 3600
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -15,3 +27,26 @@ def origin_of(exchange: Exchange) -> dict[str, str]:
     agent = exchange.fields.get(b"user-agent", b"").decode("latin-1")[:300]
     session = exchange.actor.session_hash[:8].hex() if exchange.actor else ""
     return {"address": exchange.address, "agent": agent, "session": session}
+
+
+def visit_of(exchange: Exchange) -> Visit:
+    """The browser or program that signs in."""
+    cookies = exchange.fields.get(b"cookie")
+    presession = cookie_token(cookies, PRESESSION_COOKIE)
+    old = cookie_token(cookies, SESSION_COOKIE)
+    return Visit(
+        origin_of(exchange),
+        exchange.address,
+        cookie_token(cookies, DEVICE_COOKIE),
+        token_hash(presession) if presession else bytes(32),
+        label_of(exchange.fields.get(b"user-agent", b"").decode("latin-1")),
+        token_hash(old) if old else None,
+    )
+
+
+def enter(exchange: Exchange, issued: Issued) -> None:
+    """Give a session to whoever sent the request: its cookie, and that of a browser that is known from now on."""
+    exchange.set_cookies += [set_cookie(SESSION_COOKIE, issued.token), clear_cookie(PRESESSION_COOKIE)]
+    if issued.device:
+        exchange.set_cookies.append(set_cookie(DEVICE_COOKIE, issued.device, DEVICE_SECONDS))
+    exchange.actor = issued.actor

@@ -1,11 +1,6 @@
 """Signing in and out, as pages."""
 
-import base64
-import hashlib
-import hmac
-import json
-import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,11 +8,11 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
-from sealdesk.core.errors import Refusal, SignedOut
+from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.core.settings import Environment, Settings
 from sealdesk.people import commands
-from sealdesk.people.fields import Password, Text, origin_of
-from sealdesk.people.sessions import Choice, Issued
+from sealdesk.people.fields import Password, Text, enter, visit_of
+from sealdesk.people.sessions import Choice, Issued, SecondNeeded
 from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SignInView
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
@@ -27,11 +22,10 @@ from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page, safe_next
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
-from sealdesk.web.tokens import PRESESSION_COOKIE, SESSION_COOKIE, clear_cookie, cookie_token, set_cookie
+from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie
 from sealdesk.web.view import Frame
 
 Next = Annotated[str, msgspec.Meta(max_length=2048)]
-TICKET_SECONDS = 300
 
 
 class SignInQuery(Input, frozen=True):
@@ -52,37 +46,9 @@ class SignInForm(Input, frozen=True):
 class OrganisationForm(Input, frozen=True):
     """The organisation to enter, and the proof that the password was right."""
 
-    ticket: Annotated[str, msgspec.Meta(max_length=600)]
+    ticket: Annotated[str, msgspec.Meta(max_length=86)]
     organisation: UUID
     next: Next = "/"
-
-
-@dataclass(frozen=True, slots=True)
-class SignInTickets:
-    """Proofs that a password was right, for five minutes and one browser: HMAC-SHA256 over the person, the time and the pre-session."""
-
-    secret: bytes
-
-    def issue(self, person: UUID, presession: str) -> str:
-        """A ticket for `person` in the browser that holds `presession`."""
-        told = json.dumps({"person": str(person), "until": int(time.time()) + TICKET_SECONDS}).encode()
-        return base64.urlsafe_b64encode(told + self._mac(told, presession)).decode()
-
-    def redeem(self, ticket: str, presession: str) -> UUID:
-        """The person of a ticket. `SignedOut` if it is not one of ours, not this browser's, or too old."""
-        try:
-            raw = base64.urlsafe_b64decode(ticket.encode())
-            told, mac = raw[:-32], raw[-32:]
-            if hmac.compare_digest(mac, self._mac(told, presession)) and json.loads(told)["until"] > time.time():
-                return UUID(json.loads(told)["person"])
-        except (ValueError, KeyError):
-            pass
-        raise SignedOut("That took too long. Sign in again.")
-
-    def _mac(self, told: bytes, presession: str) -> bytes:
-        return hmac.digest(
-            hashlib.sha256(b"sign-in-ticket" + self.secret).digest(), told + b"\0" + presession.encode(), "sha256"
-        )
 
 
 @get("/sign-in")
@@ -94,36 +60,29 @@ async def show_sign_in(page: Page, settings: Settings, query: Query[SignInQuery]
 
 @post("/sign-in", limit=Limit("sign-in", per_address="20/minute"))
 async def sign_in(
-    desk: Desk, page: Page, settings: Settings, tickets: SignInTickets, form: Submitted[SignInForm], exchange: Exchange
+    desk: Desk, page: Page, settings: Settings, form: Submitted[SignInForm], exchange: Exchange
 ) -> Html | SeeOther:
     """Sign in, or come back with the same sentence for every wrong pair."""
     email, target = form.kept.get("email", ""), safe_next(form.kept.get("next"))
     try:
         # A form that does not fit is a wrong pair like any other: the same work, the same answer.
         password = form.value.password if form.value else ""
-        person, memberships = await commands.authenticate(desk, email, password)
-        found = await commands.choose(desk, person, memberships, None, origin_of(exchange))
-    except SignedOut as refusal:
+        found = await commands.sign_in(desk, email, password, None, visit_of(exchange))
+    except (SignedOut, TooMany) as refusal:
         exchange.refusal = refusal  # on record as a failed sign-in
         view = SignInView(email=email, next_path=target, error=refusal.detail, demo=settings.env is Environment.DEMO)
-        return _form(page, settings, view, 401)
-    if isinstance(found, Issued):
-        return _entered(exchange, found, target)
-    return _choose(page, found, email, tickets.issue(person, _presession(exchange)), target)
+        shown = _form(page, settings, view, refusal.status)
+        wait = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+        return replace(shown, fields=[*shown.fields, *wait])
+    return next_step(page, exchange, found, email, target)
 
 
 @post("/sign-in/organisation", limit=Limit("sign-in-organisation", per_address="20/minute"))
-async def choose_organisation(
-    desk: Desk, tickets: SignInTickets, form: Submitted[OrganisationForm], exchange: Exchange
-) -> SeeOther:
+async def choose_organisation(desk: Desk, form: Submitted[OrganisationForm], exchange: Exchange) -> SeeOther:
     """The second step for a person with several memberships."""
     if form.value is None:
         raise form.refusal or Refusal()
-    person = tickets.redeem(form.value.ticket, _presession(exchange))
-    memberships = await commands.memberships(desk, person)
-    found = await commands.choose(desk, person, memberships, form.value.organisation, origin_of(exchange))
-    if not isinstance(found, Issued):
-        raise SignedOut(commands.WRONG)
+    found = await commands.choose(desk, form.value.ticket, form.value.organisation, visit_of(exchange))
     return _entered(exchange, found, safe_next(form.value.next))
 
 
@@ -136,8 +95,21 @@ async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
 
 
 def _entered(exchange: Exchange, issued: Issued, target: str) -> SeeOther:
-    exchange.set_cookies += [set_cookie(SESSION_COOKIE, issued.token), clear_cookie(PRESESSION_COOKIE)]
+    enter(exchange, issued)
     return SeeOther(target)
+
+
+def next_step(
+    page: Page, exchange: Exchange, found: Issued | Choice | SecondNeeded, email: str, target: str
+) -> Html | SeeOther:
+    """Where a sign-in goes on: the second factor, the organisation, or in."""
+    match found:
+        case Issued():
+            return _entered(exchange, found, target)
+        case Choice():
+            return _choose(page, found, email, found.challenge, target)
+        case SecondNeeded():
+            raise SignedOut("Second factors are not ready yet.")
 
 
 def _form(page: Page, settings: Settings, view: SignInView, status: int = 200) -> Html:
@@ -153,10 +125,6 @@ def _choose(page: Page, choice: Choice, email: str, ticket: str, target: str) ->
     return page.render(
         "choose_organisation.html", frame=Frame(title="Choose", nonce=page.nonce, csrf=page.csrf), view=view
     )
-
-
-def _presession(exchange: Exchange) -> str:
-    return cookie_token(exchange.fields.get(b"cookie"), PRESESSION_COOKIE) or ""
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_sign_in, sign_in, choose_organisation, sign_out)

@@ -1,41 +1,97 @@
-"""Passwords: argon2id, verified at most two at a time, because each takes a core for tens of milliseconds."""
+"""Passwords: argon2id, verified one at a time and behind everything else, because each takes a core for tens of milliseconds."""
 
 import asyncio
+import os
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import ParamSpec, TypeVar
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-# OWASP Password Storage: m = 19 MiB, t = 2, p = 1.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_gate = ThreadPoolExecutor(2, thread_name_prefix="argon2")
-_decoy: str | None = None
+from sealdesk.core.errors import Overloaded
 
+P = ParamSpec("P")
+R = TypeVar("R")
 MAX_BYTES = 1024
+MOST_WAITING = 64
+"""So many verifications may wait, some two seconds' worth; whoever comes then is asked to come again."""
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
+
+
+@dataclass(slots=True)
+class _Work:
+    hasher: PasswordHasher
+    decoy: str | None = None
+    waiting: int = 0
+
+
+# OWASP Password Storage: m = 19 MiB, t = 2, p = 1.
+_work = _Work(PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1))
+
+
+def _stand_back() -> None:
+    # Linux gives each thread a niceness of its own: a flood of sign-ins must not slow those who are in.
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+_gate = ThreadPoolExecutor(1, thread_name_prefix="argon2", initializer=_stand_back)
+
+
+def tune(time_cost: int, memory_kib: int, parallelism: int) -> None:
+    """Hash with these parameters from now on; a hash with others is renewed when its password is next shown."""
+    _work.hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
+    _work.decoy = None
 
 
 def hash_password(password: str) -> str:
     """The argon2id hash of `password`, in the encoded form that carries its parameters."""
-    return _hasher.hash(password)
+    return _work.hasher.hash(password)
+
+
+async def hashed(password: str) -> str:
+    """As `hash_password`, behind the gate. Raises `Overloaded` where too many wait."""
+    return await _through_the_gate(hash_password, password)
 
 
 async def verify(password: str, encoded: str | None) -> bool:
-    """Whether `password` is that of `encoded`; without a hash, the same work is done for nothing, so both take as long."""
-    return await asyncio.get_running_loop().run_in_executor(_gate, _verify, password, encoded)
+    """Whether `password` is that of `encoded`; without a hash, the same work is done for nothing, so both take as long.
+
+    Raises `Overloaded` (503) where too many wait already.
+    """
+    return await _through_the_gate(_verify, password, encoded)
 
 
 async def rehash_if_old(password: str, encoded: str) -> str | None:
-    """A new hash where the stored one has weaker parameters than today's."""
-    if not _hasher.check_needs_rehash(encoded):
+    """A new hash where the stored one is bcrypt's or has other parameters than today's."""
+    if not encoded.startswith(_BCRYPT) and not _work.hasher.check_needs_rehash(encoded):
         return None
-    return await asyncio.get_running_loop().run_in_executor(_gate, hash_password, password)
+    return await hashed(password)
+
+
+async def _through_the_gate(work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    if _work.waiting >= MOST_WAITING:
+        raise Overloaded("Too many sign in at this moment. Try again shortly.", headers={"Retry-After": "3"})
+    _work.waiting += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_gate, partial(work, *arguments, **named))
+    finally:
+        _work.waiting -= 1
 
 
 def _verify(password: str, encoded: str | None) -> bool:
-    global _decoy
+    if encoded is not None and encoded.startswith(_BCRYPT):
+        # bcrypt reads 72 bytes; the library refuses more instead of cutting.
+        return len(password.encode()) <= 72 and bcrypt.checkpw(password.encode(), encoded.encode())
     if encoded is None:
-        _decoy = _decoy or hash_password("no such account")
+        _work.decoy = _work.decoy or hash_password("no such account")
     try:
-        return _hasher.verify(encoded or _decoy or "", password) and encoded is not None
+        return _work.hasher.verify(encoded or _work.decoy or "", password) and encoded is not None
     except (VerifyMismatchError, VerificationError, InvalidHashError):
         return False

@@ -9,6 +9,7 @@ from sealdesk.access.permissions import Role
 
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=30)
+"""What holds where an organisation's admins have set nothing else (ASVS 7.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,55 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """The browser or program that signs in.
+
+    `origin` is for the sealed slot of the entry, `address` for the counts, `device` the token that it was given at an earlier sign-in,
+    `bound` SHA-256 of the pre-session cookie (zeros for programs) that challenges are bound to, `label` what it is in words, `old`
+    SHA-256 of the token of the session that it had, which ends.
+    """
+
+    origin: dict[str, str]
+    address: str = "local"
+    device: str | None = None
+    bound: bytes = bytes(32)
+    label: str = ""
+    old: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have."""
+
+    person: UUID
+    memberships: tuple[Membership, ...]
+    factors: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Issued:
-    """A new session: the token (43 characters of base64url) goes into the cookie, the actor into the answer."""
+    """A new session: the token (43 characters of base64url) goes into the cookie, the actor into the answer.
+
+    `device` is a token for a browser that had none: it is let in during an attack on the account.
+    """
 
     token: str
     actor: Actor
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The password is right but the person belongs to several organisations: ask which."""
+    """What was shown suffices but the person belongs to several organisations: ask which, and answer the `challenge` with it."""
 
     memberships: tuple[Membership, ...]
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecondNeeded:
+    """A first factor was shown and a second is needed: answer the `challenge` with it."""
+
+    challenge: str
+    kinds: tuple[str, ...]

@@ -19,9 +19,14 @@ async def admit(exchange: Exchange, route: Route, row: PublicRoute | None, kit: 
     Raises `TooMany`, `SignedOut`, `BadToken` and what reading a body raises.
     """
     limit = row.limit if row else route.limit or READ
-    await kit.limiter.admit_address(limit, exchange.address)
+    if route.mutates:
+        await kit.limiter.admit_early(limit, exchange.address)
+    else:
+        await kit.limiter.admit_address(limit, exchange.address)
     actor = await find_actor(exchange, kit.peek) if row else await require_actor(exchange, kit.peek)
-    if actor is not None:
+    if route.mutates:
+        await kit.limiter.admit_change(limit, exchange.address, str(actor.member) if actor else None, exchange.path)
+    elif actor is not None:
         await kit.limiter.admit_person(limit, str(actor.member), exchange.path)
     if exchange.method in SAFE_METHODS:
         return None

@@ -14,6 +14,8 @@ from typing import Final
 from limits import RateLimitItem, parse
 from limits.aio.storage import Storage
 
+from sealdesk.core import clock
+from sealdesk.core.counters import Counters, Hit
 from sealdesk.core.errors import TooMany
 from sealdesk.core.faults import Fault
 
@@ -65,11 +67,44 @@ def read_policies(text: str) -> dict[str, Limit]:
 
 
 class Limiter:
-    """Counts in `storage`. `policies` replace declared ones by name, so that an operator's figures win over ours."""
+    """Counts in `storage`, which is this process's own, and what changes something in `shared`, which all web processes see.
 
-    def __init__(self, storage: Storage, policies: Mapping[str, Limit] | None = None) -> None:
+    `policies` replace declared ones by name, so that an operator's figures win over ours.
+    """
+
+    def __init__(
+        self, storage: Storage, policies: Mapping[str, Limit] | None = None, shared: Counters | None = None
+    ) -> None:
         self._storage = storage
+        self._shared = shared
         self._policies = dict(policies or {})
+
+    async def admit_early(self, limit: Limit, address: str) -> None:
+        """A cheap bound ahead of `admit_change`, before anybody asks who sends it: twice what the address may. Raises `TooMany`."""
+        limit = self._policies.get(limit.name, limit)
+        if limit.address is not None:
+            await self._hit(limit, "address", limit.address, address_bucket(address), slack=2 if self._shared else 1)
+
+    async def admit_change(self, limit: Limit, address: str, member: str | None, target: str) -> None:
+        """Count a request that changes something, by all it is counted by, at once and over all processes. Raises `TooMany`."""
+        if self._shared is None:
+            if member is not None:
+                await self.admit_person(limit, member, target)
+            return
+        limit = self._policies.get(limit.name, limit)
+        counted = [
+            (kind, item, key)
+            for kind, item, key in (
+                ("address", limit.address, address_bucket(address)),
+                ("person", limit.person, member),
+                ("target", limit.target, target if member is not None else None),
+            )
+            if item is not None and key is not None
+        ]
+        hits = [Hit(f"{limit.name}/{kind}/{key}", item.get_expiry()) for kind, item, key in counted]
+        for (kind, item, _), count in zip(counted, await self._shared.hit(*hits) if hits else [], strict=True):
+            if count.number > item.amount:
+                raise _refusal(limit, kind, max(1, math.ceil((count.until - clock.now()).total_seconds())))
 
     async def admit_address(self, limit: Limit, address: str) -> None:
         """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
@@ -85,10 +120,10 @@ class Limiter:
         if limit.target is not None:
             await self._hit(limit, "target", limit.target, target)
 
-    async def _hit(self, limit: Limit, kind: str, item: RateLimitItem, key: str) -> None:
+    async def _hit(self, limit: Limit, kind: str, item: RateLimitItem, key: str, *, slack: int = 1) -> None:
         # The library's fixed-window strategy, without the five calls it needs to make a key: this runs twice a request.
         name = f"{limit.name}/{kind}/{key}"
-        if await self._storage.incr(name, item.get_expiry()) > item.amount:
+        if await self._storage.incr(name, item.get_expiry()) > item.amount * slack:
             reset = await self._storage.get_expiry(name)
             raise _refusal(limit, kind, max(1, math.ceil(reset - time.time())))
 

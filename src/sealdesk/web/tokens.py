@@ -8,6 +8,8 @@ from typing import Final
 
 SESSION_COOKIE: Final = "__Host-sid"
 PRESESSION_COOKIE: Final = "__Host-pre"
+DEVICE_COOKIE: Final = "__Host-dev"
+"""Says that this browser signed in before; it opens nothing by itself."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _FLAGS: Final = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
@@ -27,9 +29,13 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-def set_cookie(name: str, token: str) -> tuple[bytes, bytes]:
-    """The Set-Cookie field for a token. `__Host-` ties it to this host, `/` and TLS (RFC 6265bis, 4.1.3.2)."""
-    return b"set-cookie", f"{name}={token}{_FLAGS}".encode("ascii")
+def set_cookie(name: str, token: str, seconds: int | None = None) -> tuple[bytes, bytes]:
+    """The Set-Cookie field for a token. `__Host-` ties it to this host, `/` and TLS (RFC 6265bis, 4.1.3.2).
+
+    Without `seconds` the browser forgets it when it is closed.
+    """
+    life = "" if seconds is None else f"; Max-Age={seconds}"
+    return b"set-cookie", f"{name}={token}{_FLAGS}{life}".encode("ascii")
 
 
 def clear_cookie(name: str) -> tuple[bytes, bytes]:

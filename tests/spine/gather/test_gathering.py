@@ -186,9 +186,13 @@ async def test_a_dead_session_is_signed_out_alone(world: World) -> None:
     """One caller's session ended after it was looked up: that caller gets 401, the others their messages."""
     thread = await opened(world, world.acme)
     issued = await people.sign_in(
-        world.desk, "agent@acme.test", "a long enough passphrase", None, {"address": "", "agent": "", "session": ""}
+        world.desk,
+        "agent@acme.test",
+        "a long enough passphrase",
+        None,
+        people.Visit({"address": "", "agent": "", "session": ""}),
     )
-    assert not isinstance(issued, people.Choice)
+    assert isinstance(issued, people.Issued)
     await people.sign_out(world.desk, issued.actor)
     wishes = [wish(world.acme.agent, thread, "a"), wish(issued.actor, thread, "x"), wish(world.acme.agent, thread, "b")]
     outcomes = await together(world, wishes)

@@ -1,0 +1,1 @@
+"""One's own account: devices, password, second factors, tokens, the address mail goes to."""

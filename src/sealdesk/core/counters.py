@@ -1,0 +1,101 @@
+"""Counts of windows in the database: the same for every web process, exact, and kept over a restart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+
+from sealdesk.core.db import ABSENT, Database
+from sealdesk.core.errors import Overloaded
+from sealdesk.core.gather import Gatherer
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One more of `name`, in a window of `seconds` that opens with its first."""
+
+    name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are with this one, and when the window ends."""
+
+    number: int
+    until: datetime
+
+
+class Counters:
+    """Adds up in `sec.counter`; concurrent hits go in one statement, and each still learns its own place in the count.
+
+    `durable` hits are on the disk when they are answered; the others are committed without waiting for it, so that only a crash of the
+    database server itself (not of ours) can lose the last fraction of a second of them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._durable = Gatherer(partial(self._hit, durable=True))
+        self._quick = Gatherer(partial(self._hit, durable=False))
+
+    async def hit(self, *hits: Hit, durable: bool = False) -> list[Count]:
+        """Count all of `hits`; gives one count each, in order. Raises `Overloaded` where the database is away: never open."""
+        return await (self._durable if durable else self._quick)(hits)
+
+    async def counts(self, *names: str) -> dict[str, Count]:
+        """The open windows among `names`."""
+        keys = {key_of(name): name for name in names}
+        try:
+            rows = await (await self._database.pool("desk_gate")).fetch("select * from sec.counts($1)", list(keys))
+        except ABSENT as error:
+            raise _away() from error
+        return {keys[row["key"]]: Count(row["count"], row["until"]) for row in rows}
+
+    async def forget(self, *names: str) -> None:
+        """Begin these counts anew."""
+        try:
+            pool = await self._database.pool("desk_gate")
+            await pool.execute("select sec.forget_counts($1)", [key_of(name) for name in names])
+        except ABSENT as error:
+            raise _away() from error
+
+    async def _hit(self, asked: Sequence[tuple[Hit, ...]], *, durable: bool) -> list[list[Count]]:
+        amounts: dict[bytes, int] = {}
+        seconds: dict[bytes, int] = {}
+        for hit in (hit for hits in asked for hit in hits):
+            key = key_of(hit.name)
+            amounts[key] = amounts.get(key, 0) + 1
+            seconds[key] = hit.seconds
+        try:
+            pool = await self._database.pool("desk_gate")
+            rows = await pool.fetch(
+                "select * from sec.hit($1, $2, $3, $4)",
+                list(amounts),
+                list(amounts.values()),
+                list(seconds.values()),
+                durable,
+            )
+        except ABSENT as error:
+            raise _away() from error
+        # Who came first has the lower number: the batch was added as a whole.
+        ends = {row["key"]: row["until"] for row in rows}
+        numbers = {row["key"]: row["count"] - amounts[row["key"]] for row in rows}
+        answers: list[list[Count]] = []
+        for hits in asked:
+            answer: list[Count] = []
+            for hit in hits:
+                key = key_of(hit.name)
+                numbers[key] += 1
+                answer.append(Count(numbers[key], ends[key]))
+            answers.append(answer)
+        return answers
+
+
+def key_of(name: str) -> bytes:
+    """16 bytes that stand for a name: neither addresses nor accounts are stored."""
+    return blake2b(name.encode(), digest_size=16, person=b"sealdesk-count").digest()
+
+
+def _away() -> Overloaded:
+    return Overloaded("The database can't be reached right now. Nothing was changed.", headers={"Retry-After": "2"})

@@ -1,0 +1,1 @@
+"""What an organisation's admins do: members, invitations, roles, rules of signing in."""

@@ -1,0 +1,591 @@
+-- Sign-in, second: counters that every process shares, known devices, factors, links, mail that waits, and the life of a session.
+set role desk_owner;
+alter table app.member add column invited boolean not null default false, add column version bigint not null default 1;
+-- What an organisation's admins have set, by name.
+create table app.setting (
+  org_id uuid not null references app.org,
+  name text not null check (name in ('sign_in', 'allowed_origins')),
+  value jsonb not null check (octet_length(value::text) <= 16384),
+  version bigint not null default 1,
+  primary key (org_id, name)
+);
+
+grant select on app.setting to desk_context;
+reset role;
+set role desk_context;
+
+alter table sec.person alter column password_hash drop not null;
+alter table sec.person add column verified_at timestamptz, add column active boolean not null default true;
+
+alter table sec.session drop constraint session_kind_check;
+alter table sec.session add constraint session_kind_check check (kind in ('session', 'token', 'visitor', 'invitation'));
+alter table sec.session
+  add column session_id uuid not null default gen_random_uuid() unique,
+  add column method text not null default 'password',
+  -- When its holder last showed a factor: what asks for step-up looks at this.
+  add column confirmed_at timestamptz not null default clock_timestamp(),
+  -- A browser and system in words, or the name a person gave a token.
+  add column label text not null default '' check (octet_length(label) <= 200),
+  add column hint text not null default '' check (octet_length(hint) <= 20),
+  -- A token's permissions; null is all that the role has.
+  add column scopes text[],
+  -- The organisation's rules demand a second factor that its holder has not set up yet: it can do nothing else.
+  add column weak boolean not null default false;
+
+alter table sec.deployment add column ever_demo boolean not null default false;
+update sec.deployment set ever_demo = environment = 'demo' or exists (select from sec.person where demo);
+
+-- Counts of a window, the same for every web process, and kept over a restart. Keys are hashes: no address and no account is stored.
+create table sec.counter (
+  key bytea primary key check (octet_length(key) = 16),
+  count bigint not null,
+  until timestamptz not null
+);
+create index counter_until on sec.counter (until);
+
+-- A browser that signed in before: during an attack on its account it is still let in.
+create table sec.device (
+  device_hash bytea not null check (octet_length(device_hash) = 32),
+  person_id uuid not null references sec.person,
+  first_at timestamptz not null default clock_timestamp(),
+  seen_at timestamptz not null default clock_timestamp(),
+  primary key (person_id, device_hash)
+);
+
+-- TOTP: `secret` is the seed, sealed. Passkey: the credential's id and its COSE public key, which are no secrets.
+create table sec.factor (
+  factor_id uuid primary key,
+  person_id uuid not null references sec.person,
+  kind text not null check (kind in ('totp', 'passkey')),
+  name text not null check (octet_length(name) between 1 and 200),
+  secret bytea,
+  credential_id bytea unique,
+  public_key bytea,
+  sign_count bigint not null default 0,
+  last_step bigint not null default 0,
+  created_at timestamptz not null default clock_timestamp(),
+  used_at timestamptz,
+  check ((kind = 'totp') = (secret is not null) and (kind = 'passkey') = (credential_id is not null and public_key is not null))
+);
+create index factor_person on sec.factor (person_id);
+create table sec.recovery_code (
+  person_id uuid not null references sec.person,
+  code_hash bytea not null check (octet_length(code_hash) = 32),
+  used_at timestamptz,
+  primary key (person_id, code_hash)
+);
+
+-- What a browser has to answer: a second factor after the password, a WebAuthn challenge, a choice of organisation. Single use, few
+-- tries, bound to the pre-session or session cookie's hash it was given to.
+create table sec.challenge (
+  hash bytea primary key check (octet_length(hash) = 32),
+  purpose text not null check (purpose in ('second', 'choose', 'passkey', 'enrol', 'confirm')),
+  bound bytea not null check (octet_length(bound) = 32),
+  person_id uuid,
+  data bytea,
+  until timestamptz not null,
+  tries int not null default 0
+);
+
+-- Links that were mailed: only the hash is stored, each works once.
+create table sec.link (
+  hash bytea primary key check (octet_length(hash) = 32),
+  purpose text not null check (purpose in ('verification', 'reset', 'email')),
+  person_id uuid,
+  email text,
+  email_norm text,
+  until timestamptz not null,
+  used_at timestamptz
+);
+
+-- Mail waits here, sealed whole, until the worker has handed it on. A void one looks the same to whoever asked for it.
+create table sec.mail (
+  mail_id uuid primary key,
+  sealed bytea not null check (octet_length(sealed) between 29 and 65536),
+  void boolean not null,
+  due_at timestamptz not null default clock_timestamp(),
+  tries int not null default 0,
+  failed boolean not null default false
+);
+create index mail_due on sec.mail (due_at) where not failed;
+
+-- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it.
+create table sec.happening (
+  happening_id bigint generated always as identity primary key,
+  person_id uuid not null,
+  org_id uuid not null,
+  member_id uuid not null,
+  type text not null check (type in ('credential.changed', 'session.revoked', 'device.added')),
+  detail text not null check (detail ~ '^[a-z_.]{1,64}$'),
+  at timestamptz not null default clock_timestamp()
+);
+
+-- Add to counts, all at once, in key order (another order deadlocks). A count begins anew when its window has ended.
+create function sec.hit(p_keys bytea[], p_amounts int[], p_seconds int[], p_durable boolean)
+  returns table (key bytea, count bigint, until timestamptz)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
+begin
+  if not p_durable then perform set_config('synchronous_commit', 'off', true); end if;
+  return query insert into sec.counter as c (key, count, until)
+    select u.k, u.a, clock_timestamp() + make_interval(secs => u.s) from unnest(p_keys, p_amounts, p_seconds) u(k, a, s) order by u.k
+    on conflict (key) do update set
+      count = case when c.until <= clock_timestamp() then excluded.count else c.count + excluded.count end,
+      until = case when c.until <= clock_timestamp() then excluded.until else c.until end
+    returning c.key, c.count, c.until;
+end $$;
+create function sec.counts(p_keys bytea[]) returns table (key bytea, count bigint, until timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select key, count, until from sec.counter where key = any (p_keys) and until > clock_timestamp()
+$$;
+create function sec.forget_counts(p_keys bytea[]) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.counter where key = any (p_keys)
+$$;
+
+-- The person behind the caller's own context; null for the system.
+create function sec.person() returns uuid language sql stable security definer set search_path = pg_catalog as $$
+  select person_id from app.member where org_id = sec.org() and member_id = sec.member()
+$$;
+
+-- Tell every organisation of a person (but the one where the caller records it itself) what happened.
+create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) returns void
+  language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.happening (person_id, org_id, member_id, type, detail)
+    select m.person_id, m.org_id, m.member_id, p_type, p_detail from app.member m
+    where m.person_id = p_person and m.active and m.org_id is distinct from p_but
+$$;
+create function sec.happenings(p_most int) returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select happening_id, org_id, member_id, type, detail, at from sec.happening order by happening_id limit p_most
+$$;
+create function sec.settle_happening(p_id bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with gone as (delete from sec.happening where happening_id = p_id and org_id = sec.org() returning 1) select exists (select from gone)
+$$;
+
+-- Sessions --------------------------------------------------------------------------------------------------------------------------
+drop function sec.peek(bytea[]);
+create function sec.peek(p_sessions bytea[])
+  returns table (hash bytea, org_id uuid, member_id uuid, role text, name text, org_name text, kind text, session_id uuid,
+    scopes text[], confirmed_at timestamptz, weak boolean)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind, s.session_id, s.scopes, s.confirmed_at, s.weak
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
+    where s.hash = any (p_sessions) and s.kind <> 'invitation' and m.active and s.ended_at is null
+      and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+$$;
+
+-- As before, and an invitation's token enters for the one thing it is for, though its member is not active yet.
+create or replace function sec.enter(p_session bytea) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare s record;
+begin
+  select x.org_id, x.member_id, m.role into s
+    from sec.session x join app.member m on m.org_id = x.org_id and m.member_id = x.member_id
+    where x.hash = p_session and (m.active or x.kind = 'invitation' and m.invited) and x.ended_at is null
+      and x.seen_at + x.idle_for > clock_timestamp() and x.hard_until > clock_timestamp();
+  if not found then
+    perform set_config('desk.context', '', true);
+    raise exception 'no live session' using errcode = '28000';
+  end if;
+  if session_user <> 'desk_' || s.role then
+    perform set_config('desk.context', '', true);
+    raise exception 'role is %', s.role using errcode = 'SD001';
+  end if;
+  perform sec.mint(s.org_id, s.member_id, s.role);
+end $$;
+
+drop function sec.open_session(bytea, text, uuid, uuid, interval, interval);
+-- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it.
+create function sec.open_session(p_hash bytea, p_person uuid, p_org uuid, p_idle interval, p_hard interval, p_method text, p_label text,
+    p_weak boolean, p_old bytea) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare m uuid;
+begin
+  select x.member_id into m from app.member x join sec.person p using (person_id)
+    where x.person_id = p_person and x.org_id = p_org and x.active and p.active;
+  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
+  update sec.session set ended_at = clock_timestamp() where hash = p_old and ended_at is null;
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, weak)
+    values (p_hash, 'session', p_org, m, p_idle, clock_timestamp() + p_hard, p_method, p_label, p_weak);
+  return m;
+end $$;
+
+-- A new token for the caller's own session, which was just confirmed: the old one is dead at COMMIT. `p_weak` may only be taken away.
+create function sec.rotate_session(p_old bytea, p_new bytea, p_method text) returns boolean
+  language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.session set hash = p_new, confirmed_at = clock_timestamp(), seen_at = clock_timestamp(),
+      method = case when method = p_method then method else p_method end,
+      weak = weak and not exists (select from sec.factor f where f.person_id = sec.person())
+    where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning 1)
+  select exists (select from u)
+$$;
+
+-- Where the caller's person is signed in, in every organisation: they are one person's own devices and tokens.
+create function sec.own_sessions() returns table (session_id uuid, kind text, label text, hint text, method text, scopes text[],
+    created_at timestamptz, seen_at timestamptz, until timestamptz, org_id uuid, org_name text, hash bytea)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.session_id, s.kind, s.label, s.hint, s.method, s.scopes, s.created_at, s.seen_at, least(s.seen_at + s.idle_for, s.hard_until), s.org_id, o.name,
+      sha256(s.hash)
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
+    where m.person_id = sec.person() and m.active and s.ended_at is null and s.kind in ('session', 'token')
+      and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    order by s.seen_at desc
+$$;
+-- End some of them: one by its id, or all but the caller's. Gives how many ended here; other organisations are told by the worker.
+create function sec.end_own_sessions(p_id uuid, p_but bytea, p_kinds text[]) returns int
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid := sec.person(); o uuid := sec.org(); n int;
+begin
+  with ended as (
+    update sec.session s set ended_at = clock_timestamp() from app.member m
+      where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null
+        and s.kind = any (p_kinds) and (p_id is null or s.session_id = p_id) and s.hash is distinct from p_but
+      returning s.org_id, s.member_id),
+  told as (insert into sec.happening (person_id, org_id, member_id, type, detail)
+    select distinct p, e.org_id, e.member_id, 'session.revoked', 'own' from ended e where e.org_id <> o returning 1)
+  select count(*) into n from ended;
+  return n;
+end $$;
+-- An admin ends what a member of the own organisation has open there.
+create function sec.end_member_sessions(p_member uuid, p_kinds text[]) returns int
+  language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.session set ended_at = clock_timestamp()
+    where org_id = sec.org() and member_id = p_member and ended_at is null and kind = any (p_kinds) returning 1)
+  select count(*)::int from u
+$$;
+create function sec.member_sessions(p_member uuid) returns table (session_id uuid, kind text, label text, hint text, created_at timestamptz, seen_at timestamptz, scopes text[], until timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select session_id, kind, label, hint, created_at, seen_at, scopes, least(seen_at + idle_for, hard_until) from sec.session
+    where org_id = sec.org() and (p_member is null or member_id = p_member) and ended_at is null and kind in ('session', 'token')
+      and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() order by seen_at desc
+$$;
+
+-- API tokens: sessions of a kind of their own, never stronger than the member whose they are.
+create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes text[], p_life interval) returns uuid
+  language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, hint, scopes)
+    select p_hash, 'token', sec.org(), sec.member(), p_life, clock_timestamp() + p_life, 'token', p_name, p_hint, p_scopes
+    where sec.person() is not null returning session_id
+$$;
+
+-- Switch: the same person, another organisation; the old session ends, the confirmation is carried over.
+create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_weak boolean) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare s record; m uuid;
+begin
+  update sec.session x set ended_at = clock_timestamp() from app.member b
+    where x.hash = p_old and x.kind = 'session' and x.ended_at is null and b.org_id = x.org_id and b.member_id = x.member_id and b.active
+      and x.seen_at + x.idle_for > clock_timestamp() and x.hard_until > clock_timestamp()
+    returning x.*, b.person_id into s;
+  if not found then raise exception 'no live session' using errcode = '28000'; end if;
+  select member_id into m from app.member where person_id = s.person_id and org_id = p_org and active;
+  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak)
+    values (p_new, 'session', p_org, m, s.idle_for, s.hard_until, s.method, s.label, s.confirmed_at, p_weak);
+  return m;
+end $$;
+
+-- Passwords -------------------------------------------------------------------------------------------------------------------------
+drop function sec.credential(text);
+create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[])
+  language sql stable security definer set search_path = pg_catalog as $$
+  select p.person_id, p.password_hash, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
+      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1)
+    from sec.person p where p.email_norm = p_email_norm and p.active
+$$;
+-- The caller's own hash, to check the current password against.
+create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select p.person_id, p.email, p.password_hash, p.verified_at, (select count(*)::int from sec.factor f where f.person_id = p.person_id)
+    from sec.person p where p.person_id = sec.person()
+$$;
+-- A new password for the caller's person: all other sessions of theirs end, everywhere.
+create function sec.change_password(p_old text, p_new text, p_keep bytea) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid := sec.person();
+begin
+  update sec.person set password_hash = p_new where person_id = p and password_hash is not distinct from p_old;
+  if not found then return false; end if;
+  perform sec.end_own_sessions(null, p_keep, array['session']);
+  perform sec.tell(p, 'credential.changed', 'password', sec.org());
+  return true;
+end $$;
+
+-- Devices, challenges, links ----------------------------------------------------------------------------------------------------------
+create function sec.knows_device(p_person uuid, p_hash bytea) returns boolean language sql stable security definer set search_path = pg_catalog as $$
+  select exists (select from sec.device where person_id = p_person and device_hash = p_hash)
+$$;
+-- True where the device is new to a person who has others.
+create function sec.keep_device(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare others boolean := exists (select from sec.device where person_id = p_person);
+begin
+  insert into sec.device (person_id, device_hash) values (p_person, p_hash)
+    on conflict (person_id, device_hash) do update set seen_at = clock_timestamp();
+  return others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash);
+end $$;
+
+create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_data bytea, p_life interval) returns void
+  language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.challenge (hash, purpose, bound, person_id, data, until) values (p_hash, p_purpose, p_bound, p_person, p_data, clock_timestamp() + p_life)
+$$;
+-- One try at a challenge: five are given.
+create function sec.attempt(p_hash bytea, p_purpose text, p_bound bytea) returns table (person_id uuid, data bytea)
+  language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.challenge set tries = tries + 1
+    where hash = p_hash and purpose = p_purpose and bound = p_bound and until > clock_timestamp() and tries < 5 returning person_id, data
+$$;
+-- Use it up; false for whoever comes second.
+create function sec.answered(p_hash bytea) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with gone as (delete from sec.challenge where hash = p_hash and until > clock_timestamp() returning 1) select exists (select from gone)
+$$;
+
+-- A link for a person known by e-mail, and its mail; for anybody else the same work, to no effect.
+create function sec.mail_link(p_hash bytea, p_purpose text, p_email_norm text, p_life interval, p_mail uuid, p_sealed bytea) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p record;
+begin
+  select person_id, email, email_norm into p from sec.person where email_norm = p_email_norm and active;
+  if p.person_id is not null then
+    update sec.link set used_at = clock_timestamp() where person_id = p.person_id and purpose = p_purpose and used_at is null;
+  end if;
+  insert into sec.link (hash, purpose, person_id, email, email_norm, until)
+    values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
+  insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
+end $$;
+-- A link for the caller's own person: to show that an address, the present or a new one, is theirs.
+create function sec.own_link(p_hash bytea, p_purpose text, p_email text, p_email_norm text, p_life interval) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = p_purpose and used_at is null;
+  insert into sec.link (hash, purpose, person_id, email, email_norm, until)
+    select p_hash, p_purpose, sec.person(), p_email, p_email_norm, clock_timestamp() + p_life;
+end $$;
+create function sec.look_link(p_hash bytea, p_purpose text) returns table (person_id uuid, email text)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select l.person_id, l.email from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
+$$;
+-- A forgotten password: the link is used up, every session ends, and factors stay (a reset does not go around them).
+create function sec.reset_password(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid;
+begin
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'reset' and used_at is null and until > clock_timestamp()
+    and person_id is not null returning person_id into p;
+  if p is null then return null; end if;
+  update sec.person set password_hash = p_new, verified_at = coalesce(verified_at, clock_timestamp()) where person_id = p;
+  update sec.session s set ended_at = clock_timestamp() from app.member m
+    where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
+  perform sec.tell(p, 'credential.changed', 'reset', null);
+  return p;
+end $$;
+-- The address was shown to be theirs; a new one takes the old one's place. Gives the old address, or null where the link is none.
+create function sec.settle_email(p_hash bytea, p_purpose text) returns table (person_id uuid, old_email text, new_email text)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
+declare l record; old text;
+begin
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = p_purpose and used_at is null and until > clock_timestamp()
+    and person_id is not null returning person_id, email, email_norm into l;
+  if not found then return; end if;
+  select email into old from sec.person where person_id = l.person_id;
+  if p_purpose = 'email' then
+    if exists (select from sec.person where email_norm = l.email_norm and person_id <> l.person_id) then return; end if;
+    update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
+    perform sec.tell(l.person_id, 'credential.changed', 'email', null);
+  else
+    update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
+    perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
+  end if;
+  return query select l.person_id, old, l.email;
+end $$;
+
+-- Mail --------------------------------------------------------------------------------------------------------------------------------
+create function sec.queue_mail(p_id uuid, p_sealed bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.mail (mail_id, sealed, void) values (p_id, p_sealed, false)
+$$;
+-- Take what is due, and put it off in the same breath: a worker that dies sends it a little later, at worst twice.
+create function sec.take_mail(p_most int) returns table (mail_id uuid, sealed bytea, tries int)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
+begin
+  delete from sec.mail where void;
+  return query update sec.mail m set tries = m.tries + 1, due_at = clock_timestamp() + least(interval '1 minute' * 2 ^ m.tries, interval '6 hours')
+    where m.mail_id in (select mail_id from sec.mail where due_at <= clock_timestamp() and not failed order by due_at limit p_most for update skip locked)
+    returning m.mail_id, m.sealed, m.tries;
+end $$;
+create function sec.mail_done(p_id uuid, p_failed boolean) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  if p_failed then update sec.mail set failed = true, sealed = decode(repeat('00', 29), 'hex') where mail_id = p_id;
+  else delete from sec.mail where mail_id = p_id; end if;
+end $$;
+
+-- Factors -----------------------------------------------------------------------------------------------------------------------------
+create function sec.factors(p_person uuid) returns table (factor_id uuid, kind text, name text, secret bytea, credential_id bytea, public_key bytea, sign_count bigint, last_step bigint, created_at timestamptz, used_at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select factor_id, kind, name, secret, credential_id, public_key, sign_count, last_step, created_at, used_at from sec.factor where person_id = p_person order by created_at
+$$;
+create function sec.own_factors() returns table (factor_id uuid, kind text, name text, secret bytea, credential_id bytea, public_key bytea, sign_count bigint, last_step bigint, created_at timestamptz, used_at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select * from sec.factors(sec.person())
+$$;
+create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  insert into sec.factor (factor_id, person_id, kind, name, secret, credential_id, public_key, sign_count, last_step)
+    values (p_id, sec.person(), p_kind, p_name, p_secret, p_credential, p_public, p_count, p_step);
+  perform sec.tell(sec.person(), 'credential.changed', 'factor_added.' || p_kind, sec.org());
+end $$;
+create function sec.remove_factor(p_id uuid) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare k text;
+begin
+  delete from sec.factor where factor_id = p_id and person_id = sec.person() returning kind into k;
+  if k is not null then perform sec.tell(sec.person(), 'credential.changed', 'factor_removed.' || k, sec.org()); end if;
+  return k;
+end $$;
+-- A step of a TOTP seed counts once, a passkey's counter only goes up (0 where the authenticator has none).
+create function sec.use_totp(p_id uuid, p_step bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.factor set last_step = p_step, used_at = clock_timestamp() where factor_id = p_id and kind = 'totp' and last_step < p_step returning 1)
+  select exists (select from u)
+$$;
+create function sec.use_passkey(p_id uuid, p_count bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.factor set sign_count = p_count, used_at = clock_timestamp()
+    where factor_id = p_id and kind = 'passkey' and (sign_count < p_count or sign_count = 0 and p_count = 0) returning 1)
+  select exists (select from u)
+$$;
+create function sec.passkey(p_credential bytea) returns table (factor_id uuid, person_id uuid, public_key bytea, sign_count bigint)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select f.factor_id, f.person_id, f.public_key, f.sign_count from sec.factor f join sec.person p using (person_id)
+    where f.credential_id = p_credential and p.active
+$$;
+create function sec.set_recovery_codes(p_hashes bytea[]) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  delete from sec.recovery_code where person_id = sec.person();
+  insert into sec.recovery_code (person_id, code_hash) select sec.person(), h from unnest(p_hashes) h;
+  perform sec.tell(sec.person(), 'credential.changed', 'recovery_codes', sec.org());
+end $$;
+create function sec.recovery_codes_left() returns int language sql stable security definer set search_path = pg_catalog as $$
+  select count(*)::int from sec.recovery_code where person_id = sec.person() and used_at is null
+$$;
+create function sec.use_recovery_code(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  update sec.recovery_code set used_at = clock_timestamp() where person_id = p_person and code_hash = p_hash and used_at is null;
+  if not found then return false; end if;
+  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null);
+  return true;
+end $$;
+
+-- Members -----------------------------------------------------------------------------------------------------------------------------
+-- Invite somebody: a member that is not active yet, the token that makes it so, and its mail. Known and unknown addresses take alike.
+create function sec.invite(p_person uuid, p_email text, p_email_norm text, p_member uuid, p_role text, p_name text, p_token bytea, p_life interval)
+  returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid; m record; o uuid := sec.org();
+begin
+  insert into sec.person (person_id, email, email_norm) values (p_person, p_email, p_email_norm) on conflict (email_norm) do nothing;
+  select person_id into p from sec.person where email_norm = p_email_norm;
+  select member_id, active into m from app.member where org_id = o and person_id = p;
+  if m.active then return null; end if;
+  if m.member_id is null then
+    insert into app.member (org_id, member_id, person_id, role, name, active, invited) values (o, p_member, p, p_role, p_name, false, true);
+    m.member_id := p_member;
+  else
+    update app.member set role = p_role, name = p_name, invited = true where org_id = o and member_id = m.member_id;
+    update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
+  end if;
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
+  return m.member_id;
+end $$;
+create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id join sec.person p on p.person_id = m.person_id
+    where s.hash = p_hash and s.kind = 'invitation' and m.invited and s.ended_at is null and s.hard_until > clock_timestamp()
+$$;
+-- Called in the invitation's own context. A person who has a password already keeps it: `p_new` is for those who have none.
+create function sec.accept_invitation(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid := sec.person();
+begin
+  update sec.session set ended_at = clock_timestamp() where hash = p_hash and kind = 'invitation' and org_id = sec.org() and member_id = sec.member() and ended_at is null;
+  if not found then raise exception 'no live invitation' using errcode = '28000'; end if;
+  update sec.person set password_hash = coalesce(password_hash, p_new), verified_at = coalesce(verified_at, clock_timestamp()), active = true where person_id = p;
+  update app.member set active = true, invited = false where org_id = sec.org() and member_id = sec.member();
+  return p;
+end $$;
+-- The admin may have a reset mailed, and never chooses the password.
+create function sec.member_email(p_member uuid) returns text language sql stable security definer set search_path = pg_catalog as $$
+  select p.email from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and m.member_id = p_member
+$$;
+create function sec.members() returns table (member_id uuid, name text, email text, role text, active boolean, invited boolean, factors int, verified boolean, created_at timestamptz, seen_at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select m.member_id, m.name, p.email, m.role, m.active, m.invited, (select count(*)::int from sec.factor f where f.person_id = p.person_id), p.verified_at is not null, m.created_at,
+      (select max(s.seen_at) from sec.session s where s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session')
+    from app.member m join sec.person p using (person_id) where m.org_id = sec.org() order by m.name, m.member_id
+$$;
+-- An organisation's rules of signing in; null where its admins have set none.
+create function sec.sign_in_rules(p_org uuid) returns jsonb language sql stable security definer set search_path = pg_catalog as $$
+  select value from app.setting where org_id = p_org and name = 'sign_in'
+$$;
+create function sec.held_demo() returns boolean language sql stable security definer set search_path = pg_catalog as $$
+  select exists (select from sec.deployment where ever_demo) or exists (select from sec.person where demo)
+$$;
+reset role;
+
+set role desk_owner;
+
+-- An organisation keeps an active admin, whoever acts and however many at once: the lock makes those who would take the last two wait.
+create function app.keep_an_admin() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  if old.role = 'admin' and old.active and not (new.role = 'admin' and new.active) then
+    perform pg_advisory_xact_lock(7325431, hashtext(new.org_id::text));
+    if not exists (select from app.member m where m.org_id = new.org_id and m.member_id <> new.member_id and m.role = 'admin' and m.active) then
+      raise exception 'the last admin' using errcode = 'SD002';
+    end if;
+  end if;
+  return new;
+end $$;
+create trigger keep_an_admin before update on app.member for each row execute function app.keep_an_admin();
+reset role;
+
+-- Policies and grants -------------------------------------------------------------------------------------------------------------------
+set role desk_owner;
+alter table app.setting enable row level security;
+alter table app.setting force row level security;
+create policy verifier on app.setting for select to desk_verifier using (true);
+do $$
+declare r text;
+begin
+  foreach r in array array['desk_requester', 'desk_agent', 'desk_admin', 'desk_auditor', 'desk_worker'] loop
+    execute format('create policy reach_%s on app.setting for select to %I using (org_id = (select sec.org()))', substr(r, 6), r);
+  end loop;
+  foreach r in array array['desk_admin', 'desk_worker'] loop
+    execute format('create policy write_%s on app.setting for insert to %I with check (org_id = (select sec.org()))', substr(r, 6), r);
+    execute format('create policy change_%s on app.setting for update to %I using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', substr(r, 6), r);
+  end loop;
+end $$;
+-- What the sign-in has to know before anybody is signed in.
+create policy context on app.setting for select to desk_context using (true);
+create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
+create policy invite on app.member for insert to desk_context with check (org_id = (select sec.org()));
+create policy accept on app.member for update to desk_context using (org_id = (select sec.org())) with check (org_id = (select sec.org()));
+grant select on app.setting to desk_verifier, desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker, desk_context;
+grant insert on app.setting to desk_admin, desk_worker;
+grant update (value, version) on app.setting to desk_admin, desk_worker;
+grant update (role, active, name, version) on app.member to desk_admin;
+grant update (version, invited) on app.member to desk_worker;
+grant insert, update (role, active, name, invited, version) on app.member to desk_context;
+reset role;
+
+set role desk_context;
+grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
+  sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea), sec.switch_session(bytea, bytea, uuid, boolean),
+  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
+  sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
+  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
+grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
+  sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
+  sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint), sec.remove_factor(uuid),
+  sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
+  to desk_requester, desk_agent, desk_admin, desk_auditor;
+grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
+  sec.member_email(uuid), sec.members() to desk_admin;
+grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
+  sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]) to desk_worker;
+reset role;
