@@ -209,7 +209,7 @@ async def test_notes_and_messages_share_a_batch(world: World) -> None:
     )
     assert await transactions(world, outcomes) == 1
     assert await bodies(world, world.acme.requester, thread) == ["first", "public"]
-    with pytest.raises(OutsideReach):
+    with pytest.raises(NotPermitted):
         await post(world, wish(world.acme.requester, thread, "no"), "internal")
 
 
