@@ -16,7 +16,7 @@ from sealdesk.ledger.fsck.published import judge_published
 from sealdesk.ledger.fsck.queue import judge_queue, judge_streams
 from sealdesk.ledger.fsck.report import LogReport, Progress, Report
 from sealdesk.ledger.fsck.tree import Tiles, head_size, judge_gap, judge_head, range_at
-from sealdesk.ledger.fsck.unreadable import UNREADABLE, named
+from sealdesk.ledger.fsck.unreadable import stumbling_differs
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
 from sealproof.entry import Entry
@@ -56,16 +56,17 @@ async def check_log(view: View, tell: Tell | None = None) -> LogReport:
     """Check one log from its first entry on."""
     walk = Walk(view, CompactRange(), Tiles(view, [], []), tell)
     try:
-        view.judge_name()
-        await walk.contents.begin()
-        await walk.go(await head_size(view))
-        await walk.finish()
-        waiting = await judge_queue(view, walk.contents)
-        await judge_streams(view)
-        await walk.contents.finish()
-        await judge_published(view)
-    except UNREADABLE as error:
-        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, named(view, error))
+        async with stumbling_differs(view):
+            view.judge_name()
+            await walk.contents.begin()
+            await walk.go(await head_size(view))
+            await walk.finish()
+            waiting = await judge_queue(view, walk.contents)
+            await judge_streams(view)
+            await walk.contents.finish()
+            await judge_published(view)
+    except Differs as differs:
+        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, differs.difference)
     return LogReport(view.origin, walk.tree.size, walk.tree.root(), waiting)
 
 
@@ -73,30 +74,31 @@ async def check_growth(view: View, size: int, root: bytes) -> LogReport:
     """Check what came after the first `size` entries, which had `root` when they were checked."""
     tree = CompactRange()
     try:
-        there = await head_size(view)
-        if there < size:
-            raise view.differs(
-                "ledger.head",
-                view.origin,
-                "head.size",
-                expected=f"at least {size}, which were verified before",
-                found=there,
-            )
-        tree = await range_at(view, size)
-        if tree.root() != root:
-            raise view.differs(
-                "ledger.tile",
-                f"below entry {size}",
-                "verified.root",
-                expected=f"{root.hex()}, verified before",
-                found=tree.root(),
-            )
-        walk = Walk(view, tree, await Tiles.at(view, size), latest=await _latest(view, size))
-        await walk.contents.begin()
-        await walk.go(there)
-        await walk.finish()
-    except UNREADABLE as error:
-        return LogReport(view.origin, tree.size, tree.root(), 0, named(view, error))
+        async with stumbling_differs(view):
+            there = await head_size(view)
+            if there < size:
+                raise view.differs(
+                    "ledger.head",
+                    view.origin,
+                    "head.size",
+                    expected=f"at least {size}, which were verified before",
+                    found=there,
+                )
+            tree = await range_at(view, size)
+            if tree.root() != root:
+                raise view.differs(
+                    "ledger.tile",
+                    f"below entry {size}",
+                    "verified.root",
+                    expected=f"{root.hex()}, verified before",
+                    found=tree.root(),
+                )
+            walk = Walk(view, tree, await Tiles.at(view, size), latest=await _latest(view, size))
+            await walk.contents.begin()
+            await walk.go(there)
+            await walk.finish()
+    except Differs as differs:
+        return LogReport(view.origin, tree.size, tree.root(), 0, differs.difference)
     return LogReport(view.origin, tree.size, tree.root(), 0)
 
 
@@ -219,6 +221,11 @@ def _unchecked(shot: Snapshot) -> list[str]:
     if shot.status is None:
         told.append(
             "The signer can't be reached: what it remembers was not compared, so a consistent roll-back would not be seen."
+        )
+    elif any(log.signed is None for log in shot.status.logs):
+        told.append(
+            "How many checkpoints were signed is not known of every log (the signer did not count at first):"
+            " of those a deleted one would not be missed."
         )
     if shot.public_key is None:
         told.append("No operator's key is known: the signatures of checkpoints were not checked.")
