@@ -37,9 +37,8 @@ async def sequence(connection: Connection, org: UUID, batch: int = BATCH) -> int
     """Sequence up to `batch` entries of one log; gives how many."""
     async with connection.transaction():
         taken = await connection.fetch(
-            "with taken as (delete from ledger.pending p using"
-            " (select qid from ledger.pending where org_id = $1 order by qid limit $2) q"
-            " where p.org_id = $1 and p.qid = q.qid returning p.qid)"
+            "with taken as (delete from ledger.pending where org_id = $1"
+            " and qid = any (array(select qid from ledger.pending where org_id = $1 order by qid limit $2)) returning qid)"
             # By an array, so that it is looked up by key: while the tables grow fast, a join is planned for what they were.
             " select e.qid, e.leaf_hash from ledger.entry e"
             " where e.org_id = $1 and e.qid = any (array(select qid from taken)) order by e.qid",

@@ -6,11 +6,11 @@ from datetime import datetime
 from itertools import zip_longest
 from uuid import UUID
 
-from sealdesk.core.db import Database, Row
+from sealdesk.core.db import Database
 from sealdesk.ledger.fsck.checkpoints import Checkpoints
 from sealdesk.ledger.fsck.content import BATCH, Contents
 from sealdesk.ledger.fsck.difference import Difference, Differs
-from sealdesk.ledger.fsck.entries import COLUMNS, PREDECESSOR, judge, judge_time
+from sealdesk.ledger.fsck.entries import Found, judge, judge_time, read
 from sealdesk.ledger.fsck.logs import Snapshot, View, snapshot
 from sealdesk.ledger.fsck.published import judge_published
 from sealdesk.ledger.fsck.queue import judge_queue, judge_streams
@@ -24,11 +24,7 @@ from sealproof.merkle import CompactRange
 
 Tell = Callable[[Progress], None]
 
-_LEAVES = (
-    f"select l.idx, l.qid as leaf_qid, l.leaf_hash as leaf, {COLUMNS} from ledger.leaf l"  # noqa: S608 - names of ours
-    f" left join ledger.entry e on e.org_id = l.org_id and e.qid = l.qid {PREDECESSOR}"
-    " where l.org_id = $1 and l.idx >= $2 and l.idx < $3 order by l.idx"
-)
+_LEAVES = "select idx, qid, leaf_hash from ledger.leaf where org_id = $1 and idx >= $2 and idx < $3 order by idx"
 
 
 async def fsck(
@@ -139,7 +135,7 @@ class Walk:
     async def _batch(self, end: int, size: int) -> None:
         view = self.view
         entries: list[Entry] = []
-        rows = await view.connection.fetch(_LEAVES, view.org, self.tree.size, end)
+        rows = await self._rows(end)
         for row, following in zip_longest(rows, rows[1:]):
             if following is not None and following["idx"] == row["idx"]:
                 raise self._twice(following, row["qid"])
@@ -165,7 +161,17 @@ class Walk:
             raise await judge_gap(view, self.tree.size, size)
         await self.contents.judge(entries)
 
-    def _twice(self, row: Row, other_qid: int) -> Differs:
+    async def _rows(self, end: int) -> list[Found]:
+        """The leaves up to `end`, each with its entry: one row each, where the keys hold."""
+        leaves = await self.view.connection.fetch(_LEAVES, self.view.org, self.tree.size, end)
+        found = await read(self.view, [leaf["qid"] for leaf in leaves])
+        return [
+            {**row, "idx": leaf["idx"], "leaf_qid": leaf["qid"], "leaf": leaf["leaf_hash"]}
+            for leaf in leaves
+            for row in found.get(leaf["qid"], [{"qid": None}])
+        ]
+
+    def _twice(self, row: Found, other_qid: int) -> Differs:
         """A leaf came a second time: it is stored twice, or the entry before its own in the stream is."""
         if row["qid"] != other_qid:
             return self.view.differs("ledger.leaf", f"idx {row['idx']}", "leaf.twice", expected="one leaf", found="two")
