@@ -16,10 +16,13 @@ def by_part(parent: int) -> dict[str, float]:
     """CPU seconds so far of the processes below `parent`, by part; those that have ended are in their parents' figures."""
     spent = dict.fromkeys(_PARTS.values(), 0.0)
     for process in _below(parent):
-        command = process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        try:
+            command = process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            fields = process.joinpath("stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # ended meanwhile
         part = next((name for word, name in _PARTS.items() if word in command), None)
         if part:
-            fields = process.joinpath("stat").read_text().rpartition(")")[2].split()
             spent[part] += sum(int(ticks) for ticks in fields[11:13]) / _TICKS
     return spent
 

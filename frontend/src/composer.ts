@@ -1,5 +1,5 @@
 // The composer: drafts, Ctrl-Enter, and the count of bytes near the limit.
-import { keepDraft, leaveDraft, readDraft, settleDraft } from "./draft";
+import { forgetDrafts, keepDraft, leaveDraft, member, readDraft, settleDraft } from "./draft";
 
 const NEAR = 0.85;
 const encoder = new TextEncoder();
@@ -73,7 +73,10 @@ function takeAll(): void {
 }
 
 export function startComposer(): void {
-  settleDraft(["/sign-in"]);
+  if (member()) {
+    forgetDrafts(true);
+    settleDraft();
+  }
   takeAll();
   document.addEventListener("htmx:after:settle", takeAll);
   document.addEventListener("input", (event) => {
@@ -92,6 +95,7 @@ export function startComposer(): void {
   // A form that leaves the page keeps its draft until the next page shows that it was taken: a sign-in may come between.
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
+    if (new URL(form.action).pathname === "/sign-out") forgetDrafts(false);
     if (form.dataset["draft"]) leaveDraft(form.dataset["draft"], location.pathname);
   });
 }

@@ -1,8 +1,20 @@
-// Drafts in this tab's storage, keyed by conversation, so that a reload loses nothing. Storage may be forbidden: then nothing is kept.
+// Drafts in this tab's storage, by member and conversation, so that a reload loses nothing and nobody sees another's words.
+// Storage may be forbidden: then nothing is kept.
 
 export interface Draft { body: string; visibility: string; subject?: string }
 
-const name = (key: string): string => `draft:${key}`;
+/** Who looks at the page; empty where nobody is signed in. */
+export const member = (): string => document.body.dataset["member"] ?? "";
+const name = (key: string): string => `draft:${member()}:${key}`;
+
+/** Forget what somebody else left in this tab, and on signing out what is left of one's own. */
+export function forgetDrafts(keepOwn: boolean): void {
+  try {
+    for (const each of Object.keys(sessionStorage)) {
+      if (each.startsWith("draft:") && !(keepOwn && each.startsWith(`draft:${member()}:`))) sessionStorage.removeItem(each);
+    }
+  } catch { /* nothing was kept */ }
+}
 
 export function readDraft(key: string): Draft | null {
   try {
@@ -31,12 +43,11 @@ export function leaveDraft(key: string, place: string): void {
   } catch { /* then the draft simply stays */ }
 }
 
-/** A page after that: it is `place` again or one of `between` where the form was refused; any other means that it was taken. */
-export function settleDraft(between: string[]): void {
+/** A page of a signed-in member after that: `place` again where the form was refused; any other means that it was taken. */
+export function settleDraft(): void {
   try {
     const left = JSON.parse(sessionStorage.getItem("leaving") ?? "null") as { key: string; place: string } | null;
-    if (!left || between.includes(location.pathname)) return;
     sessionStorage.removeItem("leaving");
-    if (location.pathname !== left.place) dropDraft(left.key);
+    if (left && location.pathname !== left.place) dropDraft(left.key);
   } catch { /* nothing was kept */ }
 }

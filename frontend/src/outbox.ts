@@ -4,13 +4,13 @@ import { composer } from "./composer";
 import { dropDraft, keepDraft } from "./draft";
 import { pollNow } from "./poll";
 import { reason } from "./problem";
-import { sessionNow } from "./session";
+import { renew, token } from "./session";
 import { say } from "./toast";
 
 const PATIENCE = 20_000;
 
 /** `before` is how often the timeline showed the same words by the same person when the letter was written. */
-interface Letter { form: URLSearchParams; action: string; thread: string; member: string; shown: HTMLElement; accepted: boolean; before: number }
+interface Letter { form: URLSearchParams; action: string; thread: string; shown: HTMLElement; accepted: boolean; before: number }
 
 const words = (text: string | null | undefined): string => (text ?? "").replace(/\s+/g, " ").trim();
 
@@ -64,6 +64,9 @@ async function deliver(letter: Letter): Promise<void> {
     letter.accepted = true;
     mark(letter, "sent", null);
     say("Sent");
+    // From an earlier stretch the message would stand where it does not belong.
+    if (new URLSearchParams(location.search).has("earlier")) { location.assign(location.pathname); return; }
+    clear();
     const news = document.querySelector<HTMLElement>("#news");
     if (news) pollNow(news);
   } else {
@@ -78,10 +81,13 @@ function send(letter: Letter): void {
 
 /** Once more: perhaps after signing in again, so with the token of the session that is now. Never as somebody else. */
 async function sendAgain(letter: Letter): Promise<void> {
-  const session = await sessionNow();
-  if (session?.csrf_token && session.member === letter.member) letter.form.set("csrf", session.csrf_token);
-  if (session?.member && session.member !== letter.member) mark(letter, "not sent", "Someone else is signed in now. Sign in as yourself in another tab, then try again.");
-  else send(letter);
+  const now = await renew();
+  if (now === "somebody else") {
+    mark(letter, "not sent", "Someone else is signed in now. Sign in as yourself in another tab, then try again.");
+    return;
+  }
+  letter.form.set("csrf", token());
+  send(letter);
 }
 
 function letterOf(element: Element): Letter | undefined {
@@ -109,7 +115,7 @@ function submit(event: SubmitEvent): void {
   if (!shown) return;
   event.preventDefault();
   const thread = form.dataset["thread"] ?? "";
-  const letter: Letter = { form: data, action: form.action, thread, member: form.dataset["member"] ?? "", shown, accepted: false, before: showing(text.value) };
+  const letter: Letter = { form: data, action: form.action, thread, shown, accepted: false, before: showing(text.value) };
   letters.add(letter);
   form.querySelector<HTMLInputElement>("input[name=idempotency_key]")!.value = newKey();
   text.value = "";
@@ -126,8 +132,13 @@ function showing(text: string | null): number {
 
 /** Take out what was accepted and now stands in the timeline, once more than before. */
 function clear(): void {
+  const open = composer()?.dataset["thread"];
   for (const letter of letters) {
-    if (!letter.accepted) continue;
+    if (!letter.accepted) {
+      // Another conversation was shown meanwhile; back in its own, it stands there again.
+      if (!letter.shown.isConnected && letter.thread === open) document.querySelector("#outbox")?.append(letter.shown);
+      continue;
+    }
     if (letter.shown.isConnected && showing(letter.form.get("body")) <= letter.before) continue;
     letters.delete(letter);
     letter.shown.remove();

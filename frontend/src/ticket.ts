@@ -4,6 +4,7 @@
 import htmx from "htmx.org";
 import { pollNow } from "./poll";
 import { reason } from "./problem";
+import { renew, token } from "./session";
 import { say, toast } from "./toast";
 
 async function reread(): Promise<void> {
@@ -12,12 +13,21 @@ async function reread(): Promise<void> {
   if (news) pollNow(news);
 }
 
+async function post(form: HTMLFormElement, body: URLSearchParams): Promise<Response | null> {
+  return fetch(form.action, { method: "POST", body, redirect: "manual", headers: { Accept: "application/problem+json, text/html;q=0.5" } }).catch(() => null);
+}
+
 async function save(form: HTMLFormElement): Promise<void> {
   const body = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, value.toString()]));
   const focused = document.activeElement?.id ?? "";
   const open = form.closest("[popover]")?.matches(":popover-open") ?? false;
   form.querySelector("fieldset")!.disabled = true;
-  const answer = await fetch(form.action, { method: "POST", body, redirect: "manual", headers: { Accept: "application/problem+json, text/html;q=0.5" } }).catch(() => null);
+  let answer = await post(form, body);
+  // The session may be a newer one, from another tab.
+  if (answer && [401, 403].includes(answer.status) && await renew() === "renewed") {
+    body.set("csrf", token());
+    answer = await post(form, body);
+  }
   const taken = answer !== null && (answer.type === "opaqueredirect" || answer.ok);
   if (taken) say("Saved");
   else toast(await reason(answer));

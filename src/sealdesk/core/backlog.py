@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sealdesk.core import clock
-from sealdesk.core.db import ABSENT, Database
+from sealdesk.core.db import LOST, Database
 from sealdesk.core.errors import Overloaded
 
 MOST_WAITING = 10_000
@@ -41,7 +41,7 @@ class Backlog:
         pool = await self._database.pool("desk_gate")
         try:
             rows = await pool.fetch("select org_id, waiting, oldest from ledger.backlog($1)", MOST_WAITING + 1)
-        except ABSENT:
+        except LOST:
             return  # whoever asks is about to be told so
-        self._all = sum(row["waiting"] for row in rows) > MOST_WAITING
         self._full = frozenset(row["org_id"] for row in rows if clock.now() - row["oldest"] > MOST_AGE)
+        self._all = sum(row["waiting"] for row in rows if row["org_id"] not in self._full) > MOST_WAITING

@@ -106,7 +106,16 @@ class Pool(Queries, Protocol):
 
 POOL_SIZE = 8
 ABSENT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-"""What the driver raises when the server is away or goes away; the third when it goes in the middle of an answer."""
+"""What the driver raises where the server is away or refuses a statement; the third where it goes in the middle of an answer."""
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""Of these, what says nothing about what is stored: the server is away, goes away, or has no room."""
 
 
 class DatabaseUnfit(Fault):

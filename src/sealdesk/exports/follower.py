@@ -163,6 +163,8 @@ class Builder:
     async def _build(self, each: Waiting, found: Pin) -> None:
         actor = system(each.org, COMPONENT)
         last_told = 0.0
+        async with self._desk.keep(actor) as connection:
+            await connection.execute("select ledger.know_size()")
 
         async def progress(done: int, total: int) -> None:
             nonlocal last_told

@@ -5,17 +5,14 @@ import time
 from collections.abc import Coroutine
 from uuid import UUID
 
-import asyncpg
 import structlog
 
-from sealdesk.core.db import ABSENT, Connection, Database
+from sealdesk.core.db import ABSENT, LOST, Connection, Database
 from sealdesk.ledger import checkpoint, sequence
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerRefused, SignerUnavailable
 
-# What stored rows that do not fit each other make of our own reckoning.
-UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 TICK = 0.1
 SIGN_EVERY = 1.0
 PUBLISH_EVERY = 2.0
@@ -104,7 +101,9 @@ class Clockwork:
         """Do `work` on one log. Should what is stored make it stumble, that log stands still, with an alarm, and no other does."""
         try:
             await work
-        except (asyncpg.IntegrityConstraintViolationError, *UNREADABLE) as error:
+        except (SignerRefused, SignerUnavailable, *LOST):
+            raise
+        except Exception as error:
             told = f"{type(error).__name__}: {error}"
             if self._complained.get(org) != told:
                 self._complained[org] = told

@@ -4,12 +4,13 @@ from sealdesk.core.errors import BadRequest
 
 MAX_NAME = 400
 """Bytes of UTF-8."""
+_SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u202f\u3000"), " ")
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # part of names in several scripts, and printed
 
 
 def checked_name(name: str) -> str:
     """The name on one line; `BadRequest` if it is empty, too long, or holds what is not printed (controls, turned writing direction)."""
-    line = " ".join(name.split(" ")).strip()
+    line = name.translate(_SPACES).strip()
     if not line or len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
         raise BadRequest(f"A name has 1 to {MAX_NAME} bytes and is printable.", pointer="/name")
     return line

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from sealdesk.core.db import ABSENT, Connection
+from sealdesk.core.db import ABSENT, LOST, Connection
 from sealdesk.core.errors import Refusal
 from sealdesk.ledger.fsck.logs import snapshot
 from sealdesk.ledger.signer.client import SignerClient
@@ -67,11 +67,18 @@ class Timers:
     async def round(self, office: Connection) -> list[Outcome]:
         """One round: what grew, and what is due for the night. `office` is the connection that holds the lock."""
         done: list[Outcome] = []
-        for row in await office.fetch(_GROWN):
-            done += await self._verify(row["org_id"], ("incremental",))
+        due: list[tuple[Job, UUID]] = []
+        due.extend(("incremental", row["org_id"]) for row in await office.fetch(_GROWN))
         for job in NIGHTLY:
-            for row in await office.fetch(_DUE, job, self._nightly_every):
-                done += await self._verify(row["org_id"], (job,))
+            due.extend((job, row["org_id"]) for row in await office.fetch(_DUE, job, self._nightly_every))
+        for job, org in due:
+            try:
+                done += await self._verify(org, (job,))
+            except LOST:
+                raise
+            except Exception:
+                # A fault of ours in one log's check must not keep the others unverified.
+                log.critical("security.verification_stumbled", org=str(org), job=job, exc_info=True)
         return done
 
     async def _hold_office(self, office: Connection, stop: asyncio.Event) -> None:

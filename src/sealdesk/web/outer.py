@@ -6,11 +6,12 @@ Litestar's middleware does not run for unknown paths, wrong methods and malforme
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import cast
 
 from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Send
 
-from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.core.errors import BadOrigin, BadRequest, Refusal
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.answers import Sent
 from sealdesk.web.body import FORM_TYPE, read_form
@@ -89,9 +90,19 @@ class Outer:
         if isinstance(refusal, Unexpected):
             log_fault("unexpected", exchange, error)
         exchange.refusal = refusal
-        if for_people(exchange) and exchange.method not in SAFE_METHODS:
+        if _worth_keeping(exchange, refusal):
             await _keep_form(exchange)
         await self._say(exchange, refusal)(scope, receive, exchange.send)
+
+
+def _worth_keeping(exchange: Exchange, refusal: Refusal) -> bool:
+    """Whether a person may have written into the form, and not another site; whoever floods the desk gets nothing read."""
+    return (
+        exchange.method not in SAFE_METHODS
+        and for_people(exchange)
+        and not isinstance(refusal, BadOrigin | Misdirected)
+        and (exchange.actor is not None or refusal.status == HTTPStatus.UNAUTHORIZED)
+    )
 
 
 async def _keep_form(exchange: Exchange) -> None:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import quote
 
-from sealdesk.core.errors import Refusal
+from sealdesk.core.errors import BadOrigin, Refusal
 from sealdesk.web.answers import Sent
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.kit import Kit
@@ -41,6 +41,8 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
 
 def typed(exchange: Exchange) -> dict[str, str]:
     """What a person wrote into the fields of a refused form that hold text, by the field's name: it must not be lost."""
+    if isinstance(exchange.refusal, BadOrigin):
+        return {}  # another site wrote it
     return {name: text for name, text in (exchange.form or {}).items() if name in WRITTEN and text.strip()}
 
 

@@ -1,13 +1,15 @@
 """`application/x-www-form-urlencoded` fields, of forms and of query strings, without what parsers guess."""
 
 import re
+from binascii import unhexlify
 from typing import Final
 
 from sealdesk.core.errors import BadRequest
 from sealdesk.web.strict_json import check_text
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+# Runs of them: one by one, a body full of escapes takes a hundred milliseconds.
+_ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 
 
 def decode_fields(data: bytes, *, at_most: int) -> dict[str, str]:
@@ -39,7 +41,7 @@ def _text(raw: bytes) -> str:
     if b"%" in raw:
         if _BAD_ESCAPE.search(raw):
             raise BadRequest("A percent sign has to begin an escape.")
-        raw = _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), raw)
+        raw = _ESCAPES.sub(lambda match: unhexlify(match[0].replace(b"%", b"")), raw)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

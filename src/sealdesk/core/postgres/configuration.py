@@ -27,6 +27,8 @@ def write(cluster: Path, sockets: Path, extra: Mapping[str, str], account: Accou
         "max_connections": "200",
         "shared_buffers": "128MB",
         "max_wal_size": "1GB",
+        # An organisation may grow a hundredfold in a minute (an import), and is planned for what it was until statistics are taken.
+        "autovacuum_naptime": "15s",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "lc_messages": "C",

@@ -85,6 +85,7 @@ async def snapshot(
     status = await _status(signer)
     connection = await database.connect("desk_verifier")
     try:
+        await connection.execute("select ledger.know_size()")
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             name = await connection.fetchval("select sec.ledger_name()")
             key = public_key or (status.identity.public_key if status else None)

@@ -2,7 +2,7 @@
 
 from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.content import BATCH, Contents
-from sealdesk.ledger.fsck.entries import COLUMNS, PREDECESSOR, TABLE, judge
+from sealdesk.ledger.fsck.entries import TABLE, judge, read
 from sealdesk.ledger.fsck.logs import View
 
 _ORPHAN = (
@@ -15,10 +15,7 @@ _LOST = (
     " and not exists (select from ledger.leaf l where l.org_id = e.org_id and l.qid = e.qid)"
     " and not exists (select from ledger.pending p where p.org_id = e.org_id and p.qid = e.qid) order by e.qid limit 1"
 )
-_WAITING = (
-    f"select {COLUMNS} from ledger.pending q join ledger.entry e using (org_id, qid) {PREDECESSOR}"  # noqa: S608 - names of ours
-    f" where q.org_id = $1 and q.qid > $2 order by q.qid limit {BATCH}"
-)
+_WAITING = f"select qid from ledger.pending where org_id = $1 and qid > $2 order by qid limit {BATCH}"  # noqa: S608 - a number of ours
 _STREAMS = """
 select coalesce(s.kind, e.stream_kind) as kind, coalesce(s.stream_id, e.stream_id) as id, s.seq, s.head, s.last_at,
   e.last, e.number, l.leaf_hash, l.at
@@ -56,7 +53,8 @@ async def judge_queue(view: View, contents: Contents) -> int:
         )
     waiting, last = 0, -1
     while rows := await view.connection.fetch(_WAITING, view.org, last):
-        await contents.judge([judge(view, row) for row in rows])
+        found = await read(view, [row["qid"] for row in rows])
+        await contents.judge([judge(view, row) for qid in found for row in found[qid]])
         waiting, last = waiting + len(rows), rows[-1]["qid"]
     return waiting
 

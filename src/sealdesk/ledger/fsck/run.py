@@ -6,17 +6,17 @@ from datetime import datetime
 from itertools import zip_longest
 from uuid import UUID
 
-from sealdesk.core.db import Database, Row
+from sealdesk.core.db import Database
 from sealdesk.ledger.fsck.checkpoints import Checkpoints
 from sealdesk.ledger.fsck.content import BATCH, Contents
 from sealdesk.ledger.fsck.difference import Difference, Differs
-from sealdesk.ledger.fsck.entries import COLUMNS, PREDECESSOR, judge, judge_time
+from sealdesk.ledger.fsck.entries import Found, judge, judge_time, read
 from sealdesk.ledger.fsck.logs import Snapshot, View, snapshot
 from sealdesk.ledger.fsck.published import judge_published
 from sealdesk.ledger.fsck.queue import judge_queue, judge_streams
 from sealdesk.ledger.fsck.report import LogReport, Progress, Report
 from sealdesk.ledger.fsck.tree import Tiles, head_size, judge_gap, judge_head, range_at
-from sealdesk.ledger.fsck.unreadable import UNREADABLE, named
+from sealdesk.ledger.fsck.unreadable import stumbling_differs
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
 from sealproof.entry import Entry
@@ -24,11 +24,7 @@ from sealproof.merkle import CompactRange
 
 Tell = Callable[[Progress], None]
 
-_LEAVES = (
-    f"select l.idx, l.qid as leaf_qid, l.leaf_hash as leaf, {COLUMNS} from ledger.leaf l"  # noqa: S608 - names of ours
-    f" left join ledger.entry e on e.org_id = l.org_id and e.qid = l.qid {PREDECESSOR}"
-    " where l.org_id = $1 and l.idx >= $2 and l.idx < $3 order by l.idx"
-)
+_LEAVES = "select idx, qid, leaf_hash from ledger.leaf where org_id = $1 and idx >= $2 and idx < $3 order by idx"
 
 
 async def fsck(
@@ -56,16 +52,17 @@ async def check_log(view: View, tell: Tell | None = None) -> LogReport:
     """Check one log from its first entry on."""
     walk = Walk(view, CompactRange(), Tiles(view, [], []), tell)
     try:
-        view.judge_name()
-        await walk.contents.begin()
-        await walk.go(await head_size(view))
-        await walk.finish()
-        waiting = await judge_queue(view, walk.contents)
-        await judge_streams(view)
-        await walk.contents.finish()
-        await judge_published(view)
-    except UNREADABLE as error:
-        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, named(view, error))
+        async with stumbling_differs(view):
+            view.judge_name()
+            await walk.contents.begin()
+            await walk.go(await head_size(view))
+            await walk.finish()
+            waiting = await judge_queue(view, walk.contents)
+            await judge_streams(view)
+            await walk.contents.finish()
+            await judge_published(view)
+    except Differs as differs:
+        return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, differs.difference)
     return LogReport(view.origin, walk.tree.size, walk.tree.root(), waiting)
 
 
@@ -73,30 +70,31 @@ async def check_growth(view: View, size: int, root: bytes) -> LogReport:
     """Check what came after the first `size` entries, which had `root` when they were checked."""
     tree = CompactRange()
     try:
-        there = await head_size(view)
-        if there < size:
-            raise view.differs(
-                "ledger.head",
-                view.origin,
-                "head.size",
-                expected=f"at least {size}, which were verified before",
-                found=there,
-            )
-        tree = await range_at(view, size)
-        if tree.root() != root:
-            raise view.differs(
-                "ledger.tile",
-                f"below entry {size}",
-                "verified.root",
-                expected=f"{root.hex()}, verified before",
-                found=tree.root(),
-            )
-        walk = Walk(view, tree, await Tiles.at(view, size), latest=await _latest(view, size))
-        await walk.contents.begin()
-        await walk.go(there)
-        await walk.finish()
-    except UNREADABLE as error:
-        return LogReport(view.origin, tree.size, tree.root(), 0, named(view, error))
+        async with stumbling_differs(view):
+            there = await head_size(view)
+            if there < size:
+                raise view.differs(
+                    "ledger.head",
+                    view.origin,
+                    "head.size",
+                    expected=f"at least {size}, which were verified before",
+                    found=there,
+                )
+            tree = await range_at(view, size)
+            if tree.root() != root:
+                raise view.differs(
+                    "ledger.tile",
+                    f"below entry {size}",
+                    "verified.root",
+                    expected=f"{root.hex()}, verified before",
+                    found=tree.root(),
+                )
+            walk = Walk(view, tree, await Tiles.at(view, size), latest=await _latest(view, size))
+            await walk.contents.begin()
+            await walk.go(there)
+            await walk.finish()
+    except Differs as differs:
+        return LogReport(view.origin, tree.size, tree.root(), 0, differs.difference)
     return LogReport(view.origin, tree.size, tree.root(), 0)
 
 
@@ -137,7 +135,7 @@ class Walk:
     async def _batch(self, end: int, size: int) -> None:
         view = self.view
         entries: list[Entry] = []
-        rows = await view.connection.fetch(_LEAVES, view.org, self.tree.size, end)
+        rows = await self._rows(end)
         for row, following in zip_longest(rows, rows[1:]):
             if following is not None and following["idx"] == row["idx"]:
                 raise self._twice(following, row["qid"])
@@ -163,7 +161,17 @@ class Walk:
             raise await judge_gap(view, self.tree.size, size)
         await self.contents.judge(entries)
 
-    def _twice(self, row: Row, other_qid: int) -> Differs:
+    async def _rows(self, end: int) -> list[Found]:
+        """The leaves up to `end`, each with its entry: one row each, where the keys hold."""
+        leaves = await self.view.connection.fetch(_LEAVES, self.view.org, self.tree.size, end)
+        found = await read(self.view, [leaf["qid"] for leaf in leaves])
+        return [
+            {**row, "idx": leaf["idx"], "leaf_qid": leaf["qid"], "leaf": leaf["leaf_hash"]}
+            for leaf in leaves
+            for row in found.get(leaf["qid"], [{"qid": None}])
+        ]
+
+    def _twice(self, row: Found, other_qid: int) -> Differs:
         """A leaf came a second time: it is stored twice, or the entry before its own in the stream is."""
         if row["qid"] != other_qid:
             return self.view.differs("ledger.leaf", f"idx {row['idx']}", "leaf.twice", expected="one leaf", found="two")
@@ -219,6 +227,11 @@ def _unchecked(shot: Snapshot) -> list[str]:
     if shot.status is None:
         told.append(
             "The signer can't be reached: what it remembers was not compared, so a consistent roll-back would not be seen."
+        )
+    elif any(log.signed is None for log in shot.status.logs):
+        told.append(
+            "How many checkpoints were signed is not known of every log (the signer did not count at first):"
+            " of those a deleted one would not be missed."
         )
     if shot.public_key is None:
         told.append("No operator's key is known: the signatures of checkpoints were not checked.")

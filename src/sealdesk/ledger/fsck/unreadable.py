@@ -1,31 +1,30 @@
 """A check that stumbles is a check that failed: whoever can write any row could otherwise end every check with one that nobody foresaw."""
 
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-from sealdesk.ledger.fsck.difference import Difference, Differs
+from sealdesk.core.db import LOST
+from sealdesk.ledger.fsck.difference import Differs
 from sealdesk.ledger.fsck.logs import View
 
-UNREADABLE: Final = (
-    Differs,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What a check raises about what is stored. Not what the driver raises: a database that went away says nothing about the record."""
 
+@asynccontextmanager
+async def stumbling_differs(view: View) -> AsyncGenerator[None]:
+    """Raise `Differs` for whatever the block raises about what is stored; what the block read stays apart from other checks.
 
-def named(view: View, error: BaseException) -> Difference:
-    """The difference that `error` stands for."""
-    if isinstance(error, Differs):
-        return error.difference
-    return view.differs(
-        "ledger, app",
-        view.origin,
-        "record.unreadable",
-        expected="rows that fit each other",
-        found=f"what made the check stumble ({type(error).__name__}: {str(error)[:80]})",
-    ).difference
+    A database that is away or goes away says nothing about the record: that is raised as it is.
+    """
+    try:
+        # A savepoint: where the database refuses a statement, the other logs of the snapshot can still be read.
+        async with view.connection.transaction():
+            yield
+    except (Differs, *LOST):
+        raise
+    except Exception as error:
+        raise view.differs(
+            "ledger, app",
+            view.origin,
+            "record.unreadable",
+            expected="rows that fit each other",
+            found=f"what made the check stumble ({type(error).__name__}: {str(error)[:80]})",
+        ) from error

@@ -34,6 +34,7 @@ grant delete on ledger.pending to desk_sequencer;
 grant select on app.thread, app.export, ledger.entry, ledger.log to desk_context;
 grant select, insert, delete on app.idempotency to desk_context;
 grant execute on function ledger.backlog(int) to desk_gate, desk_worker;
+grant execute on function ledger.know_size() to desk_worker, desk_verifier;
 grant execute on function app.next_number(text) to desk_requester, desk_agent, desk_admin, desk_worker;
 grant execute on function ledger.lock_streams(text[], uuid[]) to desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker;
 grant execute on function app.find_thread(uuid, text[]) to desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker;

@@ -6,9 +6,9 @@ the place and key of a kept bundle, an export's progress, and the exact `created
 
 from collections.abc import Awaitable, Callable
 
-from sealdesk.ledger.fsck import Difference
+from sealdesk.ledger.fsck import Difference, Differs
 from sealdesk.ledger.fsck.logs import SYS, View
-from sealdesk.ledger.fsck.unreadable import UNREADABLE, named
+from sealdesk.ledger.fsck.unreadable import stumbling_differs
 from sealdesk.verification.state import conversations, exports, people
 
 UNBOUND = (
@@ -26,7 +26,8 @@ async def check_state(view: View) -> Difference | None:
         return None
     try:
         for judge in PROJECTIONS:
-            await judge(view)
-    except UNREADABLE as error:
-        return named(view, error)
+            async with stumbling_differs(view):
+                await judge(view)
+    except Differs as differs:
+        return differs.difference
     return None
