@@ -122,7 +122,9 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")],
+        templates_dirs=[
+            HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")
+        ],
         resources={
             Desk: desk,
             SignerClient: signer,

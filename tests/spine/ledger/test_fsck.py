@@ -6,6 +6,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.ledger.fsck import Progress, fsck
 from sealdesk.people import commands, founding
 from sealdesk.people.founding import NewPerson
+from sealdesk.people.sessions import Visit
 from sealdesk.threads.commands import open_thread
 from sealdesk.threads.model import Draft, Thread
 from world import PASSWORD, World
@@ -33,7 +34,7 @@ async def test_an_organisation_that_grew_unseen_is_checked_all_the_same(world: W
     org = await founding.add_org(world.desk, "grown", "Grown")
     await founding.add_person(world.desk, org, NewPerson("agent@grown.test", "A", Role.AGENT, PASSWORD))
     origin = {"address": "192.0.2.1", "agent": "test", "session": "test"}
-    issued = await commands.sign_in(world.desk, "agent@grown.test", PASSWORD, org, origin)
+    issued = await commands.sign_in(world.desk, "agent@grown.test", PASSWORD, org, Visit(origin))
     assert isinstance(issued, commands.Issued)
     thread = await open_thread(world.desk, issued.actor, "Long", Draft("x"), "chat", key=None, origin=None)
     for _ in range(8):
