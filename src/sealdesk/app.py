@@ -11,7 +11,9 @@ from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
+from sealdesk.account import api as account
+from sealdesk.account import pages as account_pages
 from sealdesk.core import clock
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
@@ -24,6 +26,7 @@ from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
+from sealdesk.people import confirm_pages
 from sealdesk.people import pages as people_pages
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
@@ -41,12 +44,12 @@ from sealdesk.web.limits import Limiter, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
-from sealdesk.web.saying import WRITTEN, typed
+from sealdesk.web.saying import WRITTEN, typed, way_on
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
-_PLACE = re.compile(r"/c/[0-9a-f-]{36}|/new|/exports/new")
+_PLACE = re.compile(r"/c/[0-9a-f-]{36}|/new|/exports/new|/account")
 """Addresses under which a form stands, where what it posts to lies at or below them."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -71,6 +74,9 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     (health, security_contact),
     people.ROUTES,
     people_pages.ROUTES,
+    confirm_pages.ROUTES,
+    account.ROUTES,
+    account_pages.ROUTES,
     threads.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
@@ -87,14 +93,19 @@ def problem_page(page: Page, refusal: Refusal) -> str:
     place = _PLACE.match(page.path)
     signed_out = refusal.status == HTTPStatus.UNAUTHORIZED
     back = place[0] if place else "/"
+    action, href = "Back to where you were" if place else "Back to the start", back
+    if signed_out:
+        action, href = "Sign in again", f"/sign-in?next={back}"
+    elif isinstance(refusal, ConfirmFirst | FactorNeeded):
+        action, href = refusal.title, way_on(refusal, back)
     view = ProblemView(
         status=refusal.status,
         title=refusal.title,
         detail=refusal.detail,
         request_id=page.exchange.request_id,
         retry_after=int(wait) if wait and wait.isdigit() else None,
-        action="Sign in again" if signed_out else "Back to where you were" if place else "Back to the start",
-        href=f"/sign-in?next={back}" if signed_out else back,
+        action=action,
+        href=href,
         written=tuple((WRITTEN[name], text) for name, text in typed(page.exchange).items()),
     )
     return page.render("error.html", frame=Frame(title=refusal.title, nonce=page.nonce), view=view).text

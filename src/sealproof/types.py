@@ -109,6 +109,7 @@ _ROWS = (
     _type("auth.logout", "user"),
     _type("session.started", "user", method=enum("password", "passkey", "token", "visitor")),
     *(_type(f"session.{act}", "user", cause=code) for act in ("rotated", "ended", "revoked")),
+    _type("credential.changed", "user", cause=code),
     *map(_refusal, ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")),
     # Conversations
     _type(

@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from litestar import Litestar
+from pyotp.totp import TOTP
 
 from journey.storage import stored
 from running import Client, Person, RunningDesk, apart
@@ -32,6 +33,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/ticketing": {},
     "/exports/{export:str}/bundle": {},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
+    "/account/sessions/{session:str}/end": {},
+    "/account/factors/{factor:str}/remove": {},
 }
 QUERIES = {"/c/{thread:str}/news": "?after=0"}
 ID = re.compile(r"{([a-z_]+):str}")
@@ -80,7 +83,21 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     until = time.monotonic() + 60
     while client.get(f"/api/v1/exports/{export}").json()["state"] != "built" and time.monotonic() < until:
         time.sleep(0.2)
-    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css"})
+    own = {
+        "session": client.get("/api/v1/account/sessions").json()["sessions"][0]["id"],
+        "factor": with_app(running_desk),
+    }
+    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css", **own})
+
+
+def with_app(desk: RunningDesk) -> str:
+    """The id of somebody's second factor."""
+    client = desk.client(desk.populate("routes", ("Two Factors", Role.REQUESTER))[0])
+    begun = client.act("POST", "/api/v1/account/totp/options").json()
+    code = TOTP(begun["secret"]).now()
+    added = client.act("POST", "/api/v1/account/totp", json={"challenge": begun["challenge"], "code": code})
+    assert added.status_code == 200, added.text
+    return str(client.get("/api/v1/account/factors").json()["factors"][0]["id"])
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""One's own account: devices, password, second factors, tokens, the address mail goes to."""
+"""One's own account: devices, second factors, and the organisation one works in."""

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import Permission
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import Refusal
@@ -75,8 +75,8 @@ async def request_export(
                 return await _form(work, page, form.kept, holds=holds)
         export = await commands.request_export(desk, actor, asked, key=key)
     except Refusal as refusal:
-        if refusal.status == 401:
-            raise
+        if refusal.status == 401 or isinstance(refusal, ConfirmFirst | FactorNeeded):
+            raise  # there is something to do first, and the page that says so keeps what was typed
         async with desk.read(actor) as work:
             return replace(await _form(work, page, form.kept, error=_worded(refusal)), status=refusal.status)
     return SeeOther(showing.path_of(export.id))

@@ -64,13 +64,8 @@ async def memberships(desk: Desk, person: UUID) -> list[Membership]:
 async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Issued | Choice | SecondNeeded:
     """After a first factor: ask for the second where the person has one, else for the organisation where there are several, else issue."""
     if known.factors and known.method == "password":
-        pool = await desk.database.pool("desk_gate")
-        rows = await pool.fetch("select * from sec.factors($1)", known.person)
-        challenge = await pose(
-            desk, "second", known.person, visit, {"method": known.method, "org": str(org) if org else None}
-        )
-        kinds = dict.fromkeys([row["kind"] for row in rows])
-        return SecondNeeded(challenge, (*kinds, "recovery"))
+        data = {"method": known.method, "org": str(org) if org else None}
+        return await second_needed(desk, known.person, await pose(desk, "second", known.person, visit, data))
     chosen = [m for m in known.memberships if org is None or m.org == org]
     if not chosen:
         raise SignedOut(WRONG)
@@ -78,6 +73,13 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
         data = {"method": known.method, "factors": known.factors}
         return Choice(tuple(chosen), await pose(desk, "choose", known.person, visit, data))
     return await issue(desk, known, chosen[0], visit)
+
+
+async def second_needed(desk: Desk, person: UUID, challenge: str) -> SecondNeeded:
+    """What will do as a person's second factor."""
+    rows = await (await desk.database.pool("desk_gate")).fetch("select * from sec.factors($1)", person)
+    ids = tuple(row["credential_id"] for row in rows if row["kind"] == "passkey")
+    return SecondNeeded(challenge, (*dict.fromkeys(row["kind"] for row in rows), "recovery"), ids)
 
 
 async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:

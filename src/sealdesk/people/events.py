@@ -27,12 +27,42 @@ def member_added(member: UUID, role: str, name: str, email: str) -> Event:
 
 def signed_in(member: UUID, method: str, origin: dict[str, str]) -> Event:
     """A session was issued."""
-    return Event("auth.login", Stream("user", member), {"method": method}, [document("origin", dict(origin))])
+    return Event("auth.login", Stream("user", member), {"method": _first(method)}, [document("origin", dict(origin))])
 
 
 def signed_out(member: UUID) -> Event:
     """The member ended the session."""
     return Event("auth.logout", Stream("user", member), {})
+
+
+def session_started(member: UUID, method: str) -> Event:
+    """A session that was opened in another organisation goes on in this one."""
+    return Event("session.started", Stream("user", member), {"method": _first(method)})
+
+
+def session_rotated(member: UUID, cause: str) -> Event:
+    """The session goes on under a new token."""
+    return Event("session.rotated", Stream("user", member), {"cause": cause})
+
+
+def session_ended(member: UUID, cause: str) -> Event:
+    """The session ended here."""
+    return Event("session.ended", Stream("user", member), {"cause": cause})
+
+
+def session_revoked(member: UUID, cause: str) -> Event:
+    """Sessions of the member were ended from another one."""
+    return Event("session.revoked", Stream("user", member), {"cause": cause})
+
+
+def credential_changed(member: UUID, cause: str) -> Event:
+    """What the member signs in with is other than it was."""
+    return Event("credential.changed", Stream("user", member), {"cause": cause})
+
+
+def _first(method: str) -> str:
+    """The first factor of a method such as `password+totp`."""
+    return method.partition("+")[0]
 
 
 def operator_acted(

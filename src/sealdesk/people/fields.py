@@ -7,6 +7,7 @@ import msgspec
 from sealdesk.people.browsers import label_of
 from sealdesk.people.sessions import Issued, Visit
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.limits import Limit
 from sealdesk.web.tokens import (
     DEVICE_COOKIE,
     PRESESSION_COOKIE,
@@ -20,6 +21,11 @@ from sealdesk.web.tokens import (
 DEVICE_SECONDS = 365 * 24 * 3600
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Challenge = Annotated[str, msgspec.Meta(max_length=43, pattern="^[A-Za-z0-9_-]{43}$")]
+MaybeChallenge = Annotated[str, msgspec.Meta(max_length=43, pattern="^([A-Za-z0-9_-]{43})?$")]
+Code = Annotated[str, msgspec.Meta(max_length=64)]
+"""Of an app or a recovery code, as it was typed."""
+CONFIRMING = Limit("confirm", per_person="30/minute", per_address="120/minute")
 
 
 def origin_of(exchange: Exchange) -> dict[str, str]:

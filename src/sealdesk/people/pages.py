@@ -10,13 +10,15 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.core.settings import Environment, Settings
-from sealdesk.people import commands
-from sealdesk.people.fields import Password, Text, enter, visit_of
+from sealdesk.people import commands, second
+from sealdesk.people.factors import Shown, WrongFactor
+from sealdesk.people.fields import Challenge, Code, Password, Text, enter, visit_of
+from sealdesk.people.passkeys import MAX_JSON, Assertion, asked, parse, party_of
 from sealdesk.people.sessions import Choice, Issued, SecondNeeded
-from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SignInView
+from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SecondView, SignInView
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
-from sealdesk.web.binding import Query, Submitted
+from sealdesk.web.binding import Form, Query, Submitted
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page, safe_next
@@ -46,8 +48,30 @@ class SignInForm(Input, frozen=True):
 class OrganisationForm(Input, frozen=True):
     """The organisation to enter, and the proof that the password was right."""
 
-    ticket: Annotated[str, msgspec.Meta(max_length=86)]
+    ticket: Challenge
     organisation: UUID
+    next: Next = "/"
+
+
+class SecondForm(Input, frozen=True):
+    """A code, or what a passkey signed, and the challenge it answers."""
+
+    challenge: Challenge
+    code: Code = ""
+    assertion: Annotated[str, msgspec.Meta(max_length=MAX_JSON)] = ""
+    next: Next = "/"
+
+    def shown(self, exchange: Exchange, settings: Settings) -> Shown:
+        """As the slice knows it."""
+        signed = parse(self.assertion, Assertion) if self.assertion else None
+        return Shown(party_of(exchange, settings), self.code, signed)
+
+
+class PasskeyForm(Input, frozen=True):
+    """What a passkey signed."""
+
+    challenge: Challenge
+    assertion: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_JSON)]
     next: Next = "/"
 
 
@@ -86,6 +110,40 @@ async def choose_organisation(desk: Desk, form: Submitted[OrganisationForm], exc
     return _entered(exchange, found, safe_next(form.value.next))
 
 
+@post("/sign-in/second", limit=Limit("sign-in-second", per_address="30/minute"))
+async def answer_second(
+    desk: Desk, page: Page, settings: Settings, form: Form[SecondForm], exchange: Exchange
+) -> Html | SeeOther:
+    """The second factor; wrong, the page comes back until the tries are used up."""
+    target = safe_next(form.next)
+    try:
+        found = await second.answer_second(
+            desk, form.challenge, form.shown(exchange, settings), None, visit_of(exchange)
+        )
+    except WrongFactor as refusal:
+        if refusal.again is None:
+            raise
+        exchange.refusal = refusal
+        return _second(page, refusal.again, target, refusal)
+    return next_step(page, exchange, found, "", target)
+
+
+@post("/sign-in/passkey", limit=Limit("sign-in-passkey", per_address="30/minute"))
+async def sign_in_with_passkey(
+    desk: Desk, page: Page, settings: Settings, form: Form[PasskeyForm], exchange: Exchange
+) -> Html | SeeOther:
+    """Sign in with a passkey alone."""
+    target = safe_next(form.next)
+    shown = Shown(party_of(exchange, settings), assertion=parse(form.assertion, Assertion))
+    try:
+        found = await second.sign_in_with_passkey(desk, form.challenge, shown, None, visit_of(exchange))
+    except SignedOut as refusal:
+        exchange.refusal = refusal
+        view = SignInView(next_path=target, error=refusal.detail, demo=settings.env is Environment.DEMO)
+        return _form(page, settings, view, refusal.status)
+    return next_step(page, exchange, found, "", target)
+
+
 @post("/sign-out", limit=Limit("sign-out", per_person="60/minute"))
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
     """End the session."""
@@ -109,7 +167,7 @@ def next_step(
         case Choice():
             return _choose(page, found, email, found.challenge, target)
         case SecondNeeded():
-            raise SignedOut("Second factors are not ready yet.")
+            return _second(page, found, target)
 
 
 def _form(page: Page, settings: Settings, view: SignInView, status: int = 200) -> Html:
@@ -117,6 +175,18 @@ def _form(page: Page, settings: Settings, view: SignInView, status: int = 200) -
     return page.render(
         "sign_in.html", status=status, frame=Frame(title="Sign in", nonce=page.nonce, csrf=page.csrf), view=view
     )
+
+
+def _second(page: Page, needed: SecondNeeded, target: str, wrong: WrongFactor | None = None) -> Html:
+    view = SecondView(
+        challenge=needed.challenge,
+        app="totp" in needed.kinds,
+        options=asked(needed.challenge, needed.passkeys) if needed.passkeys else "",
+        next_path=target,
+        error=wrong.detail if wrong else None,
+    )
+    frame = Frame(title="Second step", nonce=page.nonce, csrf=page.csrf)
+    return page.render("second.html", status=wrong.status if wrong else 200, frame=frame, view=view)
 
 
 def _choose(page: Page, choice: Choice, email: str, ticket: str, target: str) -> Html:
@@ -127,4 +197,11 @@ def _choose(page: Page, choice: Choice, email: str, ticket: str, target: str) ->
     )
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (show_sign_in, sign_in, choose_organisation, sign_out)
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    show_sign_in,
+    sign_in,
+    answer_second,
+    sign_in_with_passkey,
+    choose_organisation,
+    sign_out,
+)

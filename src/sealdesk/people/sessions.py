@@ -70,7 +70,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class SecondNeeded:
-    """A first factor was shown and a second is needed: answer the `challenge` with it."""
+    """A first factor was shown and a second is needed: answer the `challenge` with it, or let one of `passkeys` (ids) sign it."""
 
     challenge: str
     kinds: tuple[str, ...]
+    passkeys: tuple[bytes, ...] = ()

@@ -38,3 +38,30 @@ class ChooseOrganisationView:
     ticket: str
     choices: tuple[OrganisationChoice, ...]
     next_path: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondView:
+    """The second factor after the password.
+
+    `challenge` goes back as a hidden field; `options` is what the script asks a passkey to sign, as JSON, or empty where there is none;
+    `app` says that codes of an authenticator app will do.
+    """
+
+    challenge: str
+    app: bool
+    options: str = ""
+    next_path: str = "/"
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmView:
+    """Showing again who one is. `second` says that a code goes with the password; the rest as in `SecondView`."""
+
+    person: str
+    challenge: str
+    second: bool
+    options: str = ""
+    next_path: str = "/"
+    error: str | None = None

@@ -20,6 +20,8 @@ async def frame(work: Reading, page: Page, title: str, current: str, flash: Flas
     actor = work.actor
     viewer = Viewer(actor.name, actor.org_name, str(actor.role), portal=actor.role is Role.REQUESTER)
     groups = _portal(current) if viewer.portal else await _desk(work, current)
+    if actor.weak:  # all else asks for a second factor first
+        groups = (PlaceGroup(None, (_account(current),)),)
     return Frame(title=title, nonce=page.nonce, csrf=page.csrf, viewer=viewer, groups=groups, flash=flash)
 
 
@@ -31,7 +33,12 @@ def bare(page: Page, title: str, actor: Actor | None = None) -> Frame:
 
 def _portal(current: str) -> tuple[PlaceGroup, ...]:
     places = (("My requests", "/", "inbox"), ("Evidence", "/exports", "evidence"))
-    return (PlaceGroup(None, tuple(Place(label, href, icon, href == current) for label, href, icon in places)),)
+    links = tuple(Place(label, href, icon, href == current) for label, href, icon in places)
+    return (PlaceGroup(None, (*links, _account(current))),)
+
+
+def _account(current: str) -> Place:
+    return Place("Account", "/account", "person", current == "/account")
 
 
 async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
@@ -43,4 +50,5 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
     return (
         PlaceGroup(None, views),
         PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"),)),
+        PlaceGroup("You", (_account(current),)),
     )

@@ -44,6 +44,38 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         csrf="presession",
     ),
     PublicRoute(
+        "/sign-in/second",
+        _POST,
+        Limit("sign-in-second", per_address="30/minute"),
+        "The second factor, after the password; bound to the pre-session cookie.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/sign-in/passkey",
+        _POST,
+        Limit("sign-in-passkey", per_address="30/minute"),
+        "Signing in with a passkey instead of a password; bound to the pre-session cookie.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/api/v1/session/second",
+        _POST,
+        Limit("sign-in-second", per_address="30/minute"),
+        "The second factor, after the password; it answers a challenge that only who knew the password was given.",
+    ),
+    PublicRoute(
+        "/api/v1/session/passkey/options",
+        _POST,
+        Limit("passkey-options", per_address="60/minute"),
+        "A challenge tells nothing; JSON from another site is refused by its Origin.",
+    ),
+    PublicRoute(
+        "/api/v1/session/passkey",
+        _POST,
+        Limit("sign-in-passkey", per_address="30/minute"),
+        "One signs in before one has a session; the signature names this desk's origin.",
+    ),
+    PublicRoute(
         "/api/v1/session",
         _POST,
         Limit("sign-in", per_address="20/minute"),

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import quote
 
+from sealdesk.access.actor import ConfirmFirst, FactorNeeded
 from sealdesk.core.errors import BadOrigin, Refusal
 from sealdesk.web.answers import Sent
 from sealdesk.web.exchange import Exchange
@@ -27,6 +28,8 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
         )
     if refusal.status == HTTPStatus.UNAUTHORIZED and not typed(exchange):
         return _to_sign_in(exchange)
+    if exchange.method in SAFE_METHODS and isinstance(refusal, ConfirmFirst | FactorNeeded):
+        return _onward(exchange, way_on(refusal, _here(exchange)), HTTPStatus.FORBIDDEN)
     page = Page(exchange, kit.pages, kit.csrf)
     try:
         text = kit.problem_page(page, refusal)
@@ -55,14 +58,25 @@ def for_people(exchange: Exchange) -> bool:
     )
 
 
+def way_on(refusal: ConfirmFirst | FactorNeeded, back: str) -> str:
+    """Where a person can do what is asked for first: show who they are again, or set up a second factor."""
+    return f"/confirm?next={quote(back, safe='/')}" if isinstance(refusal, ConfirmFirst) else "/account"
+
+
 def _to_sign_in(exchange: Exchange) -> Sent:
-    back = exchange.path
-    if exchange.query:
-        back += "?" + exchange.query.decode("latin-1")
+    back = _here(exchange)
     target = f"/sign-in?next={quote(back, safe='/')}" if exchange.method in SAFE_METHODS else "/sign-in?next=/"
     if cookie_token(exchange.fields.get(b"cookie"), SESSION_COOKIE):
         target += "&ended=yes"
+    return _onward(exchange, target, HTTPStatus.UNAUTHORIZED)
+
+
+def _here(exchange: Exchange) -> str:
+    return exchange.path + ("?" + exchange.query.decode("latin-1") if exchange.query else "")
+
+
+def _onward(exchange: Exchange, target: str, status: HTTPStatus) -> Sent:
     if exchange.fields.get(b"hx-request") == b"true":
-        # A fragment can't be replaced by the sign-in page; htmx loads it as a whole.
-        return Sent(HTTPStatus.UNAUTHORIZED, [(b"hx-redirect", target.encode("ascii"))])
+        # A fragment can't be replaced by a whole page; htmx loads it as a whole.
+        return Sent(status, [(b"hx-redirect", target.encode("ascii"))])
     return Sent(HTTPStatus.SEE_OTHER, [(b"location", target.encode("ascii"))])

@@ -86,6 +86,7 @@ create table sec.challenge (
   until timestamptz not null,
   tries int not null default 0
 );
+create index challenge_until on sec.challenge (until);
 
 -- Links that were mailed: only the hash is stored, each works once.
 create table sec.link (
@@ -213,7 +214,7 @@ end $$;
 create function sec.rotate_session(p_old bytea, p_new bytea, p_method text) returns boolean
   language sql volatile security definer set search_path = pg_catalog as $$
   with u as (update sec.session set hash = p_new, confirmed_at = clock_timestamp(), seen_at = clock_timestamp(),
-      method = case when method = p_method then method else p_method end,
+      method = coalesce(p_method, method),
       weak = weak and not exists (select from sec.factor f where f.person_id = sec.person())
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning 1)
   select exists (select from u)
@@ -267,20 +268,19 @@ create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes
     where sec.person() is not null returning session_id
 $$;
 
--- Switch: the same person, another organisation; the old session ends, the confirmation is carried over.
-create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_weak boolean) returns uuid
+-- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
+-- than the old one would have, nor than the new organisation lets it.
+create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle interval, p_hard interval, p_weak boolean) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare s record; m uuid;
 begin
-  update sec.session x set ended_at = clock_timestamp() from app.member b
-    where x.hash = p_old and x.kind = 'session' and x.ended_at is null and b.org_id = x.org_id and b.member_id = x.member_id and b.active
-      and x.seen_at + x.idle_for > clock_timestamp() and x.hard_until > clock_timestamp()
-    returning x.*, b.person_id into s;
+  select member_id into m from app.member where person_id = sec.person() and org_id = p_org and active;
+  if m is null then return null; end if;
+  update sec.session set ended_at = clock_timestamp()
+    where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
-  select member_id into m from app.member where person_id = s.person_id and org_id = p_org and active;
-  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak)
-    values (p_new, 'session', p_org, m, s.idle_for, s.hard_until, s.method, s.label, s.confirmed_at, p_weak);
+    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at, p_weak);
   return m;
 end $$;
 
@@ -325,6 +325,8 @@ end $$;
 
 create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_data bytea, p_life interval) returns void
   language sql volatile security definer set search_path = pg_catalog as $$
+  -- Each makes room for itself: what nobody answered in time does not pile up.
+  delete from sec.challenge where hash in (select hash from sec.challenge where until <= clock_timestamp() limit 8 for update skip locked);
   insert into sec.challenge (hash, purpose, bound, person_id, data, until) values (p_hash, p_purpose, p_bound, p_person, p_data, clock_timestamp() + p_life)
 $$;
 -- One try at a challenge: five are given.
@@ -434,10 +436,18 @@ begin
   perform sec.tell(sec.person(), 'credential.changed', 'factor_added.' || p_kind, sec.org());
 end $$;
 create function sec.remove_factor(p_id uuid) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare k text;
+declare k text; p uuid := sec.person();
 begin
-  delete from sec.factor where factor_id = p_id and person_id = sec.person() returning kind into k;
-  if k is not null then perform sec.tell(sec.person(), 'credential.changed', 'factor_removed.' || k, sec.org()); end if;
+  delete from sec.factor where factor_id = p_id and person_id = p returning kind into k;
+  if k is null then return null; end if;
+  perform sec.tell(p, 'credential.changed', 'factor_removed.' || k, sec.org());
+  if not exists (select from sec.factor where person_id = p) then
+    delete from sec.recovery_code where person_id = p;
+    -- Where the rules ask for a second factor, a session that was opened with one does not outlast it.
+    update sec.session s set weak = true from app.member m join app.setting r on r.org_id = m.org_id and r.name = 'sign_in'
+      where m.person_id = p and s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session' and s.ended_at is null
+        and r.value -> 'second_factor' ? m.role;
+  end if;
   return k;
 end $$;
 -- A step of a TOTP seed counts once, a passkey's counter only goes up (0 where the authenticator has none).
@@ -574,12 +584,12 @@ reset role;
 
 set role desk_context;
 grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
-  sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea), sec.switch_session(bytea, bytea, uuid, boolean),
+  sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
   sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
+grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
   sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)

@@ -1,0 +1,100 @@
+"""End sessions, switch the organisation, remove a factor, make recovery codes anew."""
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.account import enrolment, queries
+from sealdesk.core.errors import OutsideReach, StateConflict
+from sealdesk.ledger.events import Stream
+from sealdesk.people import events
+from sealdesk.people.sessions import ABSOLUTE, IDLE, Issued
+from sealdesk.unit import Desk
+from sealdesk.web.tokens import new_token, token_hash
+
+_END = "select sec.end_own_sessions($1, $2, array['session'])"
+log = structlog.get_logger("security")
+
+
+async def end_session(desk: Desk, actor: Actor, session: UUID) -> None:
+    """End one of the person's own sessions; it is dead on the next request. `OutsideReach` (404) for any other id."""
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        change.record(events.session_revoked(actor.member, "own"))
+        if not await change.value(_END, session, None):
+            raise OutsideReach
+    log.info("session_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member))
+
+
+async def end_other_sessions(desk: Desk, actor: Actor) -> int:
+    """End all of the person's sessions but this one, in every organisation; gives how many there were."""
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        ended = await change.value(_END, None, actor.session_hash)
+        assert isinstance(ended, int)
+        if ended:
+            change.record(events.session_revoked(actor.member, "own_others"))
+        else:
+            change.nothing()
+    log.info("sessions_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member), count=ended)
+    return ended
+
+
+async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
+    """Go on in another organisation, under a new token. `OutsideReach` (404) unless the person is a member there."""
+    for membership in await queries.organisations(desk, actor):
+        if membership.org == org:
+            break
+    else:
+        raise OutsideReach
+    pool = await desk.database.pool("desk_gate")
+    rules = json.loads(await pool.fetchval("select sec.sign_in_rules($1)", org) or "{}")
+    idle = timedelta(minutes=rules["idle_minutes"]) if "idle_minutes" in rules else IDLE
+    hard = timedelta(hours=rules["absolute_hours"]) if "absolute_hours" in rules else ABSOLUTE
+    token = new_token()
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.SESSION_OWN)
+        await change.lock(Stream("user", actor.member))
+        change.record(events.session_ended(actor.member, "switched"))
+        row = await change.row("select factors from sec.own_credential()")
+        weak = not (row and row["factors"]) and str(membership.role) in rules.get("second_factor", ())
+        switched = "select sec.switch_session($1, $2, $3, $4, $5, $6)"
+        member = await change.value(switched, actor.session_hash, token_hash(token), org, idle, hard, weak)
+        if not isinstance(member, UUID):
+            raise OutsideReach
+    # If this fails, the session exists but nobody was given its token: it can only expire.
+    there = Actor(token_hash(token), org, member, membership.role, weak=weak)
+    async with desk.change(there, paced=False) as change:
+        change.demand(Permission.SESSION_OWN)
+        await change.lock(Stream("user", member))
+        method = await change.value("select method from sec.own_sessions() where hash = sha256($1)", token_hash(token))
+        change.record(events.session_started(member, str(method)))
+    log.info("switched", owasp="session_renewed", org=str(org), member=str(member))
+    return Issued(token, await desk.peek(token_hash(token)) or there)
+
+
+async def remove_factor(desk: Desk, actor: Actor, factor: UUID) -> None:
+    """Remove a second factor; it counts for nothing from now on (ASVS 6.5.6). `OutsideReach` (404) for any id but one's own."""
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        kind = await change.value("select sec.remove_factor($1)", factor)
+        if kind is None:
+            raise OutsideReach
+        change.record(events.credential_changed(actor.member, f"factor_removed.{kind}"))
+
+
+async def renew_codes(desk: Desk, actor: Actor) -> tuple[str, ...]:
+    """Ten new recovery codes, shown this once. `StateConflict` (409) where there is no factor that they could stand in for."""
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        if not await change.value("select count(*) from sec.own_factors()"):
+            raise StateConflict("Set up an authenticator app or a passkey first.")
+        return await enrolment.renew_codes(change)

@@ -1,0 +1,93 @@
+"""Step-up as a page: what is asked before an act that matters."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.core.errors import TooMany
+from sealdesk.core.settings import Settings
+from sealdesk.people import confirming
+from sealdesk.people.factors import Shown, WrongFactor
+from sealdesk.people.fields import CONFIRMING, Code, MaybeChallenge, enter, visit_of
+from sealdesk.people.passkeys import MAX_JSON, Assertion, asked, parse, party_of
+from sealdesk.people.view import ConfirmView
+from sealdesk.unit import Desk
+from sealdesk.web.answers import Html, SeeOther
+from sealdesk.web.binding import Form, Query
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.pages import Page, safe_next
+from sealdesk.web.routes import get, post
+from sealdesk.web.schema import Input
+from sealdesk.web.view import Frame
+
+Next = Annotated[str, msgspec.Meta(max_length=2048)]
+
+
+class ConfirmQuery(Input, frozen=True):
+    """Where to go afterwards."""
+
+    next: Next = "/"
+
+
+class ConfirmForm(Input, frozen=True):
+    """The password and a code, or what a passkey signed."""
+
+    password: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    code: Code = ""
+    challenge: MaybeChallenge = ""
+    assertion: Annotated[str, msgspec.Meta(max_length=MAX_JSON)] = ""
+    next: Next = "/"
+
+
+@get("/confirm", permission=Permission.SESSION_OWN)
+async def show_confirm(desk: Desk, actor: Actor, page: Page, query: Query[ConfirmQuery], exchange: Exchange) -> Html:
+    """The question."""
+    return await _form(desk, actor, page, exchange, safe_next(query.next))
+
+
+@post("/confirm", limit=CONFIRMING, permission=Permission.SESSION_OWN)
+async def confirm(
+    desk: Desk, settings: Settings, actor: Actor, page: Page, form: Form[ConfirmForm], exchange: Exchange
+) -> Html | SeeOther:
+    """The answer; right, the session goes on under a new token."""
+    target = safe_next(form.next)
+    signed = parse(form.assertion, Assertion) if form.assertion else None
+    shown = Shown(party_of(exchange, settings), form.code, signed)
+    try:
+        issued = await confirming.confirm(desk, actor, form.password, form.challenge, shown, visit_of(exchange))
+    except (WrongFactor, TooMany) as refusal:
+        exchange.refusal = refusal
+        return await _form(desk, actor, page, exchange, target, refusal)
+    enter(exchange, issued)
+    return SeeOther(target)
+
+
+async def _form(
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    exchange: Exchange,
+    target: str,
+    wrong: WrongFactor | TooMany | None = None,
+) -> Html:
+    person = await confirming.who(desk, actor)
+    challenge, ids = await confirming.pose(desk, actor, visit_of(exchange))
+    view = ConfirmView(
+        person=person.email,
+        challenge=challenge,
+        second=person.factors > 0,
+        options=asked(challenge, ids) if ids else "",
+        next_path=target,
+        error=wrong.detail if wrong else None,
+    )
+    frame = Frame(title="Confirm that it is you", nonce=page.nonce, csrf=page.csrf)
+    shown = page.render("confirm.html", status=wrong.status if wrong else 200, frame=frame, view=view)
+    wait = [(name.lower().encode(), value.encode()) for name, value in (wrong.headers if wrong else {}).items()]
+    return replace(shown, fields=[*shown.fields, *wait])
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_confirm, confirm)

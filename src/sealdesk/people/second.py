@@ -1,0 +1,63 @@
+"""The second step of signing in, and signing in with a passkey alone."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sealdesk.core.errors import SignedOut
+from sealdesk.people import commands, factors, guard
+from sealdesk.people.factors import Shown, WrongFactor
+from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
+from sealdesk.unit import Desk
+from sealdesk.web.tokens import new_token, token_hash
+
+PASSKEY_LIFE = timedelta(minutes=5)
+
+
+async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | None, visit: Visit) -> Issued | Choice:
+    """A second factor after the password. `WrongFactor` (401), `SignedOut` where five tries or ten minutes are over, `TooMany` (429)."""
+    person, data = await commands.attempt(desk, "second", challenge, visit)
+    found = tuple(await commands.memberships(desk, person))
+    tried = await factors.attempt_of(desk, "second", person, tuple(m.org for m in found), visit)
+    await guard.admit(desk.counters, tried)
+    right = await factors.check(desk, person, challenge, shown)
+    if right is None:
+        await guard.failed(desk.counters, tried)
+        raise WrongFactor(again=await commands.second_needed(desk, person, challenge))
+    if not await commands.answered(desk, challenge):
+        raise SignedOut(commands.TOO_LATE)
+    await guard.passed(desk.counters, tried)
+    asked = org or (UUID(data["org"]) if data["org"] else None)
+    return _entered(await commands.go_on(desk, Known(person, found, 1, f"{data['method']}+{right.kind}"), asked, visit))
+
+
+async def pose_passkey(desk: Desk, visit: Visit) -> str:
+    """A challenge for whoever has a passkey: 32 random bytes as a token, for this browser, for five minutes."""
+    token, pool = new_token(), await desk.database.pool("desk_gate")
+    await pool.execute(
+        "select sec.pose($1, 'passkey', $2, null, null, $3)", token_hash(token), visit.bound, PASSKEY_LIFE
+    )
+    return token
+
+
+async def sign_in_with_passkey(
+    desk: Desk, challenge: str, shown: Shown, org: UUID | None, visit: Visit
+) -> Issued | Choice:
+    """Sign in without a password: the authenticator has to have asked for a PIN or a finger. `SignedOut` (401) otherwise."""
+    pool = await desk.database.pool("desk_gate")
+    posed = await pool.fetchrow("select * from sec.attempt($1, 'passkey', $2)", token_hash(challenge), visit.bound)
+    if posed is None:
+        raise SignedOut(commands.TOO_LATE)
+    known = await factors.find_passkey(desk, shown.assertion) if shown.assertion else None
+    right = await factors.use_passkey(desk, known, challenge, shown) if known else None
+    if known is None or right is None or not right.alone:
+        raise WrongFactor("This passkey did not sign you in. Use another one, or your password.")
+    if not await commands.answered(desk, challenge):
+        raise SignedOut(commands.TOO_LATE)
+    found = tuple(await commands.memberships(desk, known.person))
+    return _entered(await commands.go_on(desk, Known(known.person, found, 1, "passkey"), org, visit))
+
+
+def _entered(found: Issued | Choice | SecondNeeded) -> Issued | Choice:
+    # A method that is more than a password asks for nothing more.
+    assert not isinstance(found, SecondNeeded)
+    return found

@@ -1,0 +1,229 @@
+"""Second factors, step-up and switching over HTTP, as programs and browsers without scripts see them."""
+
+import re
+
+import httpx
+import msgspec
+import pytest
+from pyotp.totp import TOTP
+
+from authenticator import Authenticator
+from running import PASSWORD, Client, Person, RunningDesk
+from sealdesk.access.permissions import Role
+
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+CHALLENGE = re.compile(r'name="challenge" value="([^"]+)"')
+
+
+@pytest.fixture
+def person(running_desk: RunningDesk) -> Person:
+    return running_desk.populate("factors", ("Fay", Role.AGENT))[0]
+
+
+def grow_old(desk: RunningDesk, person: Person) -> None:
+    """As if the person had shown nothing for eleven minutes."""
+    desk.sql("update sec.session set confirmed_at = now() - interval '11 minutes' where member_id = $1", person.member)
+
+
+def set_up_app(client: Client) -> tuple[str, list[str]]:
+    """The seed and the recovery codes."""
+    begun = client.act("POST", "/api/v1/account/totp/options").json()
+    body = {"challenge": begun["challenge"], "code": TOTP(begun["secret"]).now(), "name": "Phone"}
+    added = client.act("POST", "/api/v1/account/totp", json=body)
+    assert added.status_code == 200, added.text
+    assert added.json()["csrf_token"] is None
+    return begun["secret"], added.json()["recovery_codes"]
+
+
+def field(pattern: re.Pattern[str], answer: httpx.Response) -> str:
+    found = pattern.search(answer.text)
+    assert found, answer.text
+    return found[1]
+
+
+def test_it_works(running_desk: RunningDesk, person: Person) -> None:
+    """V6.5.1, V7.2.4: password, then a code that works once; the session has a token of its own."""
+    _, codes = set_up_app(running_desk.client(person))
+    client = running_desk.client()
+    first = client.post("/api/v1/session", json={"email": person.email, "password": PASSWORD}).json()
+    assert (first["member"], first["csrf_token"], first["second_factor"]) == (None, None, ["totp", "recovery"])
+    answers = [
+        client.post("/api/v1/session/second", json={"challenge": challenge, "code": codes[0]})
+        for challenge in (
+            first["challenge"],
+            client.post("/api/v1/session", json={"email": person.email, "password": PASSWORD}).json()["challenge"],
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert answers[0].json()["member"] == str(person.member)
+    assert answers[1].json()["type"].endswith("/wrong-factor")
+    client.take(answers[0])
+    assert client.get("/api/v1/account/factors").json()["recovery_codes_left"] == len(codes) - 1
+
+
+def test_step_up_over_json(running_desk: RunningDesk, person: Person) -> None:
+    """V7.5.1, V7.5.3, V7.2.4: 403 that says so, then a new cookie and anti-CSRF token; the old cookie is dead."""
+    client = running_desk.client(person)
+    grow_old(running_desk, person)
+    refused = client.act("POST", "/api/v1/account/totp/options")
+    assert (refused.status_code, refused.json()["type"][-14:]) == (403, "/confirm-first")
+    wrong = client.act("POST", "/api/v1/session/confirm", json={"password": "wrong"})
+    assert wrong.status_code == 401
+    old = client.token
+    right = client.act("POST", "/api/v1/session/confirm", json={"password": PASSWORD})
+    assert right.status_code == 200
+    client.take(right)
+    client.csrf = right.json()["csrf_token"]
+    assert client.token != old
+    assert client.act("POST", "/api/v1/account/totp/options").status_code == 200
+    with Client(running_desk.base) as thief:
+        assert thief.get("/api/v1/session", headers={"cookie": f"__Host-sid={old}"}).status_code == 401
+
+
+def test_step_up_on_pages(running_desk: RunningDesk, person: Person) -> None:
+    """V7.5.3: a page leads to the question and back; a form that was refused gives back what was typed, with the way there."""
+    client = running_desk.client(person)
+    thread = client.open()
+    grow_old(running_desk, person)
+    html = {"accept": "text/html"}
+    led = client.get(f"/exports/new?thread={thread}", headers=html)
+    assert (led.status_code, led.headers["location"]) == (303, f"/confirm?next=/exports/new%3Fthread%3D{thread}")
+    form = {"csrf": client.csrf, "idempotency_key": "k" * 32, "scope": "thread", "audience": "agent", "thread": thread}
+    typed = "Case 2026-118, as asked by the board"
+    refused = client.act("POST", "/exports/new", data={**form, "purpose": typed}, headers=html)
+    assert refused.status_code == 403
+    assert typed in refused.text
+    assert 'href="/confirm?next=/exports/new"' in refused.text
+    asked = client.get(led.headers["location"], headers=html)
+    answer = {"csrf": field(CSRF, asked), "challenge": field(CHALLENGE, asked), "next": f"/exports/new?thread={thread}"}
+    wrong = client.act("POST", "/confirm", data={**answer, "password": "wrong"}, headers=html)
+    assert wrong.status_code == 401
+    assert "was used before" in wrong.text
+    right = client.act("POST", "/confirm", data={**answer, "password": PASSWORD}, headers=html)
+    assert (right.status_code, right.headers["location"]) == (303, f"/exports/new?thread={thread}")
+    client.take(right)
+    assert client.get(right.headers["location"], headers=html).status_code == 200
+
+
+def test_nobody_is_led_to_another_site(running_desk: RunningDesk, person: Person) -> None:
+    """T06: the way back is a path of this desk."""
+    client = running_desk.client(person)
+    form = {"csrf": client.csrf, "password": PASSWORD, "next": "//evil.example/"}
+    assert client.act("POST", "/confirm", data=form).headers["location"] == "/"
+
+
+def test_a_passkey_over_json(running_desk: RunningDesk, person: Person) -> None:
+    """V6.7.2: registered, then as second factor, alone, and to confirm; bound to the origin that the request came from."""
+    client = running_desk.client(person)
+    begun = client.act("POST", "/api/v1/account/passkeys/options").json()
+    made = Authenticator(running_desk.base)
+    body = {"challenge": begun["challenge"], "attestation": made.create(begun["challenge"], begun["user_id"])}
+    other = Authenticator("http://evil.example").create(begun["challenge"])
+    refused = client.act("POST", "/api/v1/account/passkeys", json={**body, "attestation": other})
+    assert refused.status_code == 400
+    assert client.act("POST", "/api/v1/account/passkeys", json=body).status_code == 200
+    assert client.act("POST", "/api/v1/account/passkeys", json=body).status_code == 409
+    origin = {"origin": running_desk.base}
+    for path, first in (
+        ("second", {"email": person.email, "password": PASSWORD}),
+        ("passkey", None),
+    ):
+        browser = running_desk.client()
+        asked = browser.post(
+            "/api/v1/session" + ("" if first else "/passkey/options"), json=first, headers=origin
+        ).json()
+        shown = {"challenge": asked["challenge"], "assertion": made.get(asked["challenge"])}
+        answer = browser.post(f"/api/v1/session/{path}", json=shown, headers=origin)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["member"] == str(person.member)
+        assert browser.post(f"/api/v1/session/{path}", json=shown, headers=origin).status_code == 401
+    posed = client.act("POST", "/api/v1/session/confirm/options").json()
+    assert posed["passkeys"] == [body["attestation"]["id"]]
+    shown = {"challenge": posed["challenge"], "assertion": made.get(posed["challenge"])}
+    assert client.act("POST", "/api/v1/session/confirm", json=shown).status_code == 200
+
+
+@pytest.mark.parametrize("member", ["id", "client_data", "authenticator_data", "signature", "user_handle"])
+def test_hostile_assertions_are_refused_in_a_sentence(running_desk: RunningDesk, person: Person, member: str) -> None:
+    """T10: parts that are no base64url, no JSON and no CBOR are never a fault of ours."""
+    client = running_desk.client(person)
+    begun = client.act("POST", "/api/v1/account/passkeys/options").json()
+    made = Authenticator(running_desk.base)
+    body = {"challenge": begun["challenge"], "attestation": made.create(begun["challenge"], begun["user_id"])}
+    assert client.act("POST", "/api/v1/account/passkeys", json=body).status_code == 200
+    for garbage in ("A", "!!!!", "AAAA", "_" * 90, "\u00e9"):
+        challenge = client.act("POST", "/api/v1/session/passkey/options").json()["challenge"]
+        shown = {"challenge": challenge, "assertion": {**made.get(challenge), member: garbage}}
+        answer = client.act("POST", "/api/v1/session/passkey", json=shown)
+        assert answer.status_code in (400, 401), (garbage, answer.text)
+    for garbage in ("A", "AAAA", "_" * 90):
+        begun = client.act("POST", "/api/v1/account/passkeys/options").json()
+        attested = {**made.create(begun["challenge"]), "attestation_object": garbage}
+        body = {"challenge": begun["challenge"], "attestation": attested}
+        assert client.act("POST", "/api/v1/account/passkeys", json=body).status_code == 400
+
+
+def test_the_pages_without_scripts(running_desk: RunningDesk, person: Person) -> None:
+    """V7.4.3, V7.5.2: set up an app, keep the codes, sign in with one, and end all other sessions; all by plain forms."""
+    html = {"accept": "text/html"}
+    client, other = running_desk.client(person), running_desk.client(person)
+    shown = client.get("/account/totp", headers=html)
+    seed = re.search(r'id="seed">([A-Z2-7 ]+)<', shown.text)
+    assert seed
+    form = {"csrf": client.csrf, "challenge": field(CHALLENGE, shown), "name": "Phone <b>"}
+    wrong = client.act("POST", "/account/totp", data={**form, "code": "000000"}, headers=html)
+    assert wrong.status_code == 400
+    assert seed[1] in wrong.text
+    code = TOTP(seed[1].replace(" ", "")).now()
+    codes = client.act("POST", "/account/totp", data={**form, "code": code}, headers=html)
+    assert codes.status_code == 200
+    assert "Phone &lt;b&gt;" in codes.text
+    listed = re.findall(r"<code>([a-z2-7-]+)</code>", codes.text)
+    assert len(listed) == 10
+    ended = client.act("POST", "/account/sessions/end-others", data={"csrf": client.csrf}, headers=html)
+    assert ended.headers["location"] == "/account?done=others"
+    assert other.get("/api/v1/session").status_code == 401
+    with Client(running_desk.base) as browser:
+        page = browser.get("/sign-in", headers=html)
+        browser.take(page)
+        form = {"csrf": field(CSRF, page), "email": person.email, "password": PASSWORD, "next": "/account"}
+        second = browser.act("POST", "/sign-in", data=form, headers=html)
+        form = {"csrf": field(CSRF, second), "challenge": field(CHALLENGE, second), "next": "/account"}
+        wrong = browser.act("POST", "/sign-in/second", data={**form, "code": "123456"}, headers=html)
+        assert wrong.status_code == 401
+        assert field(CHALLENGE, wrong) == form["challenge"]
+        done = browser.act("POST", "/sign-in/second", data={**form, "code": listed[2]}, headers=html)
+        assert (done.status_code, done.headers["location"]) == (303, "/account")
+        browser.take(done)
+        assert "9 recovery codes are left" in browser.get("/account", headers=html).text
+
+
+def test_an_organisation_that_asks_for_a_second_factor(running_desk: RunningDesk) -> None:
+    """V6.3.3: every page leads to the account until there is one; JSON is told why."""
+    strict = running_desk.populate("strict", ("Stella", Role.AGENT))[0]
+    running_desk.sql(
+        "insert into app.setting (org_id, name, value) values ($1, 'sign_in', '{\"second_factor\": [\"agent\"]}')",
+        running_desk.orgs["strict"],
+    )
+    client = running_desk.client(strict)
+    html = {"accept": "text/html"}
+    assert client.get("/", headers=html).headers["location"] == "/account"
+    assert "asks for a second factor" in client.get("/account", headers=html).text
+    refused = client.act("POST", "/api/v1/tickets", json={"subject": "x", "body": "y"})
+    assert (refused.status_code, refused.json()["type"][-14:]) == (403, "/factor-needed")
+    begun = client.act("POST", "/api/v1/account/totp/options").json()
+    body = {"challenge": begun["challenge"], "code": TOTP(begun["secret"]).now()}
+    added = client.act("POST", "/api/v1/account/totp", json=body)
+    client.take(added)
+    client.csrf = added.json()["csrf_token"]
+    assert client.open("Now it works")
+
+
+def test_switching_over_json(running_desk: RunningDesk, person: Person) -> None:
+    """V7.2.4: a new cookie; the old one is dead; an organisation of others is not found."""
+    foreign = running_desk.populate("foreign", ("Else", Role.AGENT))[0]
+    client = running_desk.client(person)
+    found = client.act("POST", "/api/v1/account/organisation", json={"organisation": str(running_desk.orgs["foreign"])})
+    absent = client.act("POST", "/api/v1/account/organisation", json={"organisation": str(foreign.member)})
+    assert found.status_code == absent.status_code == 404
+    assert msgspec.json.decode(found.content)["detail"] == absent.json()["detail"]
