@@ -32,7 +32,7 @@ from sealdesk.unit import Desk
 PASSWORD = "a long enough passphrase"
 PATIENCE = 120.0
 T = TypeVar("T")
-_COOKIE = re.compile(r"(__Host-[a-z]+)=([A-Za-z0-9_-]+);")
+_COOKIE = re.compile(r"(__Host-[a-z]+)=([A-Za-z0-9_-]*);")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Client(httpx.Client):
         super().__init__(base_url=base, transport=transport, timeout=30, **options)
         self.token: str | None = None
         self.csrf = ""
+        self.kept: dict[str, str] = {}
 
     def sign_in(self, person: Person) -> "Client":
         """Sign in over JSON and keep cookie and anti-CSRF token."""
@@ -71,8 +72,9 @@ class Client(httpx.Client):
         """Keep the cookies of an answer: they are Secure, which the client's own jar does not send over plain HTTP."""
         for value in answer.headers.get_list("set-cookie"):
             if match := _COOKIE.match(value):
-                self.headers["cookie"] = f"{match[1]}={match[2]}"
+                self.kept[match[1]] = match[2]
                 self.token = match[2] if match[1] == "__Host-sid" else self.token
+        self.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.kept.items() if value)
 
     def act(self, method: str, path: str, key: str | None = None, **options: Any) -> httpx.Response:
         """A mutation as a browser of this desk sends it; `key` is the Idempotency-Key, by default a new one."""
