@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from uuid import UUID
@@ -33,16 +34,18 @@ from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
+from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
 from sealdesk.web.app import build
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange, current
-from sealdesk.web.limits import Limiter, read_policies
+from sealdesk.web.limits import Limiter, address_bucket, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
 from sealdesk.web.saying import WRITTEN, typed
 from sealdesk.web.server import bind, make_server
+from sealdesk.web.telemetry import is_visit
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
@@ -111,10 +114,15 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         return actor
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
-        ids = _ID.findall(exchange.path)
-        session = exchange.actor.session_hash if exchange.actor else None
-        target = UUID(ids[0]) if ids else None
-        await refusals.note(desk, session, refusal, exchange.route or "unknown", target, exchange.address)
+        if not is_visit(exchange, refusal):
+            asked = refusals.Asked(
+                UUID(exchange.request_id),
+                exchange.actor.session_hash if exchange.actor else presented(exchange),
+                exchange.route or "unknown",
+                tuple(dict.fromkeys(UUID(each) for each in _ID.findall(exchange.path))),
+                address_bucket(exchange.address),
+            )
+            await refusals.note(desk, asked, refusal)
 
     return build(
         peek,
@@ -122,7 +130,9 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")],
+        templates_dirs=[
+            HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")
+        ],
         resources={
             Desk: desk,
             SignerClient: signer,
@@ -132,6 +142,8 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters),
         problem_page=problem_page,
         note=note,
+        proxies=settings.trusted_proxies,
+        whose=partial(refusals.whose, desk),
     )
 
 
