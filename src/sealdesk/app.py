@@ -13,7 +13,7 @@ from uuid import UUID
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
-from sealdesk.core import clock
+from sealdesk.core import clock, production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import OutsideReach, Refusal
@@ -139,7 +139,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Settings: settings,
             Blobs: Blobs(settings.blobs),
         },
-        limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters),
+        limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters, off=settings.limits == "off"),
         problem_page=problem_page,
         note=note,
         proxies=settings.trusted_proxies,
@@ -149,7 +149,9 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `Fault` with what to do about it."""
+    production.refuse(settings, production.look_at_settings(settings))
     async with Desk.opened(settings) as desk:
+        production.refuse(settings, await production.look_at_database(desk.database))
         secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")

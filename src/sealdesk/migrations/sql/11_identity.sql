@@ -522,6 +522,16 @@ $$;
 create function sec.sign_in_rules(p_org uuid) returns jsonb language sql stable security definer set search_path = pg_catalog as $$
   select value from app.setting where org_id = p_org and name = 'sign_in'
 $$;
+-- A database that held demonstration people once is marked for good: they are known sign-ins.
+create function sec.mark_demo() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  update sec.deployment set ever_demo = true where not ever_demo;
+  return new;
+end $$;
+create trigger mark_demo after insert or update on sec.person for each row when (new.demo) execute function sec.mark_demo();
+create function sec.environment() returns text language sql stable security definer set search_path = pg_catalog as $$
+  select environment from sec.deployment
+$$;
 create function sec.held_demo() returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.deployment where ever_demo) or exists (select from sec.person where demo)
 $$;
@@ -664,7 +674,7 @@ grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), 
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
   sec.member_email(uuid), sec.members() to desk_admin;
-grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea) to desk_gate;
+grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
 grant execute on function sec.classify_probes(int) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
   sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]) to desk_worker;
