@@ -13,6 +13,8 @@ from uuid import UUID
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
+from sealdesk.account import tokens_api as tokens
+from sealdesk.account import tokens_pages as token_pages
 from sealdesk.core import clock, production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
@@ -79,6 +81,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     ticket_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
+    tokens.ROUTES,
+    token_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
 )

@@ -41,6 +41,7 @@ class Permission(StrEnum):
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_READ = "refusal.read"
+    API_LIST = "token.list"
     REFUSAL_RECORD = "refusal.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
@@ -97,6 +98,7 @@ _TABLE: dict[Permission, str] = {
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",
+    Permission.API_LIST:              "deny   deny   allow  deny   deny",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",

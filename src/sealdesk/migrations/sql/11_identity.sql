@@ -267,6 +267,19 @@ create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes
     where sec.person() is not null returning session_id
 $$;
 
+create function sec.org_tokens() returns table (session_id uuid, member_id uuid, name text, label text, hint text, scopes text[],
+    created_at timestamptz, seen_at timestamptz, until timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.session_id, s.member_id, m.name, s.label, s.hint, s.scopes, s.created_at, s.seen_at, least(s.seen_at + s.idle_for, s.hard_until)
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id
+    where s.org_id = sec.org() and s.kind = 'token' and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    order by s.created_at desc
+$$;
+-- Gives whose it was, or null where the organisation has no such live token.
+create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+$$;
+
 -- Switch: the same person, another organisation; the old session ends, the confirmation is carried over.
 create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_weak boolean) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -673,7 +686,7 @@ grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), 
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
-  sec.member_email(uuid), sec.members() to desk_admin;
+  sec.member_email(uuid), sec.members(), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
 grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
 grant execute on function sec.classify_probes(int) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
