@@ -30,7 +30,8 @@ def desk(data: Path, *arguments: str, **settings: str) -> Generator[tuple[str, f
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    environ = {**os.environ, "SEALDESK_DATA": str(data), "SEALDESK_PORT": str(port), "COLUMNS": "200", **settings}
+    ours = {"SEALDESK_DATA": str(data), "SEALDESK_PORT": str(port), "SEALDESK_ENV": "development", "COLUMNS": "200"}
+    environ = {**os.environ, **ours, **settings}
     begin = time.monotonic()
     command = [sys.executable, "-u", "-m", "sealdesk.cli", "up", *arguments]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +15,9 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.account import api as account
 from sealdesk.account import pages as account_pages
-from sealdesk.core import clock
+from sealdesk.account import tokens_api as tokens
+from sealdesk.account import tokens_pages as token_pages
+from sealdesk.core import clock, production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import OutsideReach, Refusal
@@ -36,16 +39,18 @@ from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
 from sealdesk.unit import Desk
+from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
 from sealdesk.web.app import build
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange, current
-from sealdesk.web.limits import Limiter, read_policies
+from sealdesk.web.limits import Limiter, address_bucket, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get
 from sealdesk.web.saying import WRITTEN, typed, way_on
 from sealdesk.web.server import bind, make_server
+from sealdesk.web.telemetry import is_visit
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
@@ -82,6 +87,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     ticket_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
+    tokens.ROUTES,
+    token_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
 )
@@ -122,10 +129,15 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         return actor
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
-        ids = _ID.findall(exchange.path)
-        session = exchange.actor.session_hash if exchange.actor else None
-        target = UUID(ids[0]) if ids else None
-        await refusals.note(desk, session, refusal, exchange.route or "unknown", target, exchange.address)
+        if not is_visit(exchange, refusal):
+            asked = refusals.Asked(
+                UUID(exchange.request_id),
+                exchange.actor.session_hash if exchange.actor else presented(exchange),
+                exchange.route or "unknown",
+                tuple(dict.fromkeys(UUID(each) for each in _ID.findall(exchange.path))),
+                address_bucket(exchange.address),
+            )
+            await refusals.note(desk, asked, refusal)
 
     return build(
         peek,
@@ -142,15 +154,19 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Settings: settings,
             Blobs: Blobs(settings.blobs),
         },
-        limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters),
+        limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters, off=settings.limits == "off"),
         problem_page=problem_page,
         note=note,
+        proxies=settings.trusted_proxies,
+        whose=partial(refusals.whose, desk),
     )
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `Fault` with what to do about it."""
+    production.refuse(settings, production.look_at_settings(settings))
     async with Desk.opened(settings) as desk:
+        production.refuse(settings, await production.look_at_database(desk.database))
         secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")

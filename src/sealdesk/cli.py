@@ -13,7 +13,7 @@ import click
 
 from sealdesk import __version__
 from sealdesk.core.faults import Fault
-from sealdesk.core.settings import Environment, Settings
+from sealdesk.core.settings import Settings
 
 # Each slice's commands by name: loaded when asked for, so that `sealdesk up` stays as small and quick as what it runs.
 SLICES = {
@@ -109,10 +109,40 @@ def demo() -> None:
     """Fill the demonstration's organisation; `sealdesk up --demo` does it. Repeatable."""
     from sealdesk.demo import seed
 
+    seed(Settings.load())
+
+
+@main.command(epilog="Example: sealdesk doctor --json")
+@click.option("--json", "as_json", is_flag=True, help="The findings as a JSON array, for programs.")
+def doctor(*, as_json: bool) -> None:
+    """Look at what production must not be started with: exit code 1 if anything is not fine."""
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from sealdesk.core import production
+    from sealdesk.core.db import ABSENT, Database
+
     settings = Settings.load()
-    if settings.env is not Environment.DEMO:
-        raise Fault("This is no demonstration: start it with `sealdesk up --demo`.")
-    seed(settings)
+
+    async def look() -> list[production.Finding]:
+        database = Database.of_credentials(settings.credentials, url=settings.database_url)
+        try:
+            return await production.look_at_database(database)
+        except (*ABSENT, KeyError) as error:
+            say = f"The database can't be asked ({type(error).__name__}): is it running, and did `sealdesk db migrate` run?"
+            return [production.Finding("database", fine=False, say=say)]
+        finally:
+            await database.close()
+
+    findings = sorted([*production.look_at_settings(settings), *asyncio.run(look())], key=lambda each: not each.fine)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        for finding in findings:
+            click.echo(f"{'fine ' if finding.fine else 'WRONG'}  {finding.check}: {finding.say}")
+    if not all(finding.fine for finding in findings):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

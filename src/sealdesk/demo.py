@@ -11,7 +11,8 @@ from uuid import UUID
 from sealdesk.access.actor import Actor, operator
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import StateConflict
-from sealdesk.core.settings import Settings
+from sealdesk.core.faults import Fault
+from sealdesk.core.settings import Environment, Settings
 from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
@@ -43,9 +44,22 @@ class SignIn:
 
 
 def seed(settings: Settings) -> None:
-    """Fill the demonstration's organisation, once; a repeat completes what an interrupted one began."""
+    """Fill the demonstration's organisation, once; a repeat completes what an interrupted one began.
+
+    Raises `Fault` where the settings or the database are not a demonstration's.
+    """
+    if settings.env is not Environment.DEMO:
+        raise Fault("This is no demonstration: start it with `sealdesk up --demo`.")
+    asyncio.run(_refuse_production(settings))
     sign_ins = _sign_ins(settings.demo_file)
     asyncio.run(_seed(settings, sign_ins))
+
+
+async def _refuse_production(settings: Settings) -> None:
+    async with Desk.opened(settings) as desk:
+        pool = await desk.database.pool("desk_gate")
+        if await pool.fetchval("select sec.environment()") == Environment.PRODUCTION:
+            raise Fault("This database belongs to production: set SEALDESK_DATA to another folder for a demonstration.")
 
 
 def _sign_ins(path: Path) -> list[SignIn]:

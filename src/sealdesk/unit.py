@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, actor_of
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.backlog import Backlog
@@ -257,22 +257,7 @@ class Desk:
             rows = await (await self.database.pool("desk_gate")).fetch("select * from sec.peek($1)", hashes)
         except ABSENT as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
-        found = {
-            row["hash"]: Actor(
-                row["hash"],
-                row["org_id"],
-                row["member_id"],
-                Role(row["role"]),
-                row["kind"],
-                row["name"],
-                row["org_name"],
-                row["session_id"],
-                frozenset(row["scopes"]) if row["scopes"] is not None else None,
-                row["confirmed_at"],
-                row["weak"],
-            )
-            for row in rows
-        }
+        found = {row["hash"]: actor_of(row) for row in rows}
         return [found.get(each) for each in hashes]
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from sealdesk.access.actor import system
+from sealdesk.core import production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.db import ABSENT
 from sealdesk.core.errors import Refusal
@@ -82,7 +83,9 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    production.refuse(settings, production.look_at_settings(settings))
     async with Desk.opened(settings) as desk:
+        production.refuse(settings, await production.look_at_database(desk.database))
         signer = SignerClient(socket_path(settings.data))
         clockwork = Clockwork(desk.database, signer, desk.ledger_name)
         builder = Builder(desk, SignerClient(socket_path(settings.data)), Blobs(settings.blobs), settings.exports)

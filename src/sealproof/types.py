@@ -110,6 +110,8 @@ _ROWS = (
     _type("session.started", "user", method=enum("password", "passkey", "token", "visitor")),
     *(_type(f"session.{act}", "user", cause=code) for act in ("rotated", "ended", "revoked")),
     _type("credential.changed", "user", cause=code),
+    _type("token.issued", "user", "details", token=uuid, permissions=array(code, 1, 64), expires_at=time),
+    _type("token.revoked", "user", token=uuid, cause=code),
     *map(_refusal, ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")),
     # Conversations
     _type(

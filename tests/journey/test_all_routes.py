@@ -22,6 +22,7 @@ from sealdesk.unit import Desk
 from sealdesk.web.checks import routes_of
 from sealdesk.web.public import PUBLIC, find_public
 from sealdesk.web.route import Route
+from sealdesk.web.tokens import token_hash
 
 # What a request to a route with ids has to bring, so that only the id can be what refuses it.
 JSON_BODIES: dict[str, dict[str, object]] = {
@@ -87,6 +88,8 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
         "session": client.get("/api/v1/account/sessions").json()["sessions"][0]["id"],
         "factor": with_app(running_desk),
     }
+    wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
+    own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
     return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css", **own})
 
 
@@ -154,6 +157,57 @@ def test_garbage_is_no_credential(running_desk: RunningDesk, routes: list[tuple[
                     method, ids.fill(route.path), headers=[*raw, (b"origin", running_desk.base.encode())]
                 )
                 assert answer.status_code == 401, (method, route.path, headers)
+    assert stored(running_desk) == before
+
+
+@pytest.fixture(scope="module")
+def dead(running_desk: RunningDesk, owner: Person) -> dict[str, dict[str, str]]:
+    """Header fields with credentials that were good once, by what ended them."""
+    made: dict[str, dict[str, str]] = {}
+    endings = {
+        "revoked": "ended_at = now()",
+        "idle for too long": "idle_for = interval '0'",
+        "too old": "hard_until = now()",
+    }
+    for name, change in endings.items():
+        client = running_desk.client(owner)
+        wanted = {"name": name, "permissions": ["thread.read"], "days": 1}
+        token = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["token"]
+        for kind, text in (("session", str(client.token)), ("token", token)):
+            running_desk.sql(f"update sec.session set {change} where hash = $1", token_hash(text))
+            field = {"cookie": f"__Host-sid={text}"} if kind == "session" else {"authorization": f"Bearer {text}"}
+            made[f"{kind} {name}"] = field
+    return made
+
+
+def test_what_was_good_once_opens_nothing(
+    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, dead: dict[str, dict[str, str]]
+) -> None:
+    """Expired and revoked sessions and tokens, on every route (ASVS V7.3.1, V7.3.2, V7.4.1)."""
+    before = stored(running_desk)
+    for name, headers in dead.items():
+        with Client(running_desk.base) as holder:
+            for method, route in closed(routes):
+                answer = holder.act(method, ids.fill(route.path), headers={**PROBLEM, **headers})
+                assert answer.status_code == 401, (name, method, route.path)
+    assert stored(running_desk) == before
+
+
+def test_a_token_without_scope_is_stopped_by_every_mutation(
+    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, owner: Person
+) -> None:
+    """Its owner may do all of this; the token carries one permission that none of these asks for (ASVS V8.2.1)."""
+    client = running_desk.client(owner)
+    wanted = {"name": "narrow", "permissions": ["ledger.read"], "days": 1}
+    token = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["token"]
+    before = stored(running_desk)
+    with Client(running_desk.base) as program:
+        program.headers["authorization"] = f"Bearer {token}"
+        for method, route in closed(routes):
+            if route.mutates:
+                answer = ask(program, method, route, ids.fill(route.path))
+                assert answer.status_code in (400, 403, 404, 409, 422), (method, route.path, answer.text)
+        assert program.get("/api/v1/ledger/checkpoint").status_code in (200, 404)
     assert stored(running_desk) == before
 
 

@@ -1,23 +1,38 @@
-"""Refusals on record: the first at once, then counted, none lost, and nobody's probe in a tenant's own log."""
+"""Refusals on record: the first at once, then counted, none lost, and nobody's probe told to its victim by name (ASVS V16.3.2)."""
 
+import asyncio
 import json
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from counts import count
+from needs import ROOT
 from sealdesk.access.actor import Actor
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Refusal, SignedOut, TooMany
-from sealdesk.record import refusals
+from sealdesk.record import queries, refusals
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from world import World
 
+ROUTE = "/api/v1/threads/{thread:str}/messages"
 
-async def note(world: World, actor: Actor | None, refusal: Refusal, target: UUID | None = None) -> None:
+
+async def note(
+    world: World, actor: Actor | None, refusal: Refusal, *targets: UUID, address: str = "198.51.100.9"
+) -> None:
     """One refusal, as the web process notes it."""
     session = actor.session_hash if actor else None
-    await refusals.note(world.desk, session, refusal, "/api/v1/threads/{thread:str}/messages", target, "198.51.100.9")
+    await refusals.note(world.desk, refusals.Asked(uuid4(), session, ROUTE, targets, address), refusal)
 
 
-async def recorded(world: World, org: UUID) -> list[dict[str, object]]:
+async def recorded(world: World, org: UUID) -> list[dict[str, Any]]:
     """The refusals in a log, oldest first."""
     connection = await world.superuser()
     try:
@@ -31,6 +46,26 @@ async def recorded(world: World, org: UUID) -> list[dict[str, object]]:
     return [json.loads(row["entry"]) for row in rows]
 
 
+async def close_windows(world: World) -> None:
+    """A minute goes by."""
+    connection = await world.superuser()
+    await connection.execute("update sec.refusal_window set until = now()")
+    await connection.close()
+
+
+async def settle_all(world: World) -> None:
+    """Record until nothing is due."""
+    while await refusals.settle(world.desk):
+        pass
+
+
+async def a_thread(world: World) -> UUID:
+    """A conversation of the other organisation."""
+    return await commands.open_thread(
+        world.desk, world.globex.requester, "x", Draft("y"), "chat", key=None, origin=None
+    )
+
+
 async def test_the_first_is_recorded_at_once_and_the_rest_are_counted(world: World) -> None:
     """A flood writes by windows, and the counts sum exactly."""
     await note(world, world.acme.requester, NotPermitted())
@@ -38,26 +73,50 @@ async def test_the_first_is_recorded_at_once_and_the_rest_are_counted(world: Wor
     for _ in range(25):
         await note(world, world.acme.requester, NotPermitted())
     await refusals.settle(world.desk)
-    assert [entry["body"]["count"] for entry in await recorded(world, world.acme.org)] == [1]  # type: ignore[index]
-    connection = await world.superuser()
-    await connection.execute("update sec.refusal_window set until = now()")
-    await connection.close()
+    assert [entry["body"]["count"] for entry in await recorded(world, world.acme.org)] == [1]
+    await close_windows(world)
     await refusals.settle(world.desk)
     entries = await recorded(world, world.acme.org)
-    assert [entry["body"]["count"] for entry in entries] == [1, 25]  # type: ignore[index]
-    assert {entry["stream"]["id"] for entry in entries} == {str(world.acme.requester.member)}  # type: ignore[index]
+    assert [entry["body"]["count"] for entry in entries] == [1, 25]
+    assert {entry["stream"]["id"] for entry in entries} == {str(world.acme.requester.member)}
 
 
-async def test_a_probe_of_anothers_id_is_suspicious_and_of_nobodys_is_nothing(world: World) -> None:
-    """The prober's organisation gets the entry; the other's log shows nothing of it."""
-    thread = await commands.open_thread(
-        world.desk, world.globex.requester, "x", Draft("y"), "chat", key=None, origin=None
-    )
+async def test_a_probe_of_anothers_id_is_suspicious_and_of_nobodys_is_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The prober's organisation gets the entry and the operator a record; nobody's id is nobody's business (ASVS V8.4.1)."""
+    thread = await a_thread(world)
     await note(world, world.acme.agent, OutsideReach(), thread)
     await note(world, world.acme.agent, OutsideReach(), uuid4())
-    await refusals.settle(world.desk)
-    assert [entry["type"] for entry in await recorded(world, world.acme.org)] == ["suspicious.activity"]
-    assert await recorded(world, world.globex.org) == []
+    await note(world, world.acme.agent, OutsideReach(), world.acme.admin.member)
+    await settle_all(world)
+    assert [entry["body"]["kind"] for entry in await recorded(world, world.acme.org)] == ["foreign_id"]
+    told = capsys.readouterr()
+    said = told.out + told.err
+    assert said.count("malicious_direct_reference") == 1
+    assert str(world.acme.agent.member) in said
+    assert str(thread) not in said
+
+
+async def test_its_victim_sees_a_count_and_neither_who_nor_what(world: World) -> None:
+    """Admins of the organisation whose ids were probed are told that, how often and where, and nothing of the other one."""
+    thread = await a_thread(world)
+    for actor in (world.acme.agent, world.acme.requester, world.acme.admin):
+        await note(world, actor, OutsideReach(), thread)
+    await settle_all(world)
+    (notice,) = await recorded(world, world.globex.org)
+    assert (notice["type"], notice["body"]["kind"], notice["body"]["count"]) == ("suspicious.activity", "probed", 3)
+    text = json.dumps(notice)
+    for secret in (thread, world.acme.org, *(actor.member for actor in world.acme.everybody())):
+        assert str(secret) not in text
+    assert notice["body"]["bucket"] is None
+    for reader in (world.globex.admin, world.globex.auditor):
+        async with world.desk.read(reader) as work:
+            assert [entry["id"] for entry in await queries.refusals(work, None)] == [notice["id"]]
+    for reader in (world.globex.agent, world.globex.requester):
+        async with world.desk.read(reader) as work:
+            with pytest.raises(NotPermitted):
+                await queries.refusals(work, None)
 
 
 async def test_without_an_organisation_it_goes_to_sys_under_a_bucket(world: World) -> None:
@@ -67,12 +126,124 @@ async def test_without_an_organisation_it_goes_to_sys_under_a_bucket(world: Worl
     await refusals.settle(world.desk)
     entries = await recorded(world, UUID(int=0))
     assert sorted(str(entry["type"]) for entry in entries) == ["auth.failed", "rate.limited"]
-    assert all(entry["body"]["bucket"] for entry in entries)  # type: ignore[index]
+    assert all(entry["body"]["bucket"] for entry in entries)
     assert "198.51.100.9" not in json.dumps(entries)
+
+
+async def test_a_dead_session_is_put_down_to_whoever_held_it(world: World) -> None:
+    """Use of an ended session stands in its holder's own stream (ASVS V7.4.1)."""
+    connection = await world.superuser()
+    await connection.execute("update sec.session set ended_at = now() where hash = $1", world.acme.agent.session_hash)
+    await connection.close()
+    assert await world.desk.peek(world.acme.agent.session_hash) is None
+    holder = await refusals.whose(world.desk, world.acme.agent.session_hash)
+    assert holder is not None
+    assert (holder.org, holder.member, holder.live) == (world.acme.org, world.acme.agent.member, False)
+    await note(world, world.acme.agent, SignedOut())
+    await settle_all(world)
+    (entry,) = await recorded(world, world.acme.org)
+    assert (entry["type"], entry["stream"]["id"]) == ("auth.failed", str(world.acme.agent.member))
 
 
 async def test_bad_input_is_no_refusal(world: World) -> None:
     """Only 401, 403, 404 of an id and 429 go on record."""
     await note(world, world.acme.agent, BadRequest())
+    await note(world, world.acme.agent, OutsideReach())
     await refusals.settle(world.desk)
     assert await recorded(world, world.acme.org) == []
+
+
+async def fill_spool(world: World, number: int) -> Counter[tuple[str, str]]:
+    """`number` refusals by many actors, through the web process's own door; gives how many there are by organisation and type."""
+    people = [*world.acme.everybody(), *world.globex.everybody()]
+    chance = random.Random(7)
+    kinds = [(401, "auth.failed"), (403, "authz.denied"), (429, "rate.limited")]
+    expected: Counter[tuple[str, str]] = Counter()
+    rows: list[tuple[object, ...]] = []
+    for _ in range(number):
+        actor = chance.choice([*people, None, None])
+        status, name = chance.choice(kinds)
+        org = actor.org if actor else UUID(int=0)
+        expected[str(org), name] += 1
+        address = f"198.51.100.{chance.randrange(40)}"
+        rows.append((actor.session_hash if actor else None, name, f"kind_{status}", ROUTE, [], address, uuid4()))
+    pool = await world.desk.database.pool("desk_gate")
+    await pool.executemany("select sec.note_refusal($1, $2, $3, $4, $5, $6, $7)", rows)
+    return expected
+
+
+async def sums(world: World) -> tuple[Counter[tuple[str, str]], int]:
+    """What the entries of all logs count, by organisation and type, and how many entries there are."""
+    found: Counter[tuple[str, str]] = Counter()
+    number = 0
+    for org in (UUID(int=0), world.acme.org, world.globex.org):
+        for entry in await recorded(world, org):
+            found[str(org), entry["type"]] += entry["body"]["count"]
+            number += 1
+    return found, number
+
+
+async def test_the_counts_sum_exactly_and_the_ledger_grows_by_windows(world: World) -> None:
+    number = count(5_000, 100_000)
+    expected = await fill_spool(world, number)
+    await settle_all(world)
+    first, entries = await sums(world)
+    assert first == expected
+    actors = 10 + 40
+    assert entries <= actors * 3
+    expected += await fill_spool(world, number)
+    await settle_all(world)
+    assert (await sums(world))[1] == entries, "within the window nothing is added"
+    await close_windows(world)
+    await settle_all(world)
+    second, entries = await sums(world)
+    assert second == expected
+    assert entries <= 2 * actors * 3
+
+
+SETTLER = """
+import asyncio, sys
+from pathlib import Path
+from sealdesk.core.db import Database
+from sealdesk.ledger.seal import Sealer
+from sealdesk.record import refusals
+from sealdesk.unit import Desk
+
+async def main():
+    folder = Path(sys.argv[1])
+    database = Database.of_credentials(folder / "credentials.json")
+    desk = Desk(database, Sealer.of_file(folder / "keys" / "kek.bin"), sys.argv[2])
+    print("ready", flush=True)
+    while await refusals.settle(desk):
+        pass
+    print("done", flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_killed_in_the_middle_it_loses_and_doubles_nothing(world: World) -> None:
+    """The worker dies by SIGKILL while it records, several times over."""
+    expected = await fill_spool(world, count(2_000, 20_000))
+    chance = random.Random(11)
+    killed = 0
+    for _ in range(count(6, 40)):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            SETTLER,
+            str(world.folder),
+            world.desk.ledger_name,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        )
+        assert process.stdout is not None
+        await process.stdout.readline()
+        await asyncio.sleep(chance.uniform(0.05, 0.4))
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed
+    await settle_all(world)
+    assert (await sums(world))[0] == expected

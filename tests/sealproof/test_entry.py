@@ -49,6 +49,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth.login": {"method": "password"},
     "auth.logout": {},
     "session.started": {"method": "visitor"},
+    "token.issued": {"token": ID, "permissions": ["thread.read"], "expires_at": AT},
+    "token.revoked": {"token": ID, "cause": "own"},
     "session.rotated": {"cause": "role"},
     "session.ended": {"cause": "idle"},
     "session.revoked": {"cause": "admin"},

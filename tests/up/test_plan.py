@@ -12,7 +12,7 @@ def steps(settings: Settings, cluster: Cluster | None) -> list[str]:
 
 
 def test_what_a_former_start_has_done_is_left_out(cluster: Cluster) -> None:
-    settings = Settings.load({"SEALDESK_DATA": str(cluster.data)})
+    settings = Settings.load({"SEALDESK_DATA": str(cluster.data), "SEALDESK_ENV": "development"})
     cluster.ensure_database("sealdesk")
     assert steps(settings, cluster) == ["db migrate", "init"]
     migrate(cluster.superuser_dsn(), settings.credentials)

@@ -43,7 +43,13 @@ def free_port() -> int:
 
 
 def environ(data: Path, **changes: str) -> dict[str, str]:
-    return {**os.environ, "SEALDESK_DATA": str(data), "SEALDESK_PORT": str(free_port()), "COLUMNS": "200", **changes}
+    ours = {
+        "SEALDESK_DATA": str(data),
+        "SEALDESK_PORT": str(free_port()),
+        "SEALDESK_ENV": "development",
+        "COLUMNS": "200",
+    }
+    return {**os.environ, **ours, **changes}
 
 
 @contextmanager

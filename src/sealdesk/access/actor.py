@@ -1,7 +1,9 @@
 """Who acts: one membership, as the database knows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sealdesk.access.permissions import (
@@ -93,6 +95,22 @@ class Actor:
         if self.role is Role.SYSTEM:
             return self.kind, self.name
         return "customer" if self.role is Role.REQUESTER else str(self.role), str(self.member)
+
+
+def actor_of(row: Mapping[str, Any]) -> Actor:
+    """The actor that a row of `sec.peek` stands for."""
+    scopes = frozenset(row["scopes"]) if row["scopes"] is not None else None
+    who = (row["hash"], row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"])
+    return Actor(*who, row["session_id"], scopes, row["confirmed_at"], row["weak"])
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The member that a session or token was made for. `live` is false where it has expired or was ended."""
+
+    org: UUID
+    member: UUID
+    live: bool
 
 
 def system(org: UUID, component: str = "worker") -> Actor:

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     RULES_MANAGE = "rules.manage"
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
+    REFUSAL_READ = "refusal.read"
+    API_LIST = "token.list"
     REFUSAL_RECORD = "refusal.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
@@ -95,6 +97,8 @@ _TABLE: dict[Permission, str] = {
     Permission.RULES_MANAGE:          "deny   deny   allow  deny   deny",
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
+    Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",
+    Permission.API_LIST:              "deny   deny   allow  deny   deny",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from sealdesk.core.faults import Fault
@@ -36,6 +36,7 @@ class Settings:
     security_contact: str = ""
     blobs_url: str = ""
     limits: str = ""
+    trusted_proxies: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -57,6 +58,7 @@ class Settings:
             security_contact=_contact(environ),
             blobs_url=environ.get("SEALDESK_BLOBS_URL", ""),
             limits=environ.get("SEALDESK_LIMITS", ""),
+            trusted_proxies=_proxies(environ),
         )
 
     def environ(self) -> dict[str, str]:
@@ -75,6 +77,7 @@ class Settings:
             "SEALDESK_SECURITY_CONTACT": self.security_contact,
             "SEALDESK_BLOBS_URL": self.blobs_url,
             "SEALDESK_LIMITS": self.limits,
+            "SEALDESK_TRUSTED_PROXIES": " ".join(self.trusted_proxies),
         }
 
     @property
@@ -196,6 +199,17 @@ def _origins(environ: Mapping[str, str], host: str, port: int) -> tuple[str, ...
             raise Fault("SEALDESK_ORIGINS must list origins such as https://desk.example, separated by blanks.")
     suffix = "" if port == 80 else f":{port}"
     return listed or tuple(dict.fromkeys((f"http://{_bracketed(host)}{suffix}", f"http://localhost{suffix}")))
+
+
+def _proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The networks of the proxies in front of the desk, separated by blanks or commas."""
+    listed = environ.get("SEALDESK_TRUSTED_PROXIES", "").replace(",", " ").split()
+    try:
+        return tuple(str(ip_network(each)) for each in listed)
+    except ValueError:
+        raise Fault(
+            "SEALDESK_TRUSTED_PROXIES must list networks such as 10.1.2.0/24 or 2001:db8::7, separated by blanks."
+        ) from None
 
 
 def _bracketed(host: str) -> str:

@@ -115,6 +115,7 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
         await change.lock(Stream("user", member))
         change.record(events.signed_in(member, known.method, visit.origin))
     log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
+    await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
     if await pool.fetchval("select sec.keep_device($1, $2)", known.person, token_hash(device)):
         log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))

@@ -20,6 +20,8 @@ PER_ACCOUNT = 10
 PER_DEVICE = 10
 PER_ORGANISATION = 300
 """Failures in a window of 15 minutes."""
+SPIKE = 500
+"""Sessions by one method in one organisation that are no alarm yet, in the same window."""
 _NO_ORGANISATION = ("nobody",)
 
 log = structlog.get_logger("security")
@@ -72,6 +74,20 @@ async def failed(counters: Counters, attempt: Attempt) -> None:
 async def passed(counters: Counters, attempt: Attempt) -> None:
     """Forget the failures of the account: its owner is there."""
     await counters.forget(attempt.account, f"sign-in/account/{attempt.email}")
+
+
+async def issued(counters: Counters, org: UUID, method: str) -> None:
+    """Count a new session by method and organisation; more than `SPIKE` in a window is told to the operator, once."""
+    (count,) = await counters.hit(Hit(f"issued/{org}/{method}", WINDOW))
+    if count.number == SPIKE + 1:
+        log.error(
+            "login_spike",
+            owasp="authn_login_success",
+            org=str(org),
+            method=method,
+            number=count.number,
+            seconds=WINDOW,
+        )
 
 
 def _refusal(count: Count) -> TooMany:

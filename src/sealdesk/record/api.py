@@ -1,6 +1,7 @@
 """Receipts, checkpoints and the policy over HTTP."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -68,4 +69,45 @@ async def show_policy(signer: SignerClient) -> Bytes:
         raise Overloaded("The signer can't be reached right now.", headers={"Retry-After": "2"}) from error
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (show_receipt, show_checkpoint, show_policy)
+class Older(Input, frozen=True):
+    """Where the page before ended: `last_at` of its last row."""
+
+    before: datetime | None = None
+
+
+class RefusalView(msgspec.Struct, frozen=True):
+    """`count` refusals of one `kind` on one `route` by one member (`member`) or address (`bucket`, a name that means it for a day).
+
+    `kind` is `probed` where somebody of another organisation asked for ids of this one: by whom and for which is not told.
+    """
+
+    entry_id: UUID
+    type: str
+    kind: str
+    route: str
+    member: UUID | None
+    bucket: UUID | None
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+@get(
+    "/api/v1/ledger/refusals",
+    limit=Limit("refusals", per_person="120/minute", per_address="600/minute"),
+    permission=Permission.REFUSAL_READ,
+)
+async def list_refusals(desk: Desk, actor: Actor, query: Query[Older]) -> list[RefusalView]:
+    """What was refused in the organisation, newest first."""
+    async with desk.read(actor) as work:
+        found = await queries.refusals(work, query.before)
+    return [_refusal(each) for each in found]
+
+
+def _refusal(entry: dict[str, Any]) -> RefusalView:
+    told = {name: entry["body"][name] for name in ("kind", "route", "bucket", "count", "first_at", "last_at")}
+    member = entry["stream"]["id"] if entry["stream"]["kind"] == "user" else None
+    return msgspec.convert({**told, "entry_id": entry["id"], "type": entry["type"], "member": member}, RefusalView)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_receipt, show_checkpoint, show_policy, list_refusals)

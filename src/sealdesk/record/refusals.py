@@ -5,13 +5,14 @@ transaction that records it, so killing the worker loses none.
 """
 
 import asyncio
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from sealdesk.access.actor import NOBODY, system
+from sealdesk.access.actor import NOBODY, Holder, system
 from sealdesk.access.permissions import Permission
-from sealdesk.core.db import ABSENT
+from sealdesk.core.db import ABSENT, Row
 from sealdesk.core.errors import Refusal
 from sealdesk.ledger.events import Stream
 from sealdesk.record import events
@@ -19,69 +20,104 @@ from sealdesk.unit import Desk
 
 EVERY = 1.0
 MOST = 200
+MOST_PROBES = 2000
 
 _TYPES = {401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limited"}
 log = structlog.get_logger("security")
 
 
-async def note(
-    desk: Desk, session: bytes | None, refusal: Refusal, route: str, target: UUID | None, address: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was refused: the request's id, SHA-256 of the token it showed, its route, the ids in its path, and its address."""
+
+    request: UUID
+    session: bytes | None
+    route: str
+    targets: tuple[UUID, ...]
+    address: str
+
+
+async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
     """Put one refusal on record, in a transaction of its own. Only 401, 403, 404 on an id, and 429 are."""
     kind = _TYPES.get(refusal.status)
-    if kind is None or (kind == "probe" and target is None):
+    if kind is None or (kind == "probe" and not asked.targets):
         return
     try:
         pool = await desk.database.pool("desk_gate")
         await pool.execute(
-            "select sec.note_refusal($1, $2, $3, $4, $5, $6)",
-            session,
+            "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7)",
+            asked.session,
             kind,
             refusal.slug.replace("-", "_"),
-            route,
-            target,
-            address,
+            asked.route,
+            list(asked.targets) if kind == "probe" else [],
+            asked.address,
+            asked.request,
         )
     except ABSENT as error:
         # The person has the answer; what is lost is the entry, and the log says so.
-        log.warning("refusal.not_recorded", reason=type(error).__name__, kind=refusal.slug, route=route)
+        log.warning("refusal.not_recorded", reason=type(error).__name__, kind=refusal.slug, route=asked.route)
+
+
+async def whose(desk: Desk, token_hash: bytes) -> Holder | None:
+    """The member that a token was made for, though it may be dead."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.whose($1)", token_hash)
+    return Holder(row["org_id"], row["member_id"], row["live"]) if row else None
 
 
 async def settle(desk: Desk) -> int:
-    """Count what is due into entries; gives how many were recorded."""
+    """Count what is due into entries; gives how many were looked at, less than `MOST` where nothing is left."""
     pool = await desk.database.pool("desk_worker")
-    await pool.execute("select sec.classify_probes($1)", MOST)
+    for probe in await pool.fetch("select * from sec.classify_probes($1)", MOST_PROBES):
+        _tell(probe)
     due = await pool.fetch("select * from sec.due_refusals($1)", MOST)
     for row in due:
-        org = row["org_id"] or NOBODY
-        stream = Stream("user", row["member_id"]) if row["member_id"] else Stream("log", NOBODY)
-        async with desk.change(system(org)) as change:
-            change.demand(Permission.REFUSAL_RECORD)
-            gone = await change.row("select * from sec.settle_refusals($1, $2)", row["key"], row["upto"])
-            if gone is None or not gone["count"]:
-                change.nothing()
-                continue
-            await change.lock(stream)
-            change.record(
-                events.refused(
-                    stream,
-                    row["type"],
-                    row["kind"],
-                    row["route"],
-                    row["bucket"],
-                    gone["count"],
-                    gone["first_at"],
-                    gone["last_at"],
-                )
-            )
+        await _record(desk, row)
     return len(due)
 
 
+def _tell(probe: Row) -> None:
+    log.warning(
+        "suspicious_activity",
+        owasp="malicious_direct_reference",
+        kind="foreign-id",
+        request_id=str(probe["request_id"]),
+        route=probe["route"],
+        org=str(probe["org_id"]) if probe["org_id"] else None,
+        member=str(probe["member_id"]) if probe["member_id"] else None,
+    )
+
+
+async def _record(desk: Desk, row: Row) -> None:
+    stream = Stream("user", row["member_id"]) if row["member_id"] else Stream("log", row["org_id"] or NOBODY)
+    async with desk.change(system(row["org_id"] or NOBODY)) as change:
+        change.demand(Permission.REFUSAL_RECORD)
+        gone = await change.row("select * from sec.settle_refusals($1, $2)", row["key"], row["upto"])
+        if gone is None or not gone["count"]:
+            change.nothing()
+            return
+        await change.lock(stream)
+        change.record(
+            events.refused(
+                stream,
+                row["type"],
+                row["kind"],
+                row["route"],
+                row["bucket"],
+                gone["count"],
+                gone["first_at"],
+                gone["last_at"],
+            )
+        )
+
+
 async def run(desk: Desk, stop: asyncio.Event) -> None:
-    """Settle every second until `stop`."""
+    """Settle every second until `stop`, and at once where more is waiting."""
     while not stop.is_set():
         try:
-            await settle(desk)
+            if await settle(desk) == MOST:
+                continue
         except (*ABSENT, Refusal) as error:
             log.warning("refusals.interrupted", reason=str(error))
         try:

@@ -16,6 +16,14 @@ def demo_stays_at_home(settings: Settings) -> None:
         raise Fault("A demonstration binds loopback addresses only: leave SEALDESK_HOST unset, or drop --demo.")
 
 
+def fit_for_production(settings: Settings) -> None:
+    """Production starts on nothing that `sealdesk doctor` finds wrong; what only the database knows, its parts look at."""
+    if settings.env is Environment.PRODUCTION:
+        from sealdesk.core import production  # noqa: PLC0415 - the supervisor of a demonstration stays without a driver
+
+        production.refuse(settings, production.look_at_settings(settings))
+
+
 def data_can_be_kept(settings: Settings) -> None:
     """The data folder is there and can be written to, by the database server's account too."""
     account = server_account(settings.postgres_account, settings.postgres) if settings.embedded else None

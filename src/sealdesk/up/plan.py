@@ -27,6 +27,8 @@ def course(settings: Settings, cluster: Cluster | None) -> Sequence[Step | Part]
         founding.append(Step(("init",), "Founding the ledger", "The ledger is founded"))
     if settings.env is Environment.DEMO and not (migrated and cluster and _is_filled(settings, cluster)):
         founding.append(Step(("demo",), "Filling the demonstration", "The demonstration is filled"))
+    if settings.env is Environment.PRODUCTION:
+        steps.append(Step(("doctor",), "Looking at what production needs", "It is fit for production"))
     return (*steps, signer(settings, cluster), *founding, worker(), *web(settings))
 
 

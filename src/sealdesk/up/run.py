@@ -38,6 +38,7 @@ def up(settings: Settings, plan: Plan, *, show: Show | None = None, stop: Stop |
     """
     show, stop = show or Show(), stop or Stop()
     checks.demo_stays_at_home(settings)
+    checks.fit_for_production(settings)
     checks.data_can_be_kept(settings)
     with checks.alone(settings):
         checks.port_is_free(settings)

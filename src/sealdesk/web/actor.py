@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Final
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, Holder
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.tokens import SESSION_COOKIE, cookie_token, token_hash
@@ -14,6 +15,23 @@ _BEARER: Final = re.compile(r"Bearer ([A-Za-z0-9_-]{43,200})", re.IGNORECASE)
 
 Peek = Callable[[bytes], Awaitable[Actor | None]]
 """SHA-256 of a token to the live actor behind it, or None."""
+
+
+Whose = Callable[[bytes], Awaitable[Holder | None]]
+"""SHA-256 of a token to whom it was made for, however long ago; None for one that never was."""
+
+
+def presented(exchange: Exchange) -> bytes | None:
+    """SHA-256 of what the request shows as its session or token, whatever form it has; None where it shows nothing."""
+    authorization = exchange.fields.get(b"authorization")
+    if authorization is not None:
+        bearer = _BEARER.fullmatch(authorization.decode("latin-1"))
+        return sha256(bearer[1].encode() if bearer else authorization).digest()
+    cookies = exchange.fields.get(b"cookie", b"")
+    token = cookie_token(cookies, SESSION_COOKIE)
+    if token is not None:
+        return token_hash(token)
+    return sha256(cookies).digest() if SESSION_COOKIE.encode() in cookies else None
 
 
 def presented_token(exchange: Exchange) -> str | None:

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.core.errors import Refusal
-from sealdesk.web.actor import Peek
+from sealdesk.web.actor import Peek, Whose, presented
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.checks import check_routes, routes_of
 from sealdesk.web.counters import ProcessCounters
@@ -23,8 +23,10 @@ from sealdesk.web.openapi import Description, send_description
 from sealdesk.web.origin import Origins
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page, Pages, plain_problem_page
+from sealdesk.web.peers import Peers
 from sealdesk.web.public import PUBLIC, PublicRoute
 from sealdesk.web.reports import take_report
+from sealdesk.web.route import RouteTemplates
 from sealdesk.web.saying import say
 from sealdesk.web.static import StaticFiles, send_file
 from sealdesk.web.telemetry import log_fault, note_refusal
@@ -47,12 +49,15 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
     problem_page: Callable[[Page, Refusal], str] = plain_problem_page,
     note: Note | None = None,
     lifespan: Lifespan | None = None,
+    proxies: Sequence[str] = (),
+    whose: Whose | None = None,
 ) -> Outer:
     """The ASGI application of one web process.
 
     `peek` finds the actor behind a token, `origins` is the allow-list, `secret` (at least 32 bytes) is shared by all web processes,
     `resources` are what routes take by type (the desk is one), `problem_page` words a refusal as HTML, `note` puts one on record after it
-    was answered. Raises `BadRoute` for a route without a policy and `BadSetting` for an origin that no browser sends.
+    was answered, `proxies` are the networks whose X-Forwarded-For is believed, `whose` finds the member behind any token, dead ones too.
+    Raises `BadRoute` for a route without a policy and `BadSetting` for an origin that no browser sends.
     """
     static = StaticFiles(static_dir)
     csrf = AntiCsrf(secret)
@@ -78,7 +83,14 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
     )
     check_routes(app)
     description.describe(routes_of(app), public)
-    return Outer(app, Origins(origins), kit.headers, partial(say, kit), partial(_note, note))
+    return Outer(
+        app,
+        Origins(origins),
+        kit.headers,
+        partial(say, kit),
+        partial(_note, RouteTemplates(routes_of(app)), whose, note),
+        Peers(proxies),
+    )
 
 
 def _pass_on(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
@@ -86,11 +98,18 @@ def _pass_on(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
     raise error
 
 
-async def _note(note: Note | None, exchange: Exchange, refusal: Refusal) -> None:
-    note_refusal(exchange, refusal)
-    if note is not None:
-        try:
+async def _note(
+    templates: RouteTemplates, whose: Whose | None, note: Note | None, exchange: Exchange, refusal: Refusal
+) -> None:
+    # Here, after the answer: what it takes to say who asked for what tells the asker nothing by its duration.
+    exchange.route = exchange.route or templates.find(exchange.path)
+    token = presented(exchange)
+    try:
+        if exchange.actor is None and token is not None and whose is not None:
+            exchange.holder = await whose(token)
+        note_refusal(exchange, refusal)
+        if note is not None:
             await note(exchange, refusal)
-        except Exception as error:
-            # The answer is out; a record that could not be made is an operator's matter.
-            log_fault("refusal_not_recorded", exchange, error)
+    except Exception as error:
+        # The answer is out; a record that could not be made is an operator's matter.
+        log_fault("refusal_not_recorded", exchange, error)

@@ -6,7 +6,7 @@ from typing import Final
 
 from litestar.types import HTTPScope, Message, Receive, Send
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, Holder
 from sealdesk.core.errors import Refusal
 from sealdesk.core.ids import new_id
 from sealdesk.web.answer_headers import NO_STORE, AnswerHeaders, Field, new_nonce
@@ -24,7 +24,7 @@ class Exchange:
 
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
     fields that the kit looks at, `form` a form's fields once read, `route` the route's template once known, `refusal` the no that was
-    answered, if one was.
+    answered, if one was, `public` whether the route is one that nobody signs in for, `holder` whose the token of a refused request was.
     """
 
     __slots__ = (
@@ -36,9 +36,11 @@ class Exchange:
         "client_request_id",
         "fields",
         "form",
+        "holder",
         "intake",
         "method",
         "path",
+        "public",
         "query",
         "refusal",
         "request_id",
@@ -63,6 +65,8 @@ class Exchange:
         self.set_cookies: list[Field] = []
         self.route: str | None = None
         self.refusal: Refusal | None = None
+        self.public = False
+        self.holder: Holder | None = None
         self.status = 0
         self._headers = headers
         self._nonce: str | None = None
@@ -116,3 +120,12 @@ class Exchange:
             # The rest of the body would be read as the next request, or read at all.
             headers.append((b"connection", b"close"))
         return headers
+
+
+def for_people(exchange: Exchange) -> bool:
+    """Whether the answer is read by a person in a browser's window."""
+    accept = exchange.fields.get(b"accept", b"")
+    # A script of ours that posts a page's form asks for the problem itself.
+    return (
+        not exchange.path.startswith("/api/") and b"text/html" in accept and b"application/problem+json" not in accept
+    )

@@ -13,7 +13,13 @@ _SINGLE: Final = frozenset(
     b"host content-length transfer-encoding content-type content-encoding authorization if-match if-none-match idempotency-key "
     b"x-csrf-token x-request-id origin sec-fetch-site hx-request expect upgrade".split()
 )
-_LISTS: Final = {b"cookie": b"; ", b"accept": b", ", b"accept-encoding": b", ", b"user-agent": b" "}
+_LISTS: Final = {
+    b"cookie": b"; ",
+    b"accept": b", ",
+    b"accept-encoding": b", ",
+    b"user-agent": b" ",
+    b"x-forwarded-for": b", ",
+}
 _ENCODED_TRAPS: Final = (b"%2f", b"%5c", b"%00", b"%0a", b"%0d", b"%2e%2e", b"%2e/", b"/%2e")
 
 

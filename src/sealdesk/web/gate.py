@@ -18,6 +18,7 @@ async def admit(exchange: Exchange, route: Route, row: PublicRoute | None, kit: 
 
     Raises `TooMany`, `SignedOut`, `BadToken` and what reading a body raises.
     """
+    exchange.public = row is not None
     limit = row.limit if row else route.limit or READ
     if route.mutates:
         await kit.limiter.admit_early(limit, exchange.address)

@@ -51,9 +51,11 @@ READ: Final = Limit("read", per_person="1200/minute", per_address="2400/minute")
 def read_policies(text: str) -> dict[str, Limit]:
     """The operator's own policies by name, from `NAME:person=120/minute,address=600/minute,target=240/minute`, separated by blanks.
 
-    What a policy leaves out is not counted. Raises `Fault` for a text that makes no sense.
+    What a policy leaves out is not counted; the word `off` alone is no policy. Raises `Fault` for a text that makes no sense.
     """
     policies: dict[str, Limit] = {}
+    if text == "off":
+        return policies
     for each in text.split():
         name, _, figures = each.partition(":")
         try:
@@ -69,12 +71,19 @@ def read_policies(text: str) -> dict[str, Limit]:
 class Limiter:
     """Counts in `storage`, which is this process's own, and what changes something in `shared`, which all web processes see.
 
-    `policies` replace declared ones by name, so that an operator's figures win over ours.
+    `policies` replace declared ones by name, so that an operator's figures win over ours. `off` counts nothing: for measurements,
+    and refused in production.
     """
 
     def __init__(
-        self, storage: Storage, policies: Mapping[str, Limit] | None = None, shared: Counters | None = None
+        self,
+        storage: Storage,
+        policies: Mapping[str, Limit] | None = None,
+        shared: Counters | None = None,
+        *,
+        off: bool = False,
     ) -> None:
+        self._off = off
         self._storage = storage
         self._shared = shared
         self._policies = dict(policies or {})
@@ -82,11 +91,13 @@ class Limiter:
     async def admit_early(self, limit: Limit, address: str) -> None:
         """A cheap bound ahead of `admit_change`, before anybody asks who sends it: twice what the address may. Raises `TooMany`."""
         limit = self._policies.get(limit.name, limit)
-        if limit.address is not None:
+        if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address), slack=2 if self._shared else 1)
 
     async def admit_change(self, limit: Limit, address: str, member: str | None, target: str) -> None:
         """Count a request that changes something, by all it is counted by, at once and over all processes. Raises `TooMany`."""
+        if self._off:
+            return
         if self._shared is None:
             if member is not None:
                 await self.admit_person(limit, member, target)
@@ -109,11 +120,13 @@ class Limiter:
     async def admit_address(self, limit: Limit, address: str) -> None:
         """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
         limit = self._policies.get(limit.name, limit)
-        if limit.address is not None:
+        if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address))
 
     async def admit_person(self, limit: Limit, member: str, target: str) -> None:
         """Count a request by who sends it and what it is about. Raises `TooMany`."""
+        if self._off:
+            return
         limit = self._policies.get(limit.name, limit)
         if limit.person is not None:
             await self._hit(limit, "person", limit.person, member)

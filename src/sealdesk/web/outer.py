@@ -15,13 +15,13 @@ from sealdesk.core.errors import BadOrigin, BadRequest, Refusal
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.answers import Sent
 from sealdesk.web.body import FORM_TYPE, read_form
-from sealdesk.web.exchange import Exchange, current
+from sealdesk.web.exchange import Exchange, current, for_people
 from sealdesk.web.fields import check_framing, check_target, read_fields
 from sealdesk.web.intake import Disconnected
 from sealdesk.web.origin import SAFE_METHODS, Origins
+from sealdesk.web.peers import Peers
 from sealdesk.web.problems import refusal_for
 from sealdesk.web.refusals import Misdirected, Unexpected
-from sealdesk.web.saying import for_people
 from sealdesk.web.telemetry import log_fault
 
 Say = Callable[[Exchange, Refusal], Sent]
@@ -34,9 +34,12 @@ class Outer:
     `say` words a refusal for whoever asked; `note` is told of each one after its answer went out, for the record.
     """
 
-    def __init__(self, inner: ASGIApp, origins: Origins, headers: AnswerHeaders, say: Say, note: Note) -> None:
+    def __init__(
+        self, inner: ASGIApp, origins: Origins, headers: AnswerHeaders, say: Say, note: Note, peers: Peers | None = None
+    ) -> None:
         self.inner = inner
         self._origins = origins
+        self._peers = peers or Peers()
         self.headers = headers
         self._say = say
         self._note = note
@@ -75,6 +78,7 @@ class Outer:
         fields = read_fields(scope["headers"])
         check_framing(fields)
         exchange.take_fields(fields, receive)
+        exchange.address = self._peers.client(exchange.address, fields.get(b"x-forwarded-for"))
         exchange.take_client_id(fields.get(b"x-request-id"))
         host = fields.get(b"host")
         if host is None:

@@ -1,6 +1,7 @@
 """A route as it was declared: what the gate, the dispatcher, the checks and the OpenAPI description read."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,3 +44,15 @@ class Route:
     def mutates(self) -> bool:
         """Whether calling it may change something."""
         return not MUTATIONS.isdisjoint(self.methods)
+
+
+class RouteTemplates:
+    """Finds the route that a path is of, for records of requests that were refused before they were routed."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        paths = {route.path for route in routes}
+        self._known = [(re.compile(re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(path))), path) for path in sorted(paths)]
+
+    def find(self, path: str) -> str | None:
+        """The template, or None: what somebody typed is not repeated."""
+        return next((template for pattern, template in self._known if pattern.fullmatch(path)), None)

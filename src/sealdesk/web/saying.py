@@ -6,7 +6,7 @@ from urllib.parse import quote
 from sealdesk.access.actor import ConfirmFirst, FactorNeeded
 from sealdesk.core.errors import BadOrigin, Refusal
 from sealdesk.web.answers import Sent
-from sealdesk.web.exchange import Exchange
+from sealdesk.web.exchange import Exchange, for_people
 from sealdesk.web.kit import Kit
 from sealdesk.web.origin import SAFE_METHODS
 from sealdesk.web.pages import Page, plain_problem_page
@@ -47,15 +47,6 @@ def typed(exchange: Exchange) -> dict[str, str]:
     if isinstance(exchange.refusal, BadOrigin):
         return {}  # another site wrote it
     return {name: text for name, text in (exchange.form or {}).items() if name in WRITTEN and text.strip()}
-
-
-def for_people(exchange: Exchange) -> bool:
-    """Whether the answer is read by a person in a browser's window."""
-    accept = exchange.fields.get(b"accept", b"")
-    # A script of ours that posts a page's form asks for the problem itself.
-    return (
-        not exchange.path.startswith("/api/") and b"text/html" in accept and b"application/problem+json" not in accept
-    )
 
 
 def way_on(refusal: ConfirmFirst | FactorNeeded, back: str) -> str:

@@ -10,6 +10,7 @@ SESSION_COOKIE: Final = "__Host-sid"
 PRESESSION_COOKIE: Final = "__Host-pre"
 DEVICE_COOKIE: Final = "__Host-dev"
 """Says that this browser signed in before; it opens nothing by itself."""
+API_PREFIX: Final = "sdk_"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _FLAGS: Final = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
@@ -17,6 +18,11 @@ _FLAGS: Final = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 def new_token() -> str:
     """32 random bytes as 43 characters of base64url (RFC 4648, 5, without padding)."""
     return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
+
+
+def new_api_token() -> str:
+    """A token for programs: a prefix that scanners of leaked secrets recognise, then 32 random bytes."""
+    return API_PREFIX + new_token()
 
 
 def token_hash(token: str) -> bytes:

@@ -268,6 +268,19 @@ create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes
     where sec.person() is not null returning session_id
 $$;
 
+create function sec.org_tokens() returns table (session_id uuid, member_id uuid, name text, label text, hint text, scopes text[],
+    created_at timestamptz, seen_at timestamptz, until timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.session_id, s.member_id, m.name, s.label, s.hint, s.scopes, s.created_at, s.seen_at, least(s.seen_at + s.idle_for, s.hard_until)
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id
+    where s.org_id = sec.org() and s.kind = 'token' and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    order by s.created_at desc
+$$;
+-- Gives whose it was, or null where the organisation has no such live token.
+create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+$$;
+
 -- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
 -- than the old one would have, nor than the new organisation lets it.
 create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle interval, p_hard interval, p_weak boolean) returns uuid
@@ -532,8 +545,96 @@ $$;
 create function sec.sign_in_rules(p_org uuid) returns jsonb language sql stable security definer set search_path = pg_catalog as $$
   select value from app.setting where org_id = p_org and name = 'sign_in'
 $$;
+-- A database that held demonstration people once is marked for good: they are known sign-ins.
+create function sec.mark_demo() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+begin
+  update sec.deployment set ever_demo = true where not ever_demo;
+  return new;
+end $$;
+create trigger mark_demo after insert or update on sec.person for each row when (new.demo) execute function sec.mark_demo();
+create function sec.environment() returns text language sql stable security definer set search_path = pg_catalog as $$
+  select environment from sec.deployment
+$$;
 create function sec.held_demo() returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.deployment where ever_demo) or exists (select from sec.person where demo)
+$$;
+
+-- Refusals, second --------------------------------------------------------------------------------------------------------------------
+-- What is counted together has one key, stored and indexed: a spool of a hundred thousand is settled without reading it whole each time.
+alter table sec.refusal
+  add column request_id uuid,
+  add column key text not null generated always as (coalesce(org_id::text, '-') || '|' || coalesce(member_id::text, '-') || '|'
+    || coalesce(bucket::text, '-') || '|' || type || '|' || kind || '|' || route) stored;
+create index refusal_due on sec.refusal (key, refusal_id) where type <> 'probe';
+create index refusal_probe on sec.refusal (refusal_id) where type = 'probe';
+
+-- Whose was a token, though it is dead? Only for the record of a refusal, after the answer went out.
+create function sec.whose(p_session bytea) returns table (org_id uuid, member_id uuid, live boolean)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select s.org_id, s.member_id, m.active and s.ended_at is null and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
+    from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id where s.hash = p_session
+$$;
+
+drop function sec.note_refusal(bytea, text, text, text, uuid, text);
+-- A refusal, by a caller with or without a session; the address becomes a random bucket. A probe is a row for each id that was asked for.
+create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare s record; b uuid; mac bytea;
+begin
+  select x.org_id, x.member_id into s from (select 1) one left join sec.session x on x.hash = p_session;
+  if s.member_id is null and p_address is not null then
+    mac := sec.day_mac(current_date, sha256(convert_to(p_address, 'UTF8')));
+    insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
+    select bucket into b from sec.bucket where address_mac = mac;
+  end if;
+  insert into sec.refusal (org_id, member_id, type, kind, route, target, bucket, request_id)
+    select s.org_id, s.member_id, p_type, p_kind, p_route, t, b, p_request
+    from unnest(case when p_type = 'probe' then p_targets else array[null]::uuid[] end) t;
+end $$;
+
+drop function sec.classify_probes(int);
+-- A probe of an id that is another organisation's is suspicious, and counted there as well: that it was probed, not by whom or for what.
+-- One of an id that nobody has, or that is the prober's own organisation's, is no refusal at all. Gives the suspicious ones.
+create function sec.classify_probes(p_most int) returns table (org_id uuid, member_id uuid, route text, request_id uuid)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
+declare r record; o uuid;
+begin
+  for r in select * from sec.refusal where type = 'probe' order by refusal_id limit p_most for update skip locked loop
+    o := sec.owner_of(r.target);
+    if o is null or o is not distinct from r.org_id then
+      delete from sec.refusal where refusal_id = r.refusal_id;
+    else
+      update sec.refusal set type = 'suspicious.activity', kind = 'foreign_id', target = null where refusal_id = r.refusal_id;
+      insert into sec.refusal (org_id, type, kind, route, at) values (o, 'suspicious.activity', 'probed', r.route, r.at);
+      org_id := r.org_id; member_id := r.member_id; route := r.route; request_id := r.request_id;
+      return next;
+    end if;
+  end loop;
+end $$;
+create or replace function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, bucket uuid, type text, kind text, route text, upto bigint)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select r.key, r.org_id, r.member_id, r.bucket, r.type, r.kind, r.route, max(r.refusal_id)
+  from sec.refusal r where r.type <> 'probe'
+    and not exists (select from sec.refusal_window w where w.key = r.key and w.until > clock_timestamp())
+  group by 1, 2, 3, 4, 5, 6, 7 order by max(r.refusal_id) limit p_most
+$$;
+create or replace function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  insert into sec.refusal_window (key, until) values (p_key, clock_timestamp() + interval '60 seconds')
+    on conflict (key) do update set until = excluded.until;
+  return query with gone as (delete from sec.refusal r where r.key = p_key and r.refusal_id <= p_upto and r.type <> 'probe' returning r.at)
+    select count(*), min(gone.at), max(gone.at) from gone;
+end $$;
+drop function sec.refusal_key(sec.refusal);
+create or replace function sec.owner_of(p_id uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
+  select l.org_id from ledger.log l
+    where exists (select from app.thread t where t.org_id = l.org_id and t.thread_id = p_id)
+       or exists (select from app.export x where x.org_id = l.org_id and x.export_id = p_id)
+       or exists (select from app.member m where m.org_id = l.org_id and m.member_id = p_id)
+       or exists (select from sec.session s where s.org_id = l.org_id and s.session_id = p_id)
+       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id) limit 1
 $$;
 reset role;
 
@@ -595,7 +696,9 @@ grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), 
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
-  sec.member_email(uuid), sec.members() to desk_admin;
+  sec.member_email(uuid), sec.members(), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
+grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
+grant execute on function sec.classify_probes(int) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
   sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]) to desk_worker;
 reset role;

@@ -1,0 +1,175 @@
+"""What production refuses to start on, in one sentence each, and the doctor that says the same (ASVS V13.1.1, V13.4.2)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+import places
+from databases import Clone
+from needs import ROOT
+from running import apart
+from sealdesk.core import credentials
+from sealdesk.core.settings import Settings
+from sealdesk.ledger.seal import make_master
+
+HTTPS = "https://desk.example"
+
+
+@pytest.fixture
+def environ(database: Clone) -> Iterator[dict[str, str]]:
+    """The variables of a production desk on a database of its own, in which nothing is wrong."""
+    with places.folder() as folder:
+        shutil.copy(database.credentials, folder / "credentials.json")
+        (folder / "credentials.json").chmod(0o600)
+        (folder / "keys").mkdir()
+        make_master(folder / "keys" / "kek.bin")
+        place = credentials.read(folder / "credentials.json")
+        yield {
+            "SEALDESK_DATA": str(folder),
+            "SEALDESK_ENV": "production",
+            "SEALDESK_ORIGINS": HTTPS,
+            "SEALDESK_DATABASE_URL": f"postgresql:///{place['database']}?host={place['host']}&port={place['port']}",
+        }
+
+
+def run(environ: dict[str, str], module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of our programs as a process of its own."""
+    ours = {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "200", **environ}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, env={**os.environ, **ours}, capture_output=True, text=True, timeout=60, check=False)
+
+
+def execute(database: Clone, statement: str) -> None:
+    """As the database's administrator."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(database.admin_dsn)
+        await connection.execute(statement)
+        await connection.close()
+
+    apart(work())
+
+
+def wrong(environ: dict[str, str]) -> dict[str, str]:
+    """What the doctor finds wrong, by check."""
+    done = run(environ, "sealdesk.cli", "doctor", "--json")
+    found = {each["check"]: each["say"] for each in json.loads(done.stdout) if not each["fine"]}
+    assert done.returncode == (1 if found else 0), done.stderr
+    return found
+
+
+def refused(environ: dict[str, str]) -> dict[str, str]:
+    """The one sentence with which the web server, the worker and `up` refuse to start, by program."""
+    told: dict[str, str] = {}
+    for module, *arguments in (("sealdesk.app",), ("sealdesk.worker",), ("sealdesk.cli", "up")):
+        done = run(environ, module, *arguments)
+        assert done.returncode == 1, (module, done.stderr)
+        told[module] = done.stderr.strip().splitlines()[-1].removeprefix("sealdesk: ")
+    return told
+
+
+def test_it_works(environ: dict[str, str]) -> None:
+    done = run(environ, "sealdesk.cli", "doctor")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("fine ") == 7
+    assert wrong(environ) == {}
+
+
+def loosen(path: str) -> Callable[[dict[str, str]], None]:
+    return lambda environ: (Path(environ["SEALDESK_DATA"]) / path).chmod(0o644)
+
+
+def shorten(environ: dict[str, str]) -> None:
+    """Give a login a default password; the server takes any, so that only our check can refuse it."""
+    path = Settings.load(environ).credentials
+    logins = credentials.read(path)["logins"]
+    assert isinstance(logins, dict)
+    credentials.merge(path, {"logins": {**logins, "desk_auditor": "changeme-please-2026"}})
+
+
+def blank_key(environ: dict[str, str]) -> None:
+    Settings.load(environ).kek.write_bytes(bytes(32))
+
+
+SETTINGS: dict[str, tuple[str, Callable[[dict[str, str]], None], str]] = {
+    "plain http": (
+        "origins",
+        lambda environ: environ.update(SEALDESK_ORIGINS="http://desk.example"),
+        "SEALDESK_ORIGINS",
+    ),
+    "no origin said": ("origins", lambda environ: environ.update(SEALDESK_ORIGINS=""), "https://"),
+    "one of two": (
+        "origins",
+        lambda environ: environ.update(SEALDESK_ORIGINS=f"{HTTPS} http://[::1]:8000"),
+        "https://",
+    ),
+    "limits off": ("limits", lambda environ: environ.update(SEALDESK_LIMITS="off"), "unset SEALDESK_LIMITS"),
+    "readable credentials": ("files", loosen("credentials.json"), "chmod 600"),
+    "readable key": ("files", loosen("keys/kek.bin"), "chmod 600"),
+    "default password": ("passwords", shorten, "sealdesk db migrate"),
+    "a key of zeros": ("sealing key", blank_key, "sealdesk init"),
+}
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_production_refuses_a_setting(environ: dict[str, str], case: str) -> None:
+    check, spoil, advice = SETTINGS[case]
+    spoil(environ)
+    found = wrong(environ)
+    assert set(found) == {check}
+    assert advice in found[check]
+    assert set(refused(environ).values()) == {found[check]}
+
+
+def test_production_refuses_a_database_with_demonstration_people(environ: dict[str, str], database: Clone) -> None:
+    """And one that had them: what was known to everybody once may have been used (ASVS V13.2.3)."""
+    execute(
+        database, "insert into sec.deployment (ledger_name, environment, web_secret) values ('d', 'demo', sha256('x'))"
+    )
+    assert wrong(environ) == {}
+    person = "insert into sec.person (person_id, email, email_norm, demo) values (gen_random_uuid(), 'a@b.test', 'a@b.test', true)"
+    for statement in (person, "delete from sec.person"):
+        execute(database, statement)
+        found = wrong(environ)
+        assert set(found) == {"demonstration"}
+        told = refused(environ)
+        assert told["sealdesk.app"] == told["sealdesk.worker"] == found["demonstration"]
+        assert found["demonstration"] in told["sealdesk.cli"]
+
+
+def test_production_refuses_a_superuser(environ: dict[str, str], database: Clone) -> None:
+    """Of the server itself, so it is put back whatever happens."""
+    try:
+        execute(database, "alter role desk_auditor bypassrls")
+        found = wrong(environ)
+        assert set(found) == {"database login"}
+        assert "desk_auditor" in found["database login"]
+        assert all("desk_auditor" in said for said in refused(environ).values())
+    finally:
+        execute(database, "alter role desk_auditor nobypassrls")
+
+
+def test_a_production_database_takes_no_demonstration(environ: dict[str, str], database: Clone) -> None:
+    execute(
+        database,
+        "insert into sec.deployment (ledger_name, environment, web_secret) values ('d', 'production', sha256('x'))",
+    )
+    refused_by_settings = run(environ, "sealdesk.cli", "demo")
+    assert "no demonstration" in refused_by_settings.stderr
+    refused_by_database = run({**environ, "SEALDESK_ENV": "demo"}, "sealdesk.cli", "demo")
+    assert "belongs to production" in refused_by_database.stderr
+    assert (refused_by_settings.returncode, refused_by_database.returncode) == (1, 1)
+
+
+def test_elsewhere_the_doctor_only_warns(environ: dict[str, str]) -> None:
+    """Plain http on loopback is for trying out; the doctor says what production would refuse."""
+    environ |= {"SEALDESK_ENV": "development", "SEALDESK_ORIGINS": ""}
+    assert set(wrong(environ)) == {"origins"}
+    assert "not founded yet" in run(environ, "sealdesk.app").stderr
