@@ -116,7 +116,7 @@ async def attack(desk: ToyDesk, token: str) -> int:
 
 
 def allow(*_: object) -> None:
-    """A check that lets everything pass."""
+    """What a check looks like that was taken out."""
 
 
 async def test_sabotage(monkeypatch: pytest.MonkeyPatch) -> None:
