@@ -25,6 +25,7 @@ from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import api as people
 from sealdesk.people import pages as people_pages
+from sealdesk.people import password_rules
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
@@ -122,7 +123,9 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")],
+        templates_dirs=[
+            HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")
+        ],
         resources={
             Desk: desk,
             SignerClient: signer,
@@ -137,6 +140,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `Fault` with what to do about it."""
+    password_rules.configure(settings)
     async with Desk.opened(settings) as desk:
         secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")
         if secret is None:

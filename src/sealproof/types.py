@@ -103,11 +103,16 @@ _ROWS = (
     # People and their sessions
     _type("org.created", "org", "profile"),
     _type("member.added", "user", "profile", member=uuid, role=ROLE),
+    _type("member.invited", "user", "profile", member=uuid, role=ROLE),
+    _type("member.joined", "user", member=uuid, role=ROLE),
+    *(_type(f"member.{act}", "user", member=uuid) for act in ("deactivated", "reactivated")),
     _type("contact.added", "user", "profile", contact=uuid, role=ROLE),
     _type("role.changed", "user", member=uuid, old=ROLE, new=ROLE),
     _type("auth.login", "user", "origin", method=enum("password", "passkey", "token", "visitor")),
     _type("auth.logout", "user"),
     _type("session.started", "user", method=enum("password", "passkey", "token", "visitor")),
+    *(_type(name, "user", what=code) for name in ("credential.changed", "device.added")),
+    _type("reset.asked", "user"),
     *(_type(f"session.{act}", "user", cause=code) for act in ("rotated", "ended", "revoked")),
     *map(_refusal, ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")),
     # Conversations

@@ -41,6 +41,7 @@ class Permission(StrEnum):
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_RECORD = "refusal.record"
+    HAPPENING_RECORD = "happening.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
 
@@ -96,6 +97,7 @@ _TABLE: dict[Permission, str] = {
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
+    Permission.HAPPENING_RECORD:      "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",
 }

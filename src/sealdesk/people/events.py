@@ -41,3 +41,18 @@ def operator_acted(
     """Whoever runs the desk did something that no role may do."""
     slots = [text("reason", reason)] if reason else []
     return Event("operator.access", stream, {"act": act, "subject": str(subject) if subject else None}, slots, refs)
+
+
+def credential_changed(member: UUID, what: str) -> Event:
+    """How the member's person signs in is another than before: `what` is for example password, reset, email, factor_added.totp."""
+    return Event("credential.changed", Stream("user", member), {"what": what})
+
+
+def device_added(member: UUID, what: str) -> Event:
+    """A browser signed in that had not before."""
+    return Event("device.added", Stream("user", member), {"what": what})
+
+
+def session_revoked(member: UUID, cause: str) -> Event:
+    """Sessions of the member were ended by somebody else, or from another place."""
+    return Event("session.revoked", Stream("user", member), {"cause": cause})
