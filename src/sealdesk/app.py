@@ -12,6 +12,7 @@ from uuid import UUID
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
+from sealdesk.account import email_pages, links_api, password_pages
 from sealdesk.core import clock
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
@@ -23,6 +24,9 @@ from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
+from sealdesk.members import api as members
+from sealdesk.members import invitation_pages, rules_pages
+from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
 from sealdesk.people import pages as people_pages
 from sealdesk.people import password_rules
@@ -75,6 +79,13 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     threads.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    password_pages.ROUTES,
+    email_pages.ROUTES,
+    links_api.ROUTES,
+    members.ROUTES,
+    member_pages.ROUTES,
+    invitation_pages.ROUTES,
+    rules_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
     record.ROUTES,

@@ -111,7 +111,7 @@ _ROWS = (
     _type("auth.login", "user", "origin", method=enum("password", "passkey", "token", "visitor")),
     _type("auth.logout", "user"),
     _type("session.started", "user", method=enum("password", "passkey", "token", "visitor")),
-    *(_type(name, "user", what=code) for name in ("credential.changed", "device.added")),
+    *(_type(name, "user", cause=code) for name in ("credential.changed", "device.added")),
     _type("reset.asked", "user"),
     *(_type(f"session.{act}", "user", cause=code) for act in ("rotated", "ended", "revoked")),
     *map(_refusal, ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")),

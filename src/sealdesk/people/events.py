@@ -43,14 +43,14 @@ def operator_acted(
     return Event("operator.access", stream, {"act": act, "subject": str(subject) if subject else None}, slots, refs)
 
 
-def credential_changed(member: UUID, what: str) -> Event:
-    """How the member's person signs in is another than before: `what` is for example password, reset, email, factor_added.totp."""
-    return Event("credential.changed", Stream("user", member), {"what": what})
+def credential_changed(member: UUID, cause: str) -> Event:
+    """How the member's person signs in is another than before: `cause` is for example password, reset, email, factor_added.totp."""
+    return Event("credential.changed", Stream("user", member), {"cause": cause})
 
 
-def device_added(member: UUID, what: str) -> Event:
+def device_added(member: UUID, cause: str) -> Event:
     """A browser signed in that had not before."""
-    return Event("device.added", Stream("user", member), {"what": what})
+    return Event("device.added", Stream("user", member), {"cause": cause})
 
 
 def session_revoked(member: UUID, cause: str) -> Event:

@@ -98,8 +98,8 @@ LETTERS: Mapping[str, Wording] = {
         ("Your account was used from a browser that had not signed in before.", _NOT_YOU),
     ),
     "auth.login/after_failures": Wording(
-        "Signed in after failed attempts",
-        ("Your account was signed in to after several attempts with a wrong password.", _NOT_YOU),
+        "Your password was given after failed attempts",
+        ("Your password was given to sign in, after several attempts with a wrong one.", _NOT_YOU),
     ),
     "session.revoked/admin": Wording(
         "You were signed out",
