@@ -26,11 +26,19 @@ from sealdesk.web.route import Route
 JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
+    "/api/v1/members/{member:str}": {"role": "auditor"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
     "/c/{thread:str}/ticketing": {},
     "/exports/{export:str}/bundle": {},
+    "/members/{member:str}/role": {"role": "auditor"},
+    "/members/{member:str}/access": {"active": "no"},
+    "/members/{member:str}/reset": {},
+    "/members/{member:str}/sessions/end": {},
+    "/reset/{token:str}": {"password": "kettle and two cups"},
+    "/address/{token:str}": {},
+    "/invitation/{token:str}": {"password": "kettle and two cups"},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
 }
 QUERIES = {"/c/{thread:str}/news": "?after=0"}
@@ -80,7 +88,8 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     until = time.monotonic() + 60
     while client.get(f"/api/v1/exports/{export}").json()["state"] != "built" and time.monotonic() < until:
         time.sleep(0.2)
-    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css"})
+    known = {"thread": thread, "entry": entry, "export": export, "name": "app.css", "token": secrets.token_urlsafe(32)}
+    return Ids({**known, "member": str(owner.member)})
 
 
 @pytest.fixture(scope="module")

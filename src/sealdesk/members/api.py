@@ -1,7 +1,7 @@
 """Members and rules over JSON."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.members import commands, invitations, queries, rules
+from sealdesk.members.fields import INVITING, MAILING, MANAGING, RoleName
 from sealdesk.members.invitations import Newcomer
 from sealdesk.members.queries import Listed
 from sealdesk.members.rules import SignInRules
@@ -25,11 +26,7 @@ from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, patch, post, put
 from sealdesk.web.schema import Input
 
-RoleName = Literal["requester", "agent", "admin", "auditor"]
 Origin = Annotated[str, msgspec.Meta(max_length=255)]
-INVITING = Limit("member-invite", per_person="60/hour")
-MANAGING = Limit("member-change", per_person="60/minute")
-MAILING = Limit("member-reset", per_person="20/hour", per_target="5/hour")
 
 
 class NewMember(Input, frozen=True):

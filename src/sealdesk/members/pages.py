@@ -10,8 +10,8 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest, Refusal, StateConflict
 from sealdesk.members import commands, invitations, queries, showing
-from sealdesk.members.api import INVITING, MAILING, MANAGING, RoleName
 from sealdesk.members.commands import Wanted
+from sealdesk.members.fields import INVITING, MAILING, MANAGING, RoleName
 from sealdesk.members.invitations import Newcomer
 from sealdesk.members.view import InviteView
 from sealdesk.people.fields import Text

@@ -9,7 +9,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest
 from sealdesk.members import queries, rules, showing
-from sealdesk.members.api import MANAGING
+from sealdesk.members.fields import MANAGING
 from sealdesk.members.rules import SignInRules
 from sealdesk.tickets.frame import frame
 from sealdesk.unit import Desk
