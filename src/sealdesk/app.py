@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.account import api as account
+from sealdesk.account import email_pages, links_api, password_pages
 from sealdesk.account import pages as account_pages
 from sealdesk.account import tokens_api as tokens
 from sealdesk.account import tokens_pages as token_pages
@@ -28,8 +29,11 @@ from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
+from sealdesk.members import api as members
+from sealdesk.members import invitation_pages, rules_pages
+from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
-from sealdesk.people import confirm_pages
+from sealdesk.people import confirm_pages, password_rules
 from sealdesk.people import pages as people_pages
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
@@ -85,6 +89,13 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     threads.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    password_pages.ROUTES,
+    email_pages.ROUTES,
+    links_api.ROUTES,
+    members.ROUTES,
+    member_pages.ROUTES,
+    invitation_pages.ROUTES,
+    rules_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
     tokens.ROUTES,
@@ -165,6 +176,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `Fault` with what to do about it."""
     production.refuse(settings, production.look_at_settings(settings))
+    password_rules.configure(settings)
     async with Desk.opened(settings) as desk:
         production.refuse(settings, await production.look_at_database(desk.database))
         secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")

@@ -15,6 +15,7 @@ from sealdesk.core.db import ABSENT
 from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
+from sealdesk.core.mail import mailer_of
 from sealdesk.core.settings import Settings
 from sealdesk.exports.follower import Builder
 from sealdesk.ledger import tail
@@ -22,6 +23,8 @@ from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.ledger.tail import Follower
+from sealdesk.people import happenings
+from sealdesk.people.outbox import Outbox
 from sealdesk.record import refusals
 from sealdesk.unit import Desk
 from sealdesk.verification.timers import Timers
@@ -89,10 +92,13 @@ async def work(settings: Settings) -> None:
         signer = SignerClient(socket_path(settings.data))
         clockwork = Clockwork(desk.database, signer, desk.ledger_name)
         builder = Builder(desk, SignerClient(socket_path(settings.data)), Blobs(settings.blobs), settings.exports)
+        outbox = Outbox(desk, mailer_of(settings), settings.sender, settings.origins[0])
         jobs: dict[str, Job] = {
             "clockwork": clockwork.run,
             "followers": partial(follow, desk, FOLLOWERS),
             "refusals": partial(refusals.run, desk),
+            "happenings": partial(happenings.run, desk),
+            "mail": outbox.run,
             "sweep": partial(sweep, desk),
             "verification": Timers(desk, signer).run,
             "exports": builder.run,

@@ -28,11 +28,19 @@ from sealdesk.web.tokens import token_hash
 JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
+    "/api/v1/members/{member:str}": {"role": "auditor"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
     "/c/{thread:str}/ticketing": {},
     "/exports/{export:str}/bundle": {},
+    "/members/{member:str}/role": {"role": "auditor"},
+    "/members/{member:str}/access": {"active": "no"},
+    "/members/{member:str}/reset": {},
+    "/members/{member:str}/sessions/end": {},
+    "/reset/{token:str}": {"password": "kettle and two cups"},
+    "/address/{token:str}": {},
+    "/invitation/{token:str}": {"password": "kettle and two cups"},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
     "/account/sessions/{session:str}/end": {},
     "/account/factors/{factor:str}/remove": {},
@@ -90,7 +98,9 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     }
     wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
     own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
-    return Ids({"thread": thread, "entry": entry, "export": export, "name": "app.css", **own})
+    return Ids(
+        {"thread": thread, "entry": entry, "export": export, "name": "app.css", "member": str(owner.member), **own}
+    )
 
 
 def with_app(desk: RunningDesk) -> str:

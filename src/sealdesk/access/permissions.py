@@ -43,6 +43,7 @@ class Permission(StrEnum):
     REFUSAL_READ = "refusal.read"
     API_LIST = "token.list"
     REFUSAL_RECORD = "refusal.record"
+    HAPPENING_RECORD = "happening.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
 
@@ -100,6 +101,7 @@ _TABLE: dict[Permission, str] = {
     Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",
     Permission.API_LIST:              "deny   deny   allow  deny   deny",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
+    Permission.HAPPENING_RECORD:      "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",
 }

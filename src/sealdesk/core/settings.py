@@ -3,10 +3,12 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parseaddr
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sealdesk.core.faults import Fault
 
@@ -37,6 +39,10 @@ class Settings:
     blobs_url: str = ""
     limits: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    breached_passwords: str = ""
+    argon2: tuple[int, int, int] | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -59,6 +65,10 @@ class Settings:
             blobs_url=environ.get("SEALDESK_BLOBS_URL", ""),
             limits=environ.get("SEALDESK_LIMITS", ""),
             trusted_proxies=_proxies(environ),
+            smtp_url=environ.get("SEALDESK_SMTP_URL", ""),
+            mail_from=_mail_from(environ),
+            breached_passwords=environ.get("SEALDESK_BREACHED_PASSWORDS", ""),
+            argon2=_argon2(environ),
         )
 
     def environ(self) -> dict[str, str]:
@@ -78,6 +88,10 @@ class Settings:
             "SEALDESK_BLOBS_URL": self.blobs_url,
             "SEALDESK_LIMITS": self.limits,
             "SEALDESK_TRUSTED_PROXIES": " ".join(self.trusted_proxies),
+            "SEALDESK_SMTP_URL": self.smtp_url,
+            "SEALDESK_MAIL_FROM": self.mail_from,
+            "SEALDESK_BREACHED_PASSWORDS": self.breached_passwords,
+            "SEALDESK_ARGON2": ",".join(map(str, self.argon2 or ())),
         }
 
     @property
@@ -149,6 +163,19 @@ class Settings:
         return self.data / "exports"
 
     @property
+    def mail(self) -> Path:
+        """Mail, where no server takes it."""
+        return self.data / "mail"
+
+    @property
+    def sender(self) -> str:
+        """Whom mail is from."""
+        host = urlsplit(self.origins[0]).hostname or ""
+        return (
+            self.mail_from or f"Sealdesk <no-reply@{host if host[-1:].isalpha() and ':' not in host else 'localhost'}>"
+        )
+
+    @property
     def demo_file(self) -> Path:
         """The sign-ins of the demonstration (0600)."""
         return self.data / "demo.json"
@@ -188,6 +215,26 @@ def _contact(environ: Mapping[str, str]) -> str:
             "SEALDESK_SECURITY_CONTACT must be an address such as mailto:security@example.org (RFC 9116, 2.5.3)."
         )
     return text
+
+
+def _mail_from(environ: Mapping[str, str]) -> str:
+    text = environ.get("SEALDESK_MAIL_FROM", "")
+    if text and (not text.isprintable() or "@" not in parseaddr(text)[1]):
+        raise Fault("SEALDESK_MAIL_FROM must be an address such as Harbour Lane <desk@example.org>.")
+    return text
+
+
+def _argon2(environ: Mapping[str, str]) -> tuple[int, int, int] | None:
+    """Memory in KiB, passes and lanes. Less than OWASP's least (Password Storage: 7 MiB with 5 passes) is refused."""
+    text = environ.get("SEALDESK_ARGON2", "")
+    if not text:
+        return None
+    numbers = [int(part) for part in text.split(",") if part.isascii() and part.isdigit()]
+    if len(numbers) == 3 and text.count(",") == 2:
+        memory, passes, lanes = numbers
+        if 7168 <= memory <= 4_194_304 and memory * passes >= 35_840 and passes <= 100 and 1 <= lanes <= 16:
+            return memory, passes, lanes
+    raise Fault("SEALDESK_ARGON2 is memory in KiB, passes, lanes: 19456,2,1 or more.")
 
 
 def _origins(environ: Mapping[str, str], host: str, port: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from sealdesk.core.db import Connection, Pool
 from sealdesk.core.errors import Overloaded, SignedOut, StateConflict
 
 _AWAY = "The database can't be reached right now. Nothing was changed."
+_LAST_ADMIN = "An organisation keeps at least one admin. Make somebody else an admin first."
 _UNCERTAIN = "It is not certain that this was saved. Look before you repeat it."
 
 
@@ -83,6 +84,8 @@ def refusal_of(error: asyncpg.PostgresError) -> Exception:
         # 57P02: another server process crashed, and PostgreSQL ends them all.
         case "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "08000" | "08001" | "08003" | "08004" | "08006":
             return Overloaded(_AWAY, headers={"Retry-After": "2"})
+        case "SD002":
+            return StateConflict(_LAST_ADMIN)
         case "23505":
             return StateConflict("This exists already.")
         case _:

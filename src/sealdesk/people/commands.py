@@ -34,19 +34,21 @@ async def sign_in(
 async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> Known:
     """The person whose e-mail and password these are, and where they are a member. `SignedOut` otherwise; the work is always the same."""
     pool = await desk.database.pool("desk_gate")
-    norm = _norm_or_nobody(email)
+    norm = known_email(email)
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
     device = token_hash(visit.device) if visit.device else None
     if device is not None:
         person = row["person_id"] if row else UUID(int=0)
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
     attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else ())
-    await guard.admit(desk.counters, attempt)
+    number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
     if not await passwords.verify(password, encoded) or row is None or encoded is None:
         await guard.failed(desk.counters, attempt)
         raise SignedOut(WRONG)
     await guard.passed(desk.counters, attempt)
+    if number >= guard.TOLD_FROM:
+        await pool.execute("select sec.note_failures($1)", row["person_id"])
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
@@ -161,7 +163,8 @@ async def answered(desk: Desk, challenge: str) -> bool:
     return bool(await pool.fetchval("select sec.answered($1)", token_hash(challenge)))
 
 
-def _norm_or_nobody(email: str) -> str:
+def known_email(email: str) -> str:
+    """The form by which an account is found; empty for what is no address."""
     # A malformed address is an unknown account: the same answer after the same work.
     try:
         return normalise_email(email)

@@ -50,16 +50,6 @@ def session_ended(member: UUID, cause: str) -> Event:
     return Event("session.ended", Stream("user", member), {"cause": cause})
 
 
-def session_revoked(member: UUID, cause: str) -> Event:
-    """Sessions of the member were ended from another one."""
-    return Event("session.revoked", Stream("user", member), {"cause": cause})
-
-
-def credential_changed(member: UUID, cause: str) -> Event:
-    """What the member signs in with is other than it was."""
-    return Event("credential.changed", Stream("user", member), {"cause": cause})
-
-
 def _first(method: str) -> str:
     """The first factor of a method such as `password+totp`."""
     return method.partition("+")[0]
@@ -71,3 +61,18 @@ def operator_acted(
     """Whoever runs the desk did something that no role may do."""
     slots = [text("reason", reason)] if reason else []
     return Event("operator.access", stream, {"act": act, "subject": str(subject) if subject else None}, slots, refs)
+
+
+def credential_changed(member: UUID, cause: str) -> Event:
+    """How the member's person signs in is another than before: `cause` is for example password, reset, email, factor_added.totp."""
+    return Event("credential.changed", Stream("user", member), {"cause": cause})
+
+
+def device_added(member: UUID, cause: str) -> Event:
+    """A browser signed in that had not before."""
+    return Event("device.added", Stream("user", member), {"cause": cause})
+
+
+def session_revoked(member: UUID, cause: str) -> Event:
+    """Sessions of the member were ended by somebody else, or from another place."""
+    return Event("session.revoked", Stream("user", member), {"cause": cause})

@@ -62,6 +62,12 @@ async def org_of_slug(desk: Desk, slug: str) -> UUID | None:
     return found if isinstance(found, UUID) else None
 
 
+async def name_of(desk: Desk, org: UUID) -> str:
+    """What the organisation is called."""
+    async with desk.read(operator(org)) as reading:
+        return str(await reading.value("select name from app.org where org_id = $1", org))
+
+
 async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
     """A member of `org`: a new person, or one known by e-mail (whose password stays). Gives the member id."""
     norm, name = normalise_email(person.email), checked_name(person.name)

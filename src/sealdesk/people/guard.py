@@ -22,6 +22,8 @@ PER_ORGANISATION = 300
 """Failures in a window of 15 minutes."""
 SPIKE = 500
 """Sessions by one method in one organisation that are no alarm yet, in the same window."""
+TOLD_FROM = 4
+"""A person is told of the right password when it came at this attempt or later (ASVS 6.3.5)."""
 _NO_ORGANISATION = ("nobody",)
 
 log = structlog.get_logger("security")
@@ -50,8 +52,8 @@ class Attempt:
         return tuple(f"sign-in/org/{org}" for org in self.orgs or _NO_ORGANISATION)
 
 
-async def admit(counters: Counters, attempt: Attempt) -> None:
-    """Count the attempt, before the password is verified. Raises `TooMany` with the seconds until the window ends."""
+async def admit(counters: Counters, attempt: Attempt) -> int:
+    """Count the attempt, before the password is verified, and give its number. Raises `TooMany` with the seconds until the window ends."""
     (count,), failures = await asyncio.gather(
         counters.hit(Hit(attempt.account, WINDOW), durable=True), counters.counts(*attempt.organisations)
     )
@@ -64,6 +66,7 @@ async def admit(counters: Counters, attempt: Attempt) -> None:
         for failed in failures.values():
             if failed.number >= PER_ORGANISATION:
                 raise _refusal(failed)
+    return count.number
 
 
 async def failed(counters: Counters, attempt: Attempt) -> None:

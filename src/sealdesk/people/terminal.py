@@ -14,12 +14,11 @@ from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.seal import make_master
-from sealdesk.people import founding
+from sealdesk.people import founding, password_rules
 from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
 
 T = TypeVar("T")
-MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 
 
 @click.command(epilog="Example: sealdesk init")
@@ -67,8 +66,6 @@ def person() -> None:
 def add_person(email: str, slug: str, role: str, name: str, *, password_stdin: bool) -> None:
     """Add a person to an organisation."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(12)
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise Fault(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
     known = run(_add_person(Settings.load(), slug, NewPerson(email, name, Role(role), password)))
     note = "" if password_stdin else f" Password: {password}"
     if known:
@@ -104,10 +101,14 @@ async def _add_org(settings: Settings, slug: str, name: str) -> str:
 
 
 async def _add_person(settings: Settings, slug: str, new: NewPerson) -> bool:
+    password_rules.configure(settings)
     async with Desk.opened(settings) as desk:
         found = await founding.org_of_slug(desk, slug)
         if found is None:
             raise Fault(f"There is no organisation {slug!r}; `sealdesk org add {slug}` makes it.")
         known = await founding.knows(desk, new.email)
+        if not known:
+            about = (slug, await founding.name_of(desk, found), new.name, new.email)
+            password_rules.check(new.password, about, admin=new.role is Role.ADMIN)
         await founding.add_person(desk, found, new)
     return known

@@ -1,7 +1,7 @@
 """The frame of a page: who looks, and the places they can go."""
 
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Role
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.tickets import queries
 from sealdesk.unit import Reading
 from sealdesk.web.pages import Page
@@ -47,8 +47,13 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place(label, f"/?view={view}", icon, view == current, counts.get(view), counts.get(view) == queries.COUNT_TO)
         for view, label, icon in VIEWS
     )
+    organisation = (
+        Place("Members", "/members", "person", current == "/members"),
+        Place("Rules", "/rules", "sliders", current == "/rules"),
+    )
     return (
         PlaceGroup(None, views),
+        *((PlaceGroup("Organisation", organisation),) if work.actor.may(Permission.MEMBER_MANAGE) else ()),
         PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"),)),
         PlaceGroup("You", (_account(current),)),
     )

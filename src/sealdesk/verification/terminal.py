@@ -107,14 +107,14 @@ async def _fsck(settings: Settings, slug: str | None, *, content: bool) -> Repor
             org = await _org(database, slug) if slug else None
             sealer = Sealer.of_file(settings.kek) if content else None
             report = await fsck(database, signer, org=org, sealer=sealer, tell=_tell if sys.stderr.isatty() else None)
-            return await with_state(database, report, org)
+            return await with_state(database, report, org, sealer)
     finally:
         await database.close()
 
 
-async def with_state(database: Database, report: Report, org: UUID | None) -> Report:
-    """The report with the tables of the application compared too, in each log that is whole itself."""
-    async with snapshot(database, None) as shot:
+async def with_state(database: Database, report: Report, org: UUID | None, sealer: Sealer | None = None) -> Report:
+    """The report with the tables of the application compared too, in each log that is whole itself; with `sealer` what is set too."""
+    async with snapshot(database, None, sealer=sealer) as shot:
         views = {view.origin: view for view in await shot.views(org)}
         logs = [
             log

@@ -82,6 +82,79 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         "One signs in before one has a session; JSON from another site is refused by its Origin.",
     ),
     PublicRoute(
+        "/forgotten", _GET, Limit("forgotten-page", per_address="120/minute"), "Who forgot a password has no session."
+    ),
+    PublicRoute(
+        "/forgotten",
+        _POST,
+        Limit("forgotten", per_address="10/minute"),
+        "Who forgot a password has no session; the answer is the same for every address.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/api/v1/password/forgotten",
+        _POST,
+        Limit("forgotten", per_address="10/minute"),
+        "As the form; JSON from another site is refused by its Origin.",
+    ),
+    PublicRoute(
+        "/reset/{token:str}",
+        _GET,
+        Limit("reset-page", per_address="120/minute"),
+        "The mailed link is the proof; looking uses nothing up.",
+    ),
+    PublicRoute(
+        "/reset/{token:str}",
+        _POST,
+        Limit("reset", per_address="20/minute"),
+        "The mailed link is the proof: 256 random bits, once, for 30 minutes.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/api/v1/password/reset",
+        _POST,
+        Limit("reset", per_address="20/minute"),
+        "As the form; the link's token is in the body.",
+    ),
+    PublicRoute(
+        "/address/{token:str}",
+        _GET,
+        Limit("address-page", per_address="120/minute"),
+        "The mailed link is the proof; looking uses nothing up.",
+    ),
+    PublicRoute(
+        "/address/{token:str}",
+        _POST,
+        Limit("address", per_address="20/minute"),
+        "The mailed link is the proof that mail to the address arrives; it may be opened in another browser.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/api/v1/address",
+        _POST,
+        Limit("address", per_address="20/minute"),
+        "As the form; the link's token is in the body.",
+    ),
+    PublicRoute(
+        "/invitation/{token:str}",
+        _GET,
+        Limit("invitation-page", per_address="120/minute"),
+        "The mailed link is the proof; looking uses nothing up.",
+    ),
+    PublicRoute(
+        "/invitation/{token:str}",
+        _POST,
+        Limit("invitation", per_address="20/minute"),
+        "Who is invited has no session yet; the mailed link is the proof, once, for 24 hours.",
+        csrf="presession",
+    ),
+    PublicRoute(
+        "/api/v1/invitation",
+        _POST,
+        Limit("invitation", per_address="20/minute"),
+        "As the form; the link's token is in the body.",
+    ),
+    PublicRoute(
         "/static/built/{name:str}", _GET, _FILES, "The look of the sign-in page; the same bytes for everybody."
     ),
     PublicRoute("/api/openapi.json", _GET, _FILES, "The description of the interface is no secret."),

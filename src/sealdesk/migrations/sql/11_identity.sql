@@ -7,6 +7,8 @@ create table app.setting (
   name text not null check (name in ('sign_in', 'allowed_origins')),
   value jsonb not null check (octet_length(value::text) <= 16384),
   version bigint not null default 1,
+  -- The commitment of its text in the entry that set it: what stands here without one shows.
+  commit bytea not null check (octet_length(commit) = 32),
   primary key (org_id, name)
 );
 
@@ -98,6 +100,7 @@ create table sec.link (
   until timestamptz not null,
   used_at timestamptz
 );
+create index link_person on sec.link (person_id, purpose);
 
 -- Mail waits here, sealed whole, until the worker has handed it on. A void one looks the same to whoever asked for it.
 create table sec.mail (
@@ -106,18 +109,22 @@ create table sec.mail (
   void boolean not null,
   due_at timestamptz not null default clock_timestamp(),
   tries int not null default 0,
-  failed boolean not null default false
+  failed boolean not null default false,
+  at timestamptz not null default clock_timestamp()
 );
 create index mail_due on sec.mail (due_at) where not failed;
 
--- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it.
+-- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it. `recorded`
+-- where whoever did it recorded it; `email` in one row of all that tell of one thing: where a notice goes, as it was when it happened.
 create table sec.happening (
   happening_id bigint generated always as identity primary key,
   person_id uuid not null,
   org_id uuid not null,
   member_id uuid not null,
-  type text not null check (type in ('credential.changed', 'session.revoked', 'device.added')),
+  type text not null check (type in ('credential.changed', 'session.revoked', 'device.added', 'auth.login')),
   detail text not null check (detail ~ '^[a-z_.]{1,64}$'),
+  recorded boolean not null default false,
+  email text,
   at timestamptz not null default clock_timestamp()
 );
 
@@ -148,16 +155,30 @@ create function sec.person() returns uuid language sql stable security definer s
   select person_id from app.member where org_id = sec.org() and member_id = sec.member()
 $$;
 
--- Tell every organisation of a person (but the one where the caller records it itself) what happened.
+-- What says who a person is: their address and names, and what their organisations are called.
+create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
+  select array(select email from sec.person where person_id = p_person
+    union select unnest(array[m.name, o.name, o.slug]) from app.member m join app.org o using (org_id) where m.person_id = p_person)
+$$;
+
+-- Tell every organisation of a person what happened (`p_but` recorded it itself), and the person, once.
 create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) returns void
   language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail)
-    select m.person_id, m.org_id, m.member_id, p_type, p_detail from app.member m
-    where m.person_id = p_person and m.active and m.org_id is distinct from p_but
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
+    select m.person_id, m.org_id, m.member_id, p_type, p_detail, m.org_id is not distinct from p_but,
+        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end
+      from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active
 $$;
-create function sec.happenings(p_most int) returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, at timestamptz)
+-- Failures before a sign-in that worked: the sign-in is on record, the person is told.
+create function sec.note_failures(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
+    select m.person_id, m.org_id, m.member_id, 'auth.login', 'after_failures', true, p.email
+      from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active order by m.org_id limit 1
+$$;
+create function sec.happenings(p_most int)
+  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select happening_id, org_id, member_id, type, detail, at from sec.happening order by happening_id limit p_most
+  select happening_id, org_id, member_id, type, detail, recorded, email, at from sec.happening order by happening_id limit p_most
 $$;
 create function sec.settle_happening(p_id bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.happening where happening_id = p_id and org_id = sec.org() returning 1) select exists (select from gone)
@@ -299,26 +320,28 @@ end $$;
 
 -- Passwords -------------------------------------------------------------------------------------------------------------------------
 drop function sec.credential(text);
-create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[])
+create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[], email text)
   language sql stable security definer set search_path = pg_catalog as $$
   select p.person_id, p.password_hash, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
-      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1)
+      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1), p.email
     from sec.person p where p.email_norm = p_email_norm and p.active
 $$;
 -- The caller's own hash, to check the current password against.
-create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int)
+create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int, words text[], admin boolean)
   language sql stable security definer set search_path = pg_catalog as $$
-  select p.person_id, p.email, p.password_hash, p.verified_at, (select count(*)::int from sec.factor f where f.person_id = p.person_id)
+  select p.person_id, p.email, p.password_hash, p.verified_at, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
+      sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active)
     from sec.person p where p.person_id = sec.person()
 $$;
--- A new password for the caller's person: all other sessions of theirs end, everywhere.
+-- A new password for the caller's person; with `p_keep` all sessions of theirs but that one end, everywhere.
 create function sec.change_password(p_old text, p_new text, p_keep bytea) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person();
 begin
   update sec.person set password_hash = p_new where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
-  perform sec.end_own_sessions(null, p_keep, array['session']);
+  if p_keep is not null then perform sec.end_own_sessions(null, p_keep, array['session']); end if;
+  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
   return true;
 end $$;
@@ -327,13 +350,17 @@ end $$;
 create function sec.knows_device(p_person uuid, p_hash bytea) returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.device where person_id = p_person and device_hash = p_hash)
 $$;
--- True where the device is new to a person who has others.
+-- True where the device is new to a person who has others, who is told.
 create function sec.keep_device(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare others boolean := exists (select from sec.device where person_id = p_person);
 begin
   insert into sec.device (person_id, device_hash) values (p_person, p_hash)
     on conflict (person_id, device_hash) do update set seen_at = clock_timestamp();
-  return others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash);
+  if others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash) then
+    perform sec.tell(p_person, 'device.added', 'new', null);
+    return true;
+  end if;
+  return false;
 end $$;
 
 create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_data bytea, p_life interval) returns void
@@ -359,9 +386,8 @@ create function sec.mail_link(p_hash bytea, p_purpose text, p_email_norm text, p
 declare p record;
 begin
   select person_id, email, email_norm into p from sec.person where email_norm = p_email_norm and active;
-  if p.person_id is not null then
-    update sec.link set used_at = clock_timestamp() where person_id = p.person_id and purpose = p_purpose and used_at is null;
-  end if;
+  update sec.link set used_at = clock_timestamp()
+    where person_id = coalesce(p.person_id, '00000000-0000-0000-0000-000000000000') and purpose = p_purpose and used_at is null;
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
   insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
@@ -374,9 +400,11 @@ begin
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     select p_hash, p_purpose, sec.person(), p_email, p_email_norm, clock_timestamp() + p_life;
 end $$;
-create function sec.look_link(p_hash bytea, p_purpose text) returns table (person_id uuid, email text)
+-- Whose a link is; for the rules of passwords also what they are called, where, and whether they are an admin anywhere.
+create function sec.look_link(p_hash bytea, p_purpose text) returns table (person_id uuid, email text, words text[], admin boolean)
   language sql stable security definer set search_path = pg_catalog as $$
-  select l.person_id, l.email from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
+  select l.person_id, l.email, sec.words_about(l.person_id), exists (select from app.member m where m.person_id = l.person_id and m.role = 'admin' and m.active)
+    from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
 $$;
 -- A forgotten password: the link is used up, every session ends, and factors stay (a reset does not go around them).
 create function sec.reset_password(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -385,9 +413,11 @@ begin
   update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'reset' and used_at is null and until > clock_timestamp()
     and person_id is not null returning person_id into p;
   if p is null then return null; end if;
+  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
   update sec.person set password_hash = p_new, verified_at = coalesce(verified_at, clock_timestamp()) where person_id = p;
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
+  delete from sec.challenge where person_id = p;
   perform sec.tell(p, 'credential.changed', 'reset', null);
   return p;
 end $$;
@@ -403,10 +433,13 @@ begin
   select email into old from sec.person where person_id = l.person_id;
   if p_purpose = 'email' then
     if exists (select from sec.person where email_norm = l.email_norm and person_id <> l.person_id) then return; end if;
-    update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
+    -- Told first: the notice goes to the address that was.
     perform sec.tell(l.person_id, 'credential.changed', 'email', null);
+    update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
+    update sec.link set used_at = clock_timestamp() where person_id = l.person_id and used_at is null;
   else
     update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
+    if not found then return; end if;
     perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
   end if;
   return query select l.person_id, old, l.email;
@@ -422,7 +455,7 @@ create function sec.take_mail(p_most int) returns table (mail_id uuid, sealed by
 #variable_conflict use_column
 begin
   delete from sec.mail where void;
-  return query update sec.mail m set tries = m.tries + 1, due_at = clock_timestamp() + least(interval '1 minute' * 2 ^ m.tries, interval '6 hours')
+  return query update sec.mail m set tries = m.tries + 1, due_at = clock_timestamp() + least(interval '30 seconds' * 2 ^ m.tries, interval '6 hours')
     where m.mail_id in (select mail_id from sec.mail where due_at <= clock_timestamp() and not failed order by due_at limit p_most for update skip locked)
     returning m.mail_id, m.sealed, m.tries;
 end $$;
@@ -509,15 +542,15 @@ begin
     insert into app.member (org_id, member_id, person_id, role, name, active, invited) values (o, p_member, p, p_role, p_name, false, true);
     m.member_id := p_member;
   else
-    update app.member set role = p_role, name = p_name, invited = true where org_id = o and member_id = m.member_id;
+    update app.member set role = p_role, name = p_name, invited = true, version = version + 1 where org_id = o and member_id = m.member_id;
     update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
   end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
   return m.member_id;
 end $$;
-create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean)
+create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[])
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null
+  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null, sec.words_about(p.person_id)
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id join sec.person p on p.person_id = m.person_id
     where s.hash = p_hash and s.kind = 'invitation' and m.invited and s.ended_at is null and s.hard_until > clock_timestamp()
 $$;
@@ -526,20 +559,30 @@ create function sec.accept_invitation(p_hash bytea, p_new text) returns uuid lan
 declare p uuid := sec.person();
 begin
   update sec.session set ended_at = clock_timestamp() where hash = p_hash and kind = 'invitation' and org_id = sec.org() and member_id = sec.member() and ended_at is null;
-  if not found then raise exception 'no live invitation' using errcode = '28000'; end if;
+  if not found or not exists (select from sec.person where person_id = p and (password_hash is null) = (p_new is not null)) then
+    raise exception 'no live invitation' using errcode = '28000';
+  end if;
   update sec.person set password_hash = coalesce(password_hash, p_new), verified_at = coalesce(verified_at, clock_timestamp()), active = true where person_id = p;
-  update app.member set active = true, invited = false where org_id = sec.org() and member_id = sec.member();
+  update app.member set active = true, invited = false, version = version + 1 where org_id = sec.org() and member_id = sec.member();
   return p;
 end $$;
 -- The admin may have a reset mailed, and never chooses the password.
 create function sec.member_email(p_member uuid) returns text language sql stable security definer set search_path = pg_catalog as $$
   select p.email from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and m.member_id = p_member
 $$;
-create function sec.members() returns table (member_id uuid, name text, email text, role text, active boolean, invited boolean, factors int, verified boolean, created_at timestamptz, seen_at timestamptz)
+create function sec.members(p_member uuid) returns table (member_id uuid, name text, email text, role text, active boolean, invited boolean, factors int, verified boolean, version bigint, created_at timestamptz, seen_at timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select m.member_id, m.name, p.email, m.role, m.active, m.invited, (select count(*)::int from sec.factor f where f.person_id = p.person_id), p.verified_at is not null, m.created_at,
+  select m.member_id, m.name, p.email, m.role, m.active, m.invited, (select count(*)::int from sec.factor f where f.person_id = p.person_id), p.verified_at is not null, m.version, m.created_at,
       (select max(s.seen_at) from sec.session s where s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session')
-    from app.member m join sec.person p using (person_id) where m.org_id = sec.org() order by m.name, m.member_id
+    from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and (p_member is null or m.member_id = p_member) order by m.name, m.member_id
+$$;
+-- New rules of signing in hold for those who are signed in already, from their next request on.
+create function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
+  language sql volatile security definer set search_path = pg_catalog as $$
+  with u as (update sec.session s set idle_for = p_idle, hard_until = least(s.hard_until, s.created_at + p_hard),
+      weak = m.role = any (p_roles) and not exists (select from sec.factor f where f.person_id = m.person_id)
+    from app.member m where s.org_id = sec.org() and m.org_id = s.org_id and m.member_id = s.member_id and s.kind = 'session' and s.ended_at is null
+    returning 1) select count(*)::int from u
 $$;
 -- An organisation's rules of signing in; null where its admins have set none.
 create function sec.sign_in_rules(p_org uuid) returns jsonb language sql stable security definer set search_path = pg_catalog as $$
@@ -554,6 +597,19 @@ end $$;
 create trigger mark_demo after insert or update on sec.person for each row when (new.demo) execute function sec.mark_demo();
 create function sec.environment() returns text language sql stable security definer set search_path = pg_catalog as $$
   select environment from sec.deployment
+$$;
+-- As before, and what signing in leaves behind.
+create or replace function sec.sweep() returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from app.idempotency where created_at < clock_timestamp() - interval '24 hours';
+  delete from sec.day_key where day < current_date - 2;
+  delete from sec.bucket where day < current_date - 1;
+  delete from sec.refusal_window where until < clock_timestamp() - interval '1 hour';
+  delete from sec.session where hard_until < clock_timestamp() - interval '30 days' or ended_at < clock_timestamp() - interval '30 days';
+  delete from sec.counter where until < clock_timestamp();
+  delete from sec.challenge where until < clock_timestamp();
+  delete from sec.link where until < clock_timestamp() - interval '1 day';
+  delete from sec.device where seen_at < clock_timestamp() - interval '1 year';
+  delete from sec.mail where void or failed and at < clock_timestamp() - interval '7 days';
 $$;
 create function sec.held_demo() returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.deployment where ever_demo) or exists (select from sec.person where demo)
@@ -677,8 +733,8 @@ create policy invite on app.member for insert to desk_context with check (org_id
 create policy accept on app.member for update to desk_context using (org_id = (select sec.org())) with check (org_id = (select sec.org()));
 grant select on app.setting to desk_verifier, desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker, desk_context;
 grant insert on app.setting to desk_admin, desk_worker;
-grant update (value, version) on app.setting to desk_admin, desk_worker;
-grant update (role, active, name, version) on app.member to desk_admin;
+grant update (value, version, commit) on app.setting to desk_admin, desk_worker;
+grant update (role, active, invited, version) on app.member to desk_admin;
 grant update (version, invited) on app.member to desk_worker;
 grant insert, update (role, active, name, invited, version) on app.member to desk_context;
 reset role;
@@ -688,7 +744,7 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
 grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
   sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
@@ -696,9 +752,9 @@ grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), 
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
-  sec.member_email(uuid), sec.members(), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
+  sec.member_email(uuid), sec.members(uuid), sec.apply_sign_in_rules(text[], interval, interval), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
 grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
 grant execute on function sec.classify_probes(int) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
-  sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]) to desk_worker;
+  sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]), sec.member_email(uuid) to desk_worker;
 reset role;

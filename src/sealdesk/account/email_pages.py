@@ -1,0 +1,99 @@
+"""The address that one signs in with, as pages."""
+
+from typing import Annotated
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.account import email_commands as commands
+from sealdesk.account.links_view import AddressLinkView, AddressView
+from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.people.fields import Text
+from sealdesk.tickets.frame import bare, frame
+from sealdesk.unit import Desk
+from sealdesk.web.answers import Html
+from sealdesk.web.binding import Submitted
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.limits import Limit
+from sealdesk.web.pages import Page
+from sealdesk.web.routes import get, post
+from sealdesk.web.schema import Input
+
+Token = Annotated[str, msgspec.Meta(max_length=64)]
+ASKING = Limit("address-change", per_person="5/minute")
+
+
+class AddressForm(Input, frozen=True):
+    """The new address."""
+
+    email: Text
+
+
+@get("/address/{token:str}")
+async def show_link(desk: Desk, page: Page, token: Token) -> Html:
+    """What a mailed link is for, and the button that does it. Looking uses nothing up."""
+    purpose, email = await commands.look_address(desk, token)
+    return _link(page, AddressLinkView(action=f"/address/{token}", email=email, changes=purpose == "email"))
+
+
+@post("/address/{token:str}", limit=Limit("address", per_address="20/minute"))
+async def settle_address(desk: Desk, page: Page, token: Token) -> Html:
+    """Confirm the address."""
+    purpose, _ = await commands.look_address(desk, token)
+    email = await commands.settle_address(desk, token)
+    return _link(page, AddressLinkView(action="", email=email, changes=purpose == "email", done=True))
+
+
+@get("/account/email", permission=Permission.SESSION_OWN)
+async def show_address(desk: Desk, actor: Actor, page: Page) -> Html:
+    """The present address."""
+    return await _address(desk, actor, page)
+
+
+@post("/account/email", limit=ASKING, permission=Permission.CREDENTIAL_OWN)
+async def ask_change(desk: Desk, actor: Actor, page: Page, form: Submitted[AddressForm], exchange: Exchange) -> Html:
+    """Ask for another address."""
+    actor.demand(Permission.CREDENTIAL_OWN)
+    try:
+        if form.value is None:
+            raise form.refusal or Refusal()
+        await commands.ask_change(desk, actor, form.value.email)
+    except BadRequest as refusal:
+        exchange.refusal = refusal
+        typed = form.kept.get("email", "")
+        return await _address(desk, actor, page, typed=typed, error=refusal.detail, status=refusal.status)
+    sent = "A link is on its way to the new address. Until it is used, you sign in as before."
+    return await _address(desk, actor, page, sent=sent)
+
+
+@post("/account/email/verification", limit=ASKING, permission=Permission.SESSION_OWN)
+async def ask_verification(desk: Desk, actor: Actor, page: Page) -> Html:
+    """Have a link mailed to the present address."""
+    await commands.ask_verification(desk, actor)
+    return await _address(desk, actor, page, sent="A link is on its way to your address.")
+
+
+def _link(page: Page, view: AddressLinkView) -> Html:
+    return page.render("address_link.html", frame=bare(page, "Your address"), view=view)
+
+
+async def _address(
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    *,
+    typed: str = "",
+    error: str | None = None,
+    sent: str | None = None,
+    status: int = 200,
+) -> Html:
+    found = await commands.own_address(desk, actor)
+    view = AddressView(email=found.email, verified=found.verified, typed=typed, error=error, sent=sent)
+    async with desk.read(actor) as work:
+        around = await frame(work, page, "E-mail address", "/account")
+    return page.render("address.html", status=status, frame=around, view=view)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_link, settle_address, show_address, ask_change, ask_verification)

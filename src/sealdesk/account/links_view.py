@@ -1,0 +1,53 @@
+"""What the pages of passwords, addresses and mailed links show."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenView:
+    """The form for an e-mail; `sent` once it was taken, the same for every address."""
+
+    email: str = ""
+    sent: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetView:
+    """The form for a new password, or that it was taken. `least` is the least number of characters."""
+
+    action: str
+    least: int
+    error: str | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressLinkView:
+    """The button that confirms an address, or that it was confirmed."""
+
+    action: str
+    email: str
+    changes: bool
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordView:
+    """The form for another password."""
+
+    least: int
+    error: str | None = None
+    field: str = ""
+    done: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressView:
+    """The present address and the form for another."""
+
+    email: str
+    verified: bool
+    typed: str = ""
+    error: str | None = None
+    sent: str | None = None

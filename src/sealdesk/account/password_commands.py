@@ -1,0 +1,111 @@
+"""A password forgotten, and a password changed. Nobody but its owner ever chooses it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
+from sealdesk.core.counters import Hit
+from sealdesk.core.errors import BadRequest, OutsideReach, Stale
+from sealdesk.ledger.events import Stream
+from sealdesk.people import events, outbox, password_rules, passwords
+from sealdesk.people.commands import known_email
+from sealdesk.people.outbox import Mail
+from sealdesk.unit import Desk
+from sealdesk.web.tokens import is_token, new_token, token_hash
+
+RESET_LIFE = timedelta(minutes=30)
+PER_ACCOUNT, WINDOW = 5, 3600
+"""Letters to one address in an hour; what is asked beyond that is answered alike and sends none."""
+OVER = "This link is over: it was used, it is older than it may be, or another one was sent since. Ask for a new one."
+
+log = structlog.get_logger("security")
+
+
+class LinkOver(OutsideReach):
+    """A link that leads nowhere, whatever the reason."""
+
+    sentence = OVER
+
+
+class WrongCurrent(BadRequest):
+    """The password that was given as the present one is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """Somebody who may choose a password: what says who they are, and whether they are an admin anywhere."""
+
+    words: tuple[str, ...]
+    admin: bool
+
+
+async def ask_reset(desk: Desk, email: str) -> None:
+    """Mail a link to whoever signs in with this address. For any other the same is done, to no effect: nothing tells them apart."""
+    norm = known_email(email)
+    (count,) = await desk.counters.hit(Hit(f"reset/{norm}", WINDOW))
+    if count.number <= PER_ACCOUNT:
+        await mail_reset(desk, norm)
+
+
+async def mail_reset(desk: Desk, norm: str) -> None:
+    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.credential($1)", norm)
+    token = new_token()
+    mail = Mail(row["email"] if row else norm, "reset", {"path": f"/reset/{token}"})
+    number, content = outbox.sealed(desk.sealer, mail)
+    await pool.execute(
+        "select sec.mail_link($1, 'reset', $2, $3, $4, $5)", token_hash(token), norm, RESET_LIFE, number, content
+    )
+    log.info("reset_asked", owasp="authn_password_change")
+
+
+async def look_reset(desk: Desk, token: str) -> Choosing:
+    """Who may choose by this link; `LinkOver` (404) if nobody. It uses nothing up: mail scanners look at links too."""
+    pool = await desk.database.pool("desk_gate")
+    row = (
+        await pool.fetchrow("select * from sec.look_link($1, 'reset')", token_hash(token)) if is_token(token) else None
+    )
+    if row is None:
+        raise LinkOver
+    return Choosing(tuple(row["words"]), row["admin"])
+
+
+async def reset(desk: Desk, token: str, password: str) -> None:
+    """Choose a password by a link: it works once, every session ends, second factors stay. `WeakPassword` (400), `LinkOver` (404)."""
+    choosing = await look_reset(desk, token)
+    password_rules.check(password, choosing.words, admin=choosing.admin)
+    encoded = await passwords.hashed(password)
+    pool = await desk.database.pool("desk_gate")
+    if await pool.fetchval("select sec.reset_password($1, $2)", token_hash(token), encoded) is None:
+        raise LinkOver
+    log.info("password_reset", owasp="authn_password_change")
+
+
+async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, end_others: bool) -> int:
+    """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400)."""
+    actor.demand(Permission.CREDENTIAL_OWN)
+    async with desk.read(actor) as work:
+        row = await work.row("select * from sec.own_credential()")
+    if row is None or not await passwords.verify(current, row["password_hash"]):
+        log.warning("password_change_refused", owasp="authn_password_change_fail", member=str(actor.member))
+        raise WrongCurrent("This is not your present password.", pointer="/current")
+    password_rules.check(new, row["words"], admin=row["admin"], pointer="/new")
+    encoded = await passwords.hashed(new)
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        if not await change.value("select sec.change_password($1, $2, null)", row["password_hash"], encoded):
+            raise Stale("Your password was changed in the meantime, from another place.")
+        change.record(events.credential_changed(actor.member, "password"))
+        ended = 0
+        if end_others:
+            found = await change.value("select sec.end_own_sessions(null, $1, array['session'])", actor.session_hash)
+            ended = found if isinstance(found, int) else 0
+        if ended:
+            change.record(events.session_revoked(actor.member, "password"))
+    log.info("password_changed", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
+    return ended

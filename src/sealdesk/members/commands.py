@@ -1,0 +1,159 @@
+"""What admins do to members. Their sessions are dead when the act stands; nobody's password is ever chosen for them.
+
+None of it waits for the record to catch up: an intruder has to be put out also while it stands still.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.account.password_commands import mail_reset
+from sealdesk.ledger.events import Event, Stream
+from sealdesk.members import events
+from sealdesk.members.model import Member, NotThem, Yourself
+from sealdesk.people import outbox
+from sealdesk.people.emails import normalise_email
+from sealdesk.people.events import session_revoked
+from sealdesk.people.outbox import Mail
+from sealdesk.unit import Change, Desk
+
+ALL = ["session", "token", "invitation"]
+MANAGE = Permission.MEMBER_MANAGE
+
+log = structlog.get_logger("security")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a member is to be; None leaves it as it is. `myself`: who acts knows that it is themselves."""
+
+    role: Role | None = None
+    active: bool | None = None
+    myself: bool = False
+
+
+async def change_member(
+    desk: Desk, actor: Actor, member_id: UUID, wanted: Wanted, require: Callable[[int], None]
+) -> Member:
+    """Another role, access taken or given back. `require` judges the version (412); the last admin stays one (409), in a race too.
+
+    An admin who would lower or remove themselves says `myself`; otherwise `Yourself` (409).
+    """
+    async with desk.change(actor, paced=False) as change:
+        before = await change.find(Member, member_id, MANAGE, lock=("user",))
+        require(before.version)
+        after, facts = await _as_wanted(change, before, wanted)
+        if not facts:
+            change.nothing()
+            return before
+        if member_id == actor.member and before.lowers(after) and not wanted.myself:
+            raise Yourself(
+                "This would end your own rights as an admin. Confirm that you mean yourself, and it is done."
+            )
+        await change.execute(
+            "update app.member set role = $3, active = $4, invited = $5, version = $6 where org_id = $1 and member_id = $2",
+            actor.org,
+            member_id,
+            str(after.role),
+            after.active,
+            after.invited,
+            after.version,
+        )
+        await change.value("select sec.end_member_sessions($1, $2)", member_id, ALL)
+        for fact in facts:
+            change.record(fact)
+        if before.active or after.active:
+            await _tell(desk, change, member_id, facts[-1].type, after)
+    for fact in facts:
+        log.info(
+            "role_change",
+            owasp="authz_change",
+            org=str(actor.org),
+            member=str(member_id),
+            by=str(actor.member),
+            type=fact.type,
+        )
+    return after
+
+
+async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
+    """Have a link mailed with which the member chooses a password. `NotThem` (409) unless they are active."""
+    async with desk.change(actor, paced=False) as change:
+        member = await change.find(Member, member_id, MANAGE, lock=("user",))
+        if not member.active:
+            raise NotThem("Only an active member can choose a new password.")
+        email = await _email(change, member_id)
+        change.record(events.reset_asked(member_id))
+    # The act is on record before the mail: killed in between, the admin asks again.
+    await mail_reset(desk, normalise_email(email))
+
+
+async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:
+    """End what a member has open in this organisation, API tokens too; gives how many there were."""
+    async with desk.change(actor, paced=False) as change:
+        member = await change.find(Member, member_id, MANAGE, lock=("user",))
+        ended = await _end(change, member_id)
+        if ended:
+            await _tell(desk, change, member_id, "session.revoked/admin", member)
+        else:
+            change.nothing()
+    return ended
+
+
+async def end_all_sessions(desk: Desk, actor: Actor) -> int:
+    """End what everybody but the actor has open in this organisation (ASVS 7.4.5); gives how many sessions there were."""
+    total = 0
+    async with desk.change(actor, paced=False) as change:
+        change.demand(MANAGE)
+        rows = await change.rows(
+            "select member_id from app.member where org_id = $1 and member_id <> $2", actor.org, actor.member
+        )
+        await change.lock(*(Stream("user", row["member_id"]) for row in rows))
+        for row in rows:
+            total += await _end(change, row["member_id"])
+        if not total:
+            change.nothing()
+    return total
+
+
+async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Member, list[Event]]:
+    after, facts = before, list[Event]()
+    if wanted.active is not None:
+        joined = wanted.active and await _joined(change, before.id)
+        after, facts = after.reactivated(joined=joined) if wanted.active else after.deactivated()
+    if wanted.role is not None:
+        after, more = after.with_role(wanted.role)
+        facts = [*facts, *more]
+    return after, facts
+
+
+async def _end(change: Change, member: UUID) -> int:
+    ended = await change.value("select sec.end_member_sessions($1, $2)", member, ["session", "token"])
+    if isinstance(ended, int) and ended:
+        change.record(session_revoked(member, "admin"))
+        return ended
+    return 0
+
+
+async def _joined(change: Change, member: UUID) -> bool:
+    return bool(
+        await change.value(
+            "select exists (select from ledger.entry where org_id = $1 and stream_kind = 'user' and stream_id = $2"
+            " and type in ('member.added', 'member.joined'))",
+            change.actor.org,
+            member,
+        )
+    )
+
+
+async def _email(change: Change, member: UUID) -> str:
+    return str(await change.value("select sec.member_email($1)", member))
+
+
+async def _tell(desk: Desk, change: Change, member_id: UUID, template: str, after: Member) -> None:
+    data = {"organisation": change.actor.org_name, "role": str(after.role)}
+    await outbox.queue(change, desk.sealer, Mail(await _email(change, member_id), template, data))

@@ -1,0 +1,132 @@
+"""Invitations: asked by an admin, mailed as a link that works once within a day, accepted by whoever has the mail."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.account.password_commands import LinkOver
+from sealdesk.core.errors import SignedOut, StateConflict
+from sealdesk.core.ids import new_id
+from sealdesk.ledger.events import Stream
+from sealdesk.members import events
+from sealdesk.people import outbox, password_rules, passwords
+from sealdesk.people.commands import authenticate, go_on, memberships
+from sealdesk.people.emails import normalise_email
+from sealdesk.people.names import checked_name
+from sealdesk.people.outbox import Mail
+from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
+from sealdesk.unit import Change, Desk, Key
+from sealdesk.web.tokens import is_token, new_token, token_hash
+
+LIFE = timedelta(hours=24)
+
+log = structlog.get_logger("security")
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Whom to invite, as what."""
+
+    email: str
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a link invites to. `known` has a password already and proves it; others choose one."""
+
+    org: UUID
+    org_name: str
+    member: UUID
+    name: str
+    email: str
+    role: Role
+    known: bool
+    words: tuple[str, ...]
+
+
+async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None = None) -> UUID:
+    """Mail an invitation; one before it is void. Gives the member's id. Whether the desk knows the address from elsewhere does not show.
+
+    `StateConflict` (409) where they are an active member of this organisation already.
+    """
+    norm, name, token = normalise_email(newcomer.email), checked_name(newcomer.name), new_token()
+    email = newcomer.email.strip()
+    async with desk.change(actor, key) as change:
+        if change.replay:
+            return await _member_of(change, change.replay)
+        change.demand(Permission.MEMBER_MANAGE)
+        member = await change.value(
+            "select sec.invite($1, $2, $3, $4, $5, $6, $7, $8)",
+            new_id(),
+            email,
+            norm,
+            new_id(),
+            str(newcomer.role),
+            name,
+            token_hash(token),
+            LIFE,
+        )
+        if not isinstance(member, UUID):
+            raise StateConflict("They are a member already. Change their role instead.")
+        await change.lock(Stream("user", member))
+        change.record(events.member_invited(member, str(newcomer.role), name, email))
+        # To the address as it is stored: two may look alike.
+        stored = str(await change.value("select sec.member_email($1)", member))
+        data = {"organisation": actor.org_name, "inviter": actor.name, "name": name, "role": str(newcomer.role)}
+        await outbox.queue(change, desk.sealer, Mail(stored, "invitation", {**data, "path": f"/invitation/{token}"}))
+    return member
+
+
+async def look(desk: Desk, token: str) -> Invitation:
+    """What a link invites to; `LinkOver` (404). It uses nothing up: mail scanners look at links too."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.look_invitation($1)", token_hash(token)) if is_token(token) else None
+    if row is None:
+        raise LinkOver(
+            "This invitation is over: it was used, it is older than a day, or another one was sent since. Ask for a new one."
+        )
+    role = Role(row["role"])
+    words = tuple(row["words"])
+    return Invitation(
+        row["org_id"], row["org_name"], row["member_id"], row["name"], row["email"], role, row["has_password"], words
+    )
+
+
+async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued | Choice | SecondNeeded:
+    """Join, and sign in as always: whoever has a second factor is asked for it. `WeakPassword` (400), `SignedOut` (401) for a wrong one."""
+    invitation = await look(desk, token)
+    admin, encoded = invitation.role is Role.ADMIN, None
+    if invitation.known:
+        known = await authenticate(desk, invitation.email, password, visit)
+    else:
+        password_rules.check(password, invitation.words, admin=admin)
+        encoded, known = await passwords.hashed(password), None
+    # The invitation acts for itself: the database lets its token do this one thing.
+    guest = Actor(token_hash(token), invitation.org, invitation.member, invitation.role, kind="invitation")
+    try:
+        async with desk.change(guest, paced=False) as change:
+            change.demand(Permission.INVITATION_ACCEPT)
+            await change.lock(Stream("user", invitation.member))
+            person = await change.value("select sec.accept_invitation($1, $2)", token_hash(token), encoded)
+            change.record(events.member_joined(invitation.member, str(invitation.role)))
+    except SignedOut:
+        raise LinkOver from None  # somebody was quicker
+    assert isinstance(person, UUID)
+    log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
+    factors = known.factors if known else 0
+    entered = Known(person, tuple(await memberships(desk, person)), factors, "password")
+    return await go_on(desk, entered, invitation.org, visit)
+
+
+async def _member_of(change: Change, entry: UUID) -> UUID:
+    found = await change.value(
+        "select stream_id from ledger.entry where org_id = $1 and entry_id = $2", change.actor.org, entry
+    )
+    assert isinstance(found, UUID)
+    return found

@@ -1,0 +1,94 @@
+"""What the pages of members, invitations and rules show."""
+
+from dataclasses import dataclass
+
+from sealdesk.web.view import Choice, Moment, Tag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """One member in the list."""
+
+    href: str
+    name: str
+    email: str
+    role: str
+    state: Tag
+    factors: str
+    seen: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersView:
+    """The list, and the form to invite somebody."""
+
+    rows: tuple[MemberRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteView:
+    """The form to invite somebody, with what was typed."""
+
+    idempotency_key: str
+    roles: tuple[Choice, ...]
+    email: str = ""
+    name: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """A session or token of a member."""
+
+    label: str
+    kind: str
+    seen: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberView:
+    """One member and what an admin can do. `myself` asks for one's own name in words."""
+
+    href: str
+    name: str
+    email: str
+    role: str
+    state: Tag
+    active: bool
+    invited: bool
+    verified: bool
+    factors: str
+    version: int
+    seen: Moment | None
+    roles: tuple[Choice, ...]
+    sessions: tuple[OpenRow, ...]
+    myself: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationView:
+    """The form that accepts. `known` asks for the present password, else one is chosen."""
+
+    action: str
+    organisation: str
+    name: str
+    email: str
+    role: str
+    known: bool
+    least: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesView:
+    """The two forms of rules. Versions go back as hidden fields."""
+
+    roles: tuple[Choice, ...]
+    idle_minutes: str
+    absolute_hours: str
+    sign_in_version: int
+    origins: str
+    origins_version: int
+    error: str | None = None
+    origins_error: str | None = None
