@@ -202,7 +202,8 @@ def test_an_organisation_that_asks_for_a_second_factor(running_desk: RunningDesk
     """V6.3.3: every page leads to the account until there is one; JSON is told why."""
     strict = running_desk.populate("strict", ("Stella", Role.AGENT))[0]
     running_desk.sql(
-        "insert into app.setting (org_id, name, value) values ($1, 'sign_in', '{\"second_factor\": [\"agent\"]}')",
+        "insert into app.setting (org_id, name, value, commit)"
+        " values ($1, 'sign_in', '{\"second_factor\": [\"agent\"]}', sha256('x'))",
         running_desk.orgs["strict"],
     )
     client = running_desk.client(strict)
