@@ -6,6 +6,7 @@ from running import RunningDesk
 _NOISE = [
     "auth.failed",
     "auth.login",
+    "device.added",
     "authz.denied",
     "rate.limited",
     "suspicious.activity",
@@ -25,6 +26,7 @@ _TABLES = (
     "imported",
     "idempotency",
     "export",
+    "setting",
 )
 
 

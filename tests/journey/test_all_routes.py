@@ -34,6 +34,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
     "/c/{thread:str}/ticketing": {},
     "/exports/{export:str}/bundle": {},
+    "/rules/origins": {"origins": ""},
+    "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
     "/members/{member:str}/role": {"role": "auditor"},
     "/members/{member:str}/access": {"active": "no"},
     "/members/{member:str}/reset": {},

@@ -7,4 +7,4 @@ from sealdesk.web.limits import Limit
 RoleName = Literal["requester", "agent", "admin", "auditor"]
 INVITING = Limit("member-invite", per_person="60/hour")
 MANAGING = Limit("member-change", per_person="60/minute")
-MAILING = Limit("member-reset", per_person="20/hour", per_target="5/hour")
+MAILING = Limit("member-reset", per_person="60/hour")
