@@ -8,6 +8,7 @@ import pytest
 from journey.storage import stored
 from journey.test_all_routes import Ids, ids, owner, routes
 from running import Client, Person, RunningDesk
+from sealdesk.access.permissions import Role
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.origin import Origins
 from sealdesk.web.public import PUBLIC, find_public
@@ -72,18 +73,23 @@ def test_every_mutation_of_a_session_needs_its_own_token(
     running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, owner: Person
 ) -> None:
     """None, garbage, another session's, and a browser's from before it signed in; with an Origin of ours and without one."""
-    client, other = running_desk.client(owner), running_desk.client(owner)
+    senders = ({"origin": running_desk.base}, {"sec-fetch-site": "same-origin"})
+    own = [
+        (method, route, sender)
+        for method, route in mutating(routes)
+        if find_public(PUBLIC, route.path, method) is None
+        for sender in senders
+    ]
+    # Somebody new for each route: what refuses must be the token, not the count of refusals.
+    people = running_desk.populate(owner.org, *((f"Own {number}", Role.AGENT) for number in range(len(own))))
     before = stored(running_desk)
-    for method, route in mutating(routes):
-        row = find_public(PUBLIC, route.path, method)
-        if row is not None:
-            continue
-        for sender in ({"origin": running_desk.base}, {"sec-fetch-site": "same-origin"}):
-            for token in ("", "A" * 86, other.csrf):
-                headers = {**PROBLEM, **sender, "x-csrf-token": token, "idempotency-key": uuid4().hex}
-                answer = client.request(method, ids.fill(route.path), headers=headers)
-                assert (answer.status_code, answer.json()["type"][-9:]) == (403, "bad-token"), (method, route.path)
-    assert client.get("/api/v1/session").status_code == 200
+    for (method, route, sender), person in zip(own, people, strict=True):
+        client, other = running_desk.client(person), running_desk.client(person)
+        for token in ("", "A" * 86, other.csrf):
+            headers = {**PROBLEM, **sender, "x-csrf-token": token, "idempotency-key": uuid4().hex}
+            answer = client.request(method, ids.fill(route.path), headers=headers)
+            assert (answer.status_code, answer.json()["type"][-9:]) == (403, "bad-token"), (method, route.path)
+        assert client.get("/api/v1/session").status_code == 200
     assert stored(running_desk) == before
 
 

@@ -78,8 +78,8 @@ def read_suite(path: Path) -> list[tuple[str, bytes]]:
 @pytest.fixture
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """No flood protection: it stands before the body is read, and would answer in its place."""
-    monkeypatch.setattr(Limiter, "admit_address", _pass)
-    monkeypatch.setattr(Limiter, "admit_person", _pass)
+    for check in ("admit_address", "admit_person", "admit_early", "admit_change"):
+        monkeypatch.setattr(Limiter, check, _pass)
 
 
 async def _pass(*_: object, **__: object) -> None:
