@@ -77,7 +77,7 @@ TARGETS = {
 """Not here, because nothing else binds them: `signed_at`, `created_at`, `added_at`, `pending.at`, names, slugs and `person_id`."""
 
 UNBOUND = {
-    "app.org", "app.contact", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
+    "app.org", "app.contact", "app.setting", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
     "ledger.follower", "ledger.verified",
 }  # fmt: skip
 """No rows in this scene, or positions that are no record."""
