@@ -17,11 +17,6 @@ from world import World, make_world
 __all__ = ["drill", "scene", "stage"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests first: its synchronous interface wants a main thread in which no event loop was left behind."""
-    items.sort(key=lambda item: "browser" not in item.path.parts)
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A real PostgreSQL server, for the whole run."""

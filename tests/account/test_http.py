@@ -200,12 +200,12 @@ def test_the_pages_without_scripts(running_desk: RunningDesk, person: Person) ->
 
 def test_an_organisation_that_asks_for_a_second_factor(running_desk: RunningDesk) -> None:
     """V6.3.3: every page leads to the account until there is one; JSON is told why."""
-    strict = running_desk.populate("strict", ("Stella", Role.AGENT))[0]
-    running_desk.sql(
-        "insert into app.setting (org_id, name, value, commit)"
-        " values ($1, 'sign_in', '{\"second_factor\": [\"agent\"]}', sha256('x'))",
-        running_desk.orgs["strict"],
-    )
+    strict, chief = running_desk.populate("strict", ("Stella", Role.AGENT), ("Charles", Role.ADMIN))
+    # Through the desk: what stands there without an entry has the organisation's log frozen.
+    rules = {"second_factor": ["agent"], "idle_minutes": 60, "absolute_hours": 24}
+    admin, path = running_desk.client(chief), "/api/v1/organisation/sign-in"
+    version = admin.get(path).headers["etag"]
+    assert admin.act("PUT", path, json=rules, headers={"if-match": version}).status_code == 200
     client = running_desk.client(strict)
     html = {"accept": "text/html"}
     assert client.get("/", headers=html).headers["location"] == "/account"
