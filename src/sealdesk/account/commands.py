@@ -1,7 +1,5 @@
 """End sessions, switch the organisation, remove a factor, make recovery codes anew."""
 
-import json
-from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -12,7 +10,8 @@ from sealdesk.account import enrolment, queries
 from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
-from sealdesk.people.sessions import ABSOLUTE, IDLE, Issued
+from sealdesk.people.commands import terms_of
+from sealdesk.people.sessions import Issued
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
@@ -53,19 +52,18 @@ async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
             break
     else:
         raise OutsideReach
-    pool = await desk.database.pool("desk_gate")
-    rules = json.loads(await pool.fetchval("select sec.sign_in_rules($1)", org) or "{}")
-    idle = timedelta(minutes=rules["idle_minutes"]) if "idle_minutes" in rules else IDLE
-    hard = timedelta(hours=rules["absolute_hours"]) if "absolute_hours" in rules else ABSOLUTE
+    terms = await terms_of(desk, org)
     token = new_token()
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
         change.record(events.session_ended(actor.member, "switched"))
         row = await change.row("select factors from sec.own_credential()")
-        weak = not (row and row["factors"]) and str(membership.role) in rules.get("second_factor", ())
+        weak = terms.weak(membership.role, row and row["factors"])
         switched = "select sec.switch_session($1, $2, $3, $4, $5, $6)"
-        member = await change.value(switched, actor.session_hash, token_hash(token), org, idle, hard, weak)
+        member = await change.value(
+            switched, actor.session_hash, token_hash(token), org, terms.idle, terms.absolute, weak
+        )
         if not isinstance(member, UUID):
             raise OutsideReach
     # If this fails, the session exists but nobody was given its token: it can only expire.

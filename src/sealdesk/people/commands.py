@@ -13,7 +13,7 @@ from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
 from sealdesk.people.emails import normalise_email
-from sealdesk.people.sessions import ABSOLUTE, IDLE, Choice, Issued, Known, Membership, SecondNeeded, Visit
+from sealdesk.people.sessions import ABSOLUTE, IDLE, Choice, Issued, Known, Membership, SecondNeeded, Terms, Visit
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
@@ -93,18 +93,29 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     raise SignedOut(TOO_LATE)
 
 
+async def terms_of(desk: Desk, org: UUID) -> Terms:
+    """The organisation's rules of signing in, or what holds where its admins have set none."""
+    pool = await desk.database.pool("desk_gate")
+    rules = json.loads(await pool.fetchval("select sec.sign_in_rules($1)", org) or "{}")
+    return Terms(
+        timedelta(minutes=rules["idle_minutes"]) if "idle_minutes" in rules else IDLE,
+        timedelta(hours=rules["absolute_hours"]) if "absolute_hours" in rules else ABSOLUTE,
+        frozenset(rules.get("second_factor", ())),
+    )
+
+
 async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) -> Issued:
     """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on."""
     token, pool = new_token(), await desk.database.pool("desk_gate")
-    rules = json.loads(await pool.fetchval("select sec.sign_in_rules($1)", membership.org) or "{}")
-    weak = not known.factors and str(membership.role) in rules.get("second_factor", ())
+    terms = await terms_of(desk, membership.org)
+    weak = terms.weak(membership.role, known.factors)
     member = await pool.fetchval(
         "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         token_hash(token),
         known.person,
         membership.org,
-        timedelta(minutes=rules["idle_minutes"]) if "idle_minutes" in rules else IDLE,
-        timedelta(hours=rules["absolute_hours"]) if "absolute_hours" in rules else ABSOLUTE,
+        terms.idle,
+        terms.absolute,
         known.method,
         visit.label,
         weak,
