@@ -126,7 +126,10 @@ def doctor(*, as_json: bool) -> None:
     settings = Settings.load()
 
     async def look() -> list[production.Finding]:
-        database = Database.of_credentials(settings.credentials, url=settings.database_url)
+        try:
+            database = Database.of_credentials(settings.credentials, url=settings.database_url)
+        except Fault as fault:
+            return [production.Finding("database", fine=False, say=str(fault))]
         try:
             return await production.look_at_database(database)
         except (*ABSENT, KeyError) as error:

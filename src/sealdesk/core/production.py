@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote, urlsplit
 
 from sealdesk.core import credentials
 from sealdesk.core.db import Database
@@ -101,7 +102,11 @@ def _files(settings: Settings) -> Finding:
 
 
 def _passwords(settings: Settings) -> Finding:
-    logins = cast("dict[str, object]", credentials.read(settings.credentials).get("logins") or {})
+    known = credentials.read(settings.credentials)
+    logins = dict(cast("dict[str, object]", known.get("logins") or {}))
+    if isinstance(admin := known.get("admin"), str):
+        address = urlsplit(admin)
+        logins |= {address.username or "postgres": unquote(address.password)} if address.password else {}
     weak = sorted(name for name, password in logins.items() if _is_guessable(str(password), name))
     return _finding(
         "passwords",
