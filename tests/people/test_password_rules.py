@@ -4,7 +4,9 @@ import hashlib
 import secrets
 from pathlib import Path
 
+import bcrypt
 import pytest
+from argon2 import PasswordHasher
 
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
@@ -73,6 +75,42 @@ async def test_nothing_is_changed_or_cut() -> None:
     assert await passwords.verify(password, encoded)
     for other in (password.strip(), password.lower(), password[:-1], password[:72], password + " "):
         assert not await passwords.verify(other, encoded)
+
+
+async def test_a_no_costs_the_same_whatever_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ASVS V6.3.8: an unknown account, one of today and ones of former days (bcrypt, argon2 with other parameters) take the same work."""
+    passwords.tune(2, 19_456, 1)
+    today = passwords.hash_password("kettle and cups")
+    stored = {
+        "unknown": None,
+        "today": today,
+        "cheaper": PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("kettle and cups"),
+        "dearer": PasswordHasher(time_cost=3, memory_cost=20_480, parallelism=1).hash("kettle and cups"),
+        "bcrypt": bcrypt.hashpw(b"kettle and cups", bcrypt.gensalt(4)).decode(),
+    }
+    for encoded in stored.values():
+        assert not await passwords.verify("wrong", encoded)  # each kind is met once
+    done: list[str] = []
+    argon, old = PasswordHasher.verify, bcrypt.checkpw
+
+    def argon_noted(self: PasswordHasher, encoded: str, password: str) -> bool:
+        done.append(encoded.split("$")[3])
+        return argon(self, encoded, password)
+
+    def old_noted(password: bytes, encoded: bytes) -> bool:
+        done.append(encoded[:7].decode())
+        return old(password, encoded)
+
+    monkeypatch.setattr(PasswordHasher, "verify", argon_noted)
+    monkeypatch.setattr(bcrypt, "checkpw", old_noted)
+    work: dict[str, list[str]] = {}
+    for name, encoded in stored.items():
+        for wrong in ("wrong", "w" * 100):
+            done.clear()
+            assert not await passwords.verify(wrong, encoded)
+            work[f"{name} {len(wrong)}"] = sorted(done)
+        assert await passwords.verify("kettle and cups", encoded) is (encoded is not None)
+    assert set(map(tuple, work.values())) == {("$2b$04$", "m=19456,t=2,p=1", "m=20480,t=3,p=1", "m=8192,t=1,p=1")}
 
 
 def test_common_passwords() -> None:
