@@ -657,7 +657,7 @@ create function sec.classify_probes(p_most int) returns table (org_id uuid, memb
 declare r record; o uuid;
 begin
   for r in select * from sec.refusal where type = 'probe' order by refusal_id limit p_most for update skip locked loop
-    o := sec.owner_of(r.target);
+    o := sec.owner_of(r.target, r.org_id);
     if o is null or o is not distinct from r.org_id then
       delete from sec.refusal where refusal_id = r.refusal_id;
     else
@@ -684,13 +684,17 @@ begin
     select count(*), min(gone.at), max(gone.at) from gone;
 end $$;
 drop function sec.refusal_key(sec.refusal);
-create or replace function sec.owner_of(p_id uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
+drop function sec.owner_of(uuid);
+-- Whose an id is. A factor is a person's, so it may be in several organisations: then it is `p_near`'s first.
+create function sec.owner_of(p_id uuid, p_near uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
   select l.org_id from ledger.log l
     where exists (select from app.thread t where t.org_id = l.org_id and t.thread_id = p_id)
        or exists (select from app.export x where x.org_id = l.org_id and x.export_id = p_id)
        or exists (select from app.member m where m.org_id = l.org_id and m.member_id = p_id)
        or exists (select from sec.session s where s.org_id = l.org_id and s.session_id = p_id)
-       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id) limit 1
+       or exists (select from sec.factor f join app.member m using (person_id) where m.org_id = l.org_id and f.factor_id = p_id)
+       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id)
+    order by l.org_id is not distinct from p_near desc limit 1
 $$;
 reset role;
 
