@@ -174,6 +174,17 @@ async def answered(desk: Desk, challenge: str) -> bool:
     return bool(await pool.fetchval("select sec.answered($1)", token_hash(challenge)))
 
 
+async def known_device(desk: Desk, norm: str, visit: Visit) -> bytes | None:
+    """The hash of the visit's device, if whoever signs in with the address `norm` did so from it; the same work for nobody's."""
+    if visit.device is None:
+        return None
+    pool = await desk.database.pool("desk_gate")
+    person = await pool.fetchval("select person_id from sec.credential($1)", norm)
+    device = token_hash(visit.device)
+    known = await pool.fetchval("select sec.knows_device($1, $2)", person or UUID(int=0), device)
+    return device if known else None
+
+
 def known_email(email: str) -> str:
     """The form by which an account is found; empty for what is no address."""
     # A malformed address is an unknown account: the same answer after the same work.

@@ -380,14 +380,13 @@ create function sec.answered(p_hash bytea) returns boolean language sql volatile
   with gone as (delete from sec.challenge where hash = p_hash and until > clock_timestamp() returning 1) select exists (select from gone)
 $$;
 
--- A link for a person known by e-mail, and its mail; for anybody else the same work, to no effect.
+-- A link for a person known by e-mail, and its mail; for anybody else the same work, to no effect. Links before it stay good: whoever asks
+-- in another's name must not take away the one that their owner is about to use. The first that is used voids the rest.
 create function sec.mail_link(p_hash bytea, p_purpose text, p_email_norm text, p_life interval, p_mail uuid, p_sealed bytea) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p record;
 begin
   select person_id, email, email_norm into p from sec.person where email_norm = p_email_norm and active;
-  update sec.link set used_at = clock_timestamp()
-    where person_id = coalesce(p.person_id, '00000000-0000-0000-0000-000000000000') and purpose = p_purpose and used_at is null;
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
   insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
