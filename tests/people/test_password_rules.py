@@ -120,6 +120,21 @@ def test_common_passwords() -> None:
     assert not any(taken(each) or taken(each.upper()) for each in common)
 
 
+def test_long_common_passwords() -> None:
+    """ASVS V6.2.4: for admins too there are 3,000 common ones that have their 12 characters; words that nobody used are taken."""
+    assert len(password_rules._long()) >= 3000
+    raw = password_rules.LONG.read_bytes()
+    hashes = [raw[at : at + 8] for at in range(0, len(raw), 8)]
+    assert hashes == sorted(set(hashes))
+    known = ("coffee123456", "ilovemymommy", "digitalcamera", "justin4ever2", "the revenge of the sith", "adminadmin123")
+    for each in known:
+        assert each not in password_rules._common()
+        assert not taken(each, admin=True), each
+        assert not taken(each.title(), admin=True), each
+    assert all(taken(secrets.token_urlsafe(12), admin=True) for _ in range(500))
+    assert taken("kettle and two cups", admin=True)
+
+
 def test_words_that_lie_close_to_hand() -> None:
     """ASVS V6.2.11: the organisation, the product and the person, also with digits and look-alike letters."""
     for password in (
