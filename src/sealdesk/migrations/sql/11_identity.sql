@@ -102,6 +102,14 @@ create table sec.link (
 );
 create index link_person on sec.link (person_id, purpose);
 
+-- The address that an admin typed in an invitation, until it is accepted: what the desk knows of that person is not theirs to see before.
+create table sec.invited (
+  org_id uuid not null,
+  member_id uuid not null,
+  email text not null check (octet_length(email) <= 1024),
+  primary key (org_id, member_id)
+);
+
 -- Mail waits here, sealed whole, until the worker has handed it on. A void one looks the same to whoever asked for it.
 create table sec.mail (
   mail_id uuid primary key,
@@ -539,9 +547,11 @@ begin
   if m.active then return null; end if;
   if m.member_id is null then
     insert into app.member (org_id, member_id, person_id, role, name, active, invited) values (o, p_member, p, p_role, p_name, false, true);
+    insert into sec.invited (org_id, member_id, email) values (o, p_member, p_email);
     m.member_id := p_member;
   else
     update app.member set role = p_role, name = p_name, invited = true, version = version + 1 where org_id = o and member_id = m.member_id;
+    update sec.invited set email = p_email where org_id = o and member_id = m.member_id;
     update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
   end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
@@ -563,17 +573,22 @@ begin
   end if;
   update sec.person set password_hash = coalesce(password_hash, p_new), verified_at = coalesce(verified_at, clock_timestamp()), active = true where person_id = p;
   update app.member set active = true, invited = false, version = version + 1 where org_id = sec.org() and member_id = sec.member();
+  delete from sec.invited where org_id = sec.org() and member_id = sec.member();
   return p;
 end $$;
 -- The admin may have a reset mailed, and never chooses the password.
 create function sec.member_email(p_member uuid) returns text language sql stable security definer set search_path = pg_catalog as $$
   select p.email from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and m.member_id = p_member
 $$;
+-- Of somebody who never joined, the address as it was typed and nothing of who they are elsewhere: known and unknown look alike.
 create function sec.members(p_member uuid) returns table (member_id uuid, name text, email text, role text, active boolean, invited boolean, factors int, verified boolean, version bigint, created_at timestamptz, seen_at timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select m.member_id, m.name, p.email, m.role, m.active, m.invited, (select count(*)::int from sec.factor f where f.person_id = p.person_id), p.verified_at is not null, m.version, m.created_at,
+  select m.member_id, m.name, coalesce(i.email, p.email), m.role, m.active, m.invited,
+      (select count(*)::int from sec.factor f where f.person_id = p.person_id and i.email is null), i.email is null and p.verified_at is not null,
+      m.version, m.created_at,
       (select max(s.seen_at) from sec.session s where s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session')
-    from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and (p_member is null or m.member_id = p_member) order by m.name, m.member_id
+    from app.member m join sec.person p using (person_id) left join sec.invited i on i.org_id = m.org_id and i.member_id = m.member_id
+    where m.org_id = sec.org() and (p_member is null or m.member_id = p_member) order by m.name, m.member_id
 $$;
 -- New rules of signing in hold for those who are signed in already, from their next request on.
 create function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
