@@ -22,9 +22,10 @@ from sealdesk.account.password_commands import (
     look_reset,
     reset,
 )
+from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.people import commands as people
-from sealdesk.people import founding, happenings
+from sealdesk.people import founding, guard, happenings
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.password_rules import WeakPassword
 from sealdesk.people.sessions import Issued, SecondNeeded, Visit
@@ -253,6 +254,51 @@ async def test_right_after_failures_is_told(world: World) -> None:
     await happenings.settle(world.desk)
     assert [mail.to for mail in await waiting(world, "auth.login/after_failures")] == [AGENT]
     assert [mail.to for mail in await waiting(world, "device.added/new")] == [AGENT]
+
+
+async def failures(world: World, name: object) -> None:
+    """So many in the window that an organisation's count is used up."""
+    await world.desk.counters.hit(*[Hit(f"sign-in/org/{name}", guard.WINDOW)] * guard.PER_ORGANISATION)
+
+
+async def test_an_organisations_count_tells_nobody_apart(world: World) -> None:
+    """ASVS V6.3.8: whichever count is used up, a wrong password gets the same for known, unknown and former members, and elsewhere."""
+    await sql(world, "update app.member set active = false where member_id = $1", world.acme.auditor.member)
+    for name in ("nobody", world.acme.org):
+        await failures(world, name)
+        for email in (AGENT, "adent@acme.test", "auditor@acme.test", "agent@globex.test", "nonsense"):
+            with pytest.raises(SignedOut, match="E-mail or password is wrong"):
+                await people.sign_in(world.desk, email, "wrong", None, VISIT)
+
+
+async def test_an_organisation_at_which_somebody_guesses(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ASVS V6.3.1: a right guess from a new browser gets what a wrong one gets; its owner is told, and goes on from a known one."""
+    issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+    assert isinstance(issued, Issued)
+    await failures(world, world.acme.org)
+    for _ in range(2):
+        with pytest.raises(SignedOut, match="E-mail or password is wrong"):
+            await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+    await happenings.settle(world.desk)
+    assert [mail.to for mail in await waiting(world, "auth.login/held")] == [AGENT]
+    known = replace(VISIT, device=issued.device)
+    assert isinstance(await people.sign_in(world.desk, AGENT, PASSWORD, None, known), Issued)
+    assert await signs_in(world, "agent@globex.test", PASSWORD)
+    await sql(
+        world,
+        "insert into sec.factor (factor_id, person_id, kind, name, secret) select gen_random_uuid(), person_id, 'totp', 'app', 'x'"
+        " from sec.person where email_norm = $1",
+        AGENT,
+    )
+    assert isinstance(await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT), SecondNeeded)
+    await world.desk.counters.forget(f"sign-in/org/{world.acme.org}")
+    await world.desk.counters.hit(*[Hit(f"sign-in/org/{world.acme.org}", 900)] * (guard.PER_ORGANISATION - 1))
+    capsys.readouterr()
+    assert not await signs_in(world, "requester@acme.test", "wrong")
+    assert not await signs_in(world, "requester@acme.test", "wrong")
+    assert capsys.readouterr().out.count("sign_in_attack") == 1
 
 
 async def test_the_address_is_confirmed(world: World) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
+from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
@@ -46,14 +47,26 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if not await passwords.verify(password, encoded) or row is None or encoded is None:
         await guard.failed(desk.counters, attempt)
         raise SignedOut(WRONG)
+    if not row["factors"] and await guard.holds(desk.counters, attempt):
+        # The same answer and the same count as for a wrong one; the mail says why, to the owner alone.
+        await guard.failed(desk.counters, attempt)
+        await tell(desk, row["person_id"], "held")
+        raise SignedOut(WRONG)
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
-        await pool.execute("select sec.note_failures($1)", row["person_id"])
+        await tell(desk, row["person_id"], "after_failures")
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
     return Known(row["person_id"], tuple(found), row["factors"], "password")
+
+
+async def tell(desk: Desk, person: UUID, detail: str) -> None:
+    """Mail the owner what happened at the sign-in, once in a window."""
+    (count,) = await desk.counters.hit(Hit(f"told/{detail}/{person}", guard.WINDOW))
+    if count.number == 1:
+        await (await desk.database.pool("desk_gate")).execute("select sec.note_sign_in($1, $2)", person, detail)
 
 
 async def memberships(desk: Desk, person: UUID) -> list[Membership]:

@@ -177,10 +177,11 @@ create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) 
         case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active
 $$;
--- Failures before a sign-in that worked: the sign-in is on record, the person is told.
-create function sec.note_failures(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+-- What a sign-in shows that its owner has to know: failures before one that worked, a right password that was held back. The person is
+-- told; what is to be on record is there already.
+create function sec.note_sign_in(p_person uuid, p_detail text) returns void language sql volatile security definer set search_path = pg_catalog as $$
   insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
-    select m.person_id, m.org_id, m.member_id, 'auth.login', 'after_failures', true, p.email
+    select m.person_id, m.org_id, m.member_id, 'auth.login', p_detail, true, p.email
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active order by m.org_id limit 1
 $$;
 create function sec.happenings(p_most int)
@@ -762,7 +763,7 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
 grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
   sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
