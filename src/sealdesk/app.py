@@ -170,6 +170,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         note=note,
         proxies=settings.trusted_proxies,
         whose=partial(refusals.whose, desk),
+        trace=partial(refusals.trace, desk),
     )
 
 

@@ -135,7 +135,9 @@ def doctor(*, as_json: bool) -> None:
         finally:
             await database.close()
 
-    findings = sorted([*production.look_at_settings(settings), *asyncio.run(look())], key=lambda each: (not each.fine, each.advice))
+    findings = sorted(
+        [*production.look_at_settings(settings), *asyncio.run(look())], key=lambda each: (not each.fine, each.advice)
+    )
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:

@@ -271,9 +271,7 @@ async def test_an_organisations_count_tells_nobody_apart(world: World) -> None:
                 await people.sign_in(world.desk, email, "wrong", None, VISIT)
 
 
-async def test_an_organisation_at_which_somebody_guesses(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_organisation_at_which_somebody_guesses(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """ASVS V6.3.1: a right guess from a new browser gets what a wrong one gets; its owner is told, and goes on from a known one."""
     issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
     assert isinstance(issued, Issued)

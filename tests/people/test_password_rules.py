@@ -126,7 +126,14 @@ def test_long_common_passwords() -> None:
     raw = password_rules.LONG.read_bytes()
     hashes = [raw[at : at + 8] for at in range(0, len(raw), 8)]
     assert hashes == sorted(set(hashes))
-    known = ("coffee123456", "ilovemymommy", "digitalcamera", "justin4ever2", "the revenge of the sith", "adminadmin123")
+    known = (
+        "coffee123456",
+        "ilovemymommy",
+        "digitalcamera",
+        "justin4ever2",
+        "the revenge of the sith",
+        "adminadmin123",
+    )
     for each in known:
         assert each not in password_rules._common()
         assert not taken(each, admin=True), each

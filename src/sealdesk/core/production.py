@@ -129,7 +129,9 @@ def _key(settings: Settings) -> Finding:
 
 def _breached(settings: Settings) -> Finding:
     if settings.breached_passwords:
-        return Finding("breached passwords", fine=True, say="People's passwords are looked up in your list of breached ones.")
+        return Finding(
+            "breached passwords", fine=True, say="People's passwords are looked up in your list of breached ones."
+        )
     say = (
         "Only common passwords are refused, not breached ones: download the SHA-1 list of Have I Been Pwned, ordered by hash, and set"
         " SEALDESK_BREACHED_PASSWORDS to the file."

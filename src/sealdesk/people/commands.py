@@ -41,17 +41,17 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if device is not None:
         person = row["person_id"] if row else UUID(int=0)
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
-    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else ())
+    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
     if not await passwords.verify(password, encoded) or row is None or encoded is None:
         await guard.failed(desk.counters, attempt)
-        raise SignedOut(WRONG)
+        raise SignedOut(WRONG).at(attempt.tried)
     if not row["factors"] and await guard.holds(desk.counters, attempt):
         # The same answer and the same count as for a wrong one; the mail says why, to the owner alone.
         await guard.failed(desk.counters, attempt)
         await tell(desk, row["person_id"], "held")
-        raise SignedOut(WRONG)
+        raise SignedOut(WRONG).at(attempt.tried)
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
         await tell(desk, row["person_id"], "after_failures")

@@ -9,14 +9,14 @@ owner the truth. So guessing through an organisation gets 300 tries in a quarter
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from sealdesk.core import clock
 from sealdesk.core.counters import Count, Counters, Hit
-from sealdesk.core.errors import TooMany
+from sealdesk.core.errors import TooMany, Tried
 
 WINDOW = 15 * 60
 PER_ACCOUNT = 10
@@ -34,11 +34,12 @@ log = structlog.get_logger("security")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at an account: the normalised e-mail, the hash of a device known to it (or None), the organisations it leads to."""
+    """One try at an account: the normalised e-mail, the hash of a device known to it (or None), where it leads to, and its person."""
 
     email: str
     device: bytes | None
     orgs: tuple[UUID, ...]
+    person: UUID | None = None
 
     @property
     def account(self) -> str:
@@ -48,6 +49,11 @@ class Attempt:
             if self.device is None
             else f"sign-in/device/{self.email}/{self.device.hex()}"
         )
+
+    @property
+    def tried(self) -> Tried:
+        """For the record of a refusal."""
+        return Tried(self.email, self.person)
 
     @property
     def organisations(self) -> tuple[str, ...]:
@@ -60,9 +66,8 @@ async def admit(counters: Counters, attempt: Attempt) -> int:
     (count,) = await counters.hit(Hit(attempt.account, WINDOW), durable=True)
     most = PER_ACCOUNT if attempt.device is None else PER_DEVICE
     if count.number > most:
-        if count.number == most + 1:
-            log.warning("soft_lock", owasp="authn_login_lock", known_device=attempt.device is not None)
-        raise _refusal(count)
+        # Told once, in the record of this refusal.
+        raise _refusal(count).at(replace(attempt.tried, locks=count.number == most + 1))
     return count.number
 
 

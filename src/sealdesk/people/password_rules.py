@@ -1,7 +1,8 @@
 """Which passwords are taken: ASVS 6.2 and nothing beyond it. No rule of composition, no expiry; what is typed is taken as it is.
 
-A password has 8 to 1,024 characters, 12 for an admin. It is refused where it is on the list of common passwords (30,000, from zxcvbn, and
-12,063 of 12 and more characters), on the operator's list of breached ones, or made of words about the product, the organisation or the person: docs/decisions/0015.
+A password has 8 to 1,024 characters, 12 for an admin. It is refused where it is on a list of common passwords (30,000, from zxcvbn, and
+12,063 of 12 and more characters), on the operator's list of breached ones, or made of words about the product, the organisation or the
+person: docs/decisions/0015.
 """
 
 import hashlib

@@ -62,7 +62,7 @@ async def hashed(password: str) -> str:
 
 
 async def verify(password: str, encoded: str | None) -> bool:
-    """Whether `password` is that of `encoded`. A no takes as long without a hash as with one of any kind met before: it does the work of all.
+    """Whether `password` is that of `encoded`. A no takes as long without a hash as with any kind met before: it does the work of all.
 
     Raises `Overloaded` (503) where too many wait already.
     """

@@ -634,8 +634,10 @@ $$;
 -- What is counted together has one key, stored and indexed: a spool of a hundred thousand is settled without reading it whole each time.
 alter table sec.refusal
   add column request_id uuid,
+  -- Not what its member was refused, but what somebody was at its member's account: counted together, from wherever it came.
+  add column tried boolean not null default false,
   add column key text not null generated always as (coalesce(org_id::text, '-') || '|' || coalesce(member_id::text, '-') || '|'
-    || coalesce(bucket::text, '-') || '|' || type || '|' || kind || '|' || route) stored;
+    || case when tried then 'tried' else coalesce(bucket::text, '-') end || '|' || type || '|' || kind || '|' || route) stored;
 create index refusal_due on sec.refusal (key, refusal_id) where type <> 'probe';
 create index refusal_probe on sec.refusal (refusal_id) where type = 'probe';
 
@@ -646,20 +648,40 @@ create function sec.whose(p_session bytea) returns table (org_id uuid, member_id
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id where s.hash = p_session
 $$;
 
+-- The random id that stands for an address, or for an account, for a day.
+create function sec.bucket_of(p_text text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare mac bytea := sec.day_mac(current_date, sha256(convert_to(p_text, 'UTF8'))); b uuid;
+begin
+  insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
+  select bucket into b from sec.bucket where address_mac = mac;
+  return b;
+end $$;
+-- At whose account was something tried? A row a membership, one without for nobody. Only for the record of a refusal, after the answer.
+create function sec.trace(p_person uuid, p_account text, p_address text) returns table (account uuid, address uuid, org_id uuid, member_id uuid)
+  language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.bucket_of('account/' || coalesce(p_person::text, p_account)), sec.bucket_of(p_address), m.org_id, m.member_id
+    from (select 1) one left join app.member m on m.person_id = p_person and m.active order by m.org_id
+$$;
+
 drop function sec.note_refusal(bytea, text, text, text, uuid, text);
 -- A refusal, by a caller with or without a session; the address becomes a random bucket. A probe is a row for each id that was asked for.
-create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid) returns void
+-- What was tried at the account of `p_person` stands in each organisation of theirs, whose admins are who can act.
+create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid,
+    p_person uuid default null) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare s record; b uuid; mac bytea;
+declare s record; b uuid; n int := 0;
 begin
   select x.org_id, x.member_id into s from (select 1) one left join sec.session x on x.hash = p_session;
-  if s.member_id is null and p_address is not null then
-    mac := sec.day_mac(current_date, sha256(convert_to(p_address, 'UTF8')));
-    insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
-    select bucket into b from sec.bucket where address_mac = mac;
+  if (s.member_id is null or p_person is not null) and p_address is not null then b := sec.bucket_of(p_address); end if;
+  if p_person is not null then
+    insert into sec.refusal (org_id, member_id, type, kind, route, bucket, request_id, tried)
+      select m.org_id, m.member_id, p_type, p_kind, p_route, b, p_request, true
+      from app.member m where m.person_id = p_person and m.active and m.member_id is distinct from s.member_id;
+    get diagnostics n = row_count;
   end if;
+  if s.member_id is null and n > 0 then return; end if;
   insert into sec.refusal (org_id, member_id, type, kind, route, target, bucket, request_id)
-    select s.org_id, s.member_id, p_type, p_kind, p_route, t, b, p_request
+    select s.org_id, s.member_id, p_type, p_kind, p_route, t, case when s.member_id is null then b end, p_request
     from unnest(case when p_type = 'probe' then p_targets else array[null]::uuid[] end) t;
 end $$;
 
@@ -683,20 +705,23 @@ begin
     end if;
   end loop;
 end $$;
-create or replace function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, bucket uuid, type text, kind text, route text, upto bigint)
+drop function sec.due_refusals(int);
+create function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, type text, kind text, route text, upto bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select r.key, r.org_id, r.member_id, r.bucket, r.type, r.kind, r.route, max(r.refusal_id)
+  select r.key, r.org_id, r.member_id, r.type, r.kind, r.route, max(r.refusal_id)
   from sec.refusal r where r.type <> 'probe'
     and not exists (select from sec.refusal_window w where w.key = r.key and w.until > clock_timestamp())
-  group by 1, 2, 3, 4, 5, 6, 7 order by max(r.refusal_id) limit p_most
+  group by 1, 2, 3, 4, 5, 6 order by max(r.refusal_id) limit p_most
 $$;
-create or replace function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz)
+drop function sec.settle_refusals(text, bigint);
+-- `bucket` is where all of them came from; null where they came from several addresses.
+create function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz, bucket uuid)
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
   insert into sec.refusal_window (key, until) values (p_key, clock_timestamp() + interval '60 seconds')
     on conflict (key) do update set until = excluded.until;
-  return query with gone as (delete from sec.refusal r where r.key = p_key and r.refusal_id <= p_upto and r.type <> 'probe' returning r.at)
-    select count(*), min(gone.at), max(gone.at) from gone;
+  return query with gone as (delete from sec.refusal r where r.key = p_key and r.refusal_id <= p_upto and r.type <> 'probe' returning r.at, r.bucket)
+    select count(*), min(gone.at), max(gone.at), case when count(distinct gone.bucket) = 1 then (array_agg(gone.bucket))[1] end from gone;
 end $$;
 drop function sec.refusal_key(sec.refusal);
 drop function sec.owner_of(uuid);
@@ -772,8 +797,8 @@ grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), 
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
   sec.member_email(uuid), sec.members(uuid), sec.apply_sign_in_rules(text[], interval, interval), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
-grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
-grant execute on function sec.classify_probes(int) to desk_worker;
+grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid, uuid), sec.trace(uuid, text, text), sec.whose(bytea), sec.environment() to desk_gate;
+grant execute on function sec.classify_probes(int), sec.due_refusals(int), sec.settle_refusals(text, bigint) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
   sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]), sec.member_email(uuid) to desk_worker;
 reset role;
