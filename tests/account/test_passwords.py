@@ -277,8 +277,12 @@ async def test_an_organisation_at_which_somebody_guesses(world: World, capsys: p
     assert isinstance(issued, Issued)
     await failures(world, world.acme.org)
     for _ in range(2):
-        with pytest.raises(SignedOut, match="E-mail or password is wrong"):
+        with pytest.raises(SignedOut, match="E-mail or password is wrong") as held:
             await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+        await people.tell_of(world.desk, held.value)
+    with pytest.raises(SignedOut) as wrong:
+        await people.sign_in(world.desk, "auditor@acme.test", "wrong", None, VISIT)
+    await people.tell_of(world.desk, wrong.value)
     await happenings.settle(world.desk)
     assert [mail.to for mail in await waiting(world, "auth.login/held")] == [AGENT]
     known = replace(VISIT, device=issued.device)

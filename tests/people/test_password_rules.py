@@ -109,6 +109,9 @@ async def test_a_no_costs_the_same_whatever_the_hash(monkeypatch: pytest.MonkeyP
             done.clear()
             assert not await passwords.verify(wrong, encoded)
             work[f"{name} {len(wrong)}"] = sorted(done)
+        done.clear()
+        assert await passwords.verify("kettle and cups", encoded, hide=True) is (encoded is not None)
+        work[f"{name} hidden"] = sorted(done)
         assert await passwords.verify("kettle and cups", encoded) is (encoded is not None)
     assert set(map(tuple, work.values())) == {("$2b$04$", "m=19456,t=2,p=1", "m=20480,t=3,p=1", "m=8192,t=1,p=1")}
 

@@ -10,13 +10,14 @@ from uuid import UUID
 class Tried:
     """At whose account something was tried: `account` is what was typed, normalised, `person` None where that is nobody's.
 
-    `locks`: this try closed the account to browsers that are new to it. All of it is for the record, after the answer; nothing of it is
-    for the answer, which is the same for everybody.
+    `locks`: this try closed the account to browsers that are new to it. `held`: the password was right and did not do. All of it is for
+    the record, after the answer; nothing of it is for the answer, which is the same for everybody.
     """
 
     account: str
     person: UUID | None
     locks: bool = False
+    held: bool = False
 
 
 class Refusal(Exception):

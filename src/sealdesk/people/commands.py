@@ -1,6 +1,7 @@
 """Sign in, sign out."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import structlog
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.counters import Hit
-from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.core.errors import BadRequest, Refusal, SignedOut
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
 from sealdesk.people.emails import normalise_email
@@ -44,14 +45,12 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
-    if not await passwords.verify(password, encoded) or row is None or encoded is None:
+    held = await guard.holds(desk.counters, attempt) and not (row and row["factors"])
+    right = await passwords.verify(password, encoded, hide=held)
+    if held or not right or row is None or encoded is None:
+        # Held back, a right one takes the same work and gets the same answer as a wrong one; the owner is told when that is out.
         await guard.failed(desk.counters, attempt)
-        raise SignedOut(WRONG).at(attempt.tried)
-    if not row["factors"] and await guard.holds(desk.counters, attempt):
-        # The same answer and the same count as for a wrong one; the mail says why, to the owner alone.
-        await guard.failed(desk.counters, attempt)
-        await tell(desk, row["person_id"], "held")
-        raise SignedOut(WRONG).at(attempt.tried)
+        raise SignedOut(WRONG).at(replace(attempt.tried, held=right))
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
         await tell(desk, row["person_id"], "after_failures")
@@ -67,6 +66,12 @@ async def tell(desk: Desk, person: UUID, detail: str) -> None:
     (count,) = await desk.counters.hit(Hit(f"told/{detail}/{person}", guard.WINDOW))
     if count.number == 1:
         await (await desk.database.pool("desk_gate")).execute("select sec.note_sign_in($1, $2)", person, detail)
+
+
+async def tell_of(desk: Desk, refusal: Refusal) -> None:
+    """What the owner of an account has to know of a refusal there; called after the answer, whose time tells nothing of it."""
+    if refusal.tried is not None and refusal.tried.held and refusal.tried.person is not None:
+        await tell(desk, refusal.tried.person, "held")
 
 
 async def memberships(desk: Desk, person: UUID) -> list[Membership]:

@@ -61,12 +61,12 @@ async def hashed(password: str) -> str:
     return await _through_the_gate(hash_password, password)
 
 
-async def verify(password: str, encoded: str | None) -> bool:
+async def verify(password: str, encoded: str | None, *, hide: bool = False) -> bool:
     """Whether `password` is that of `encoded`. A no takes as long without a hash as with any kind met before: it does the work of all.
 
-    Raises `Overloaded` (503) where too many wait already.
+    With `hide` a yes takes as long as a no. Raises `Overloaded` (503) where too many wait already.
     """
-    return await _through_the_gate(_verify, password, encoded)
+    return await _through_the_gate(_verify, password, encoded, hide)
 
 
 async def rehash_if_old(password: str, encoded: str) -> str | None:
@@ -86,19 +86,20 @@ async def _through_the_gate(work: Callable[P, R], *arguments: P.args, **named: P
         _work.waiting -= 1
 
 
-def _verify(password: str, encoded: str | None) -> bool:
+def _verify(password: str, encoded: str | None, hide: bool) -> bool:  # noqa: FBT001 - passed through the gate
     if not _work.decoys:
         today = hash_password("no such account")
         _work.decoys[_kind(today)] = today
+    right = encoded is not None and _fits(password, encoded)
+    if right and not hide:
+        return True
     if encoded is not None:
-        if _fits(password, encoded):
-            return True
         # Met for the first time, a kind of former days is still told by its time; from then on it is part of every no.
         _work.decoys.setdefault(_kind(encoded), encoded)
     for kind, decoy in _work.decoys.items():
         if encoded is None or kind != _kind(encoded):
             _fits(password, decoy)
-    return False
+    return right
 
 
 def _fits(password: str, encoded: str) -> bool:
