@@ -83,6 +83,19 @@ def test_it_works(environ: dict[str, str]) -> None:
     assert wrong(environ) == {}
 
 
+def test_a_list_of_breached_passwords_is_advised(environ: dict[str, str]) -> None:
+    """ASVS V6.2.12: production starts without one, and the doctor says what it lacks."""
+    done = run(environ, "sealdesk.cli", "doctor")
+    (said,) = [line for line in done.stdout.splitlines() if "breached passwords" in line]
+    assert said.startswith("tip")
+    assert "SEALDESK_BREACHED_PASSWORDS" in said
+    assert done.returncode == 0
+    listed = Path(environ["SEALDESK_DATA"]) / "breached"
+    listed.write_text("0" * 40 + ":1\n")
+    done = run({**environ, "SEALDESK_BREACHED_PASSWORDS": str(listed)}, "sealdesk.cli", "doctor")
+    assert done.stdout.count("fine ") == 8
+
+
 def loosen(path: str) -> Callable[[dict[str, str]], None]:
     return lambda environ: (Path(environ["SEALDESK_DATA"]) / path).chmod(0o644)
 

@@ -21,16 +21,21 @@ DEFAULTS = ("password", "passwort", "changeme", "change-me", "secret", "postgres
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `say` is a sentence: what is so, or what is wrong and what to do about it."""
+    """One thing looked at. `say` is a sentence: what is so, or what is wrong and what to do about it.
+
+    `advice`: nothing is wrong, but it could be better; production starts all the same.
+    """
 
     check: str
     fine: bool
     say: str
+    advice: bool = False
 
 
 def look_at_settings(settings: Settings) -> list[Finding]:
     """What can be judged without a database."""
-    return [_origins(settings), _limits(settings), _files(settings), _passwords(settings), _key(settings)]
+    looked = (_origins, _limits, _files, _passwords, _key, _breached)
+    return [look(settings) for look in looked]
 
 
 async def look_at_database(database: Database) -> list[Finding]:
@@ -125,6 +130,18 @@ def _key(settings: Settings) -> Finding:
         "The key that seals content is random.",
         f"{settings.kek} is not {KEK_BYTES} random bytes: put the key back that `sealdesk init` made.",
     )
+
+
+def _breached(settings: Settings) -> Finding:
+    if settings.breached_passwords:
+        return Finding(
+            "breached passwords", fine=True, say="People's passwords are looked up in your list of breached ones."
+        )
+    say = (
+        "Only common passwords are refused, not breached ones: download the SHA-1 list of Have I Been Pwned, ordered by hash, and set"
+        " SEALDESK_BREACHED_PASSWORDS to the file."
+    )
+    return Finding("breached passwords", fine=True, say=say, advice=True)
 
 
 def _readable_by_others(path: Path) -> bool:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import structlog
 
-from sealdesk.access.actor import NOBODY, Holder, system
+from sealdesk.access.actor import NOBODY, Holder, Traced, system
 from sealdesk.access.permissions import Permission
 from sealdesk.core.db import ABSENT, Row
-from sealdesk.core.errors import Refusal
+from sealdesk.core.errors import Refusal, Tried
 from sealdesk.ledger.events import Stream
 from sealdesk.record import events
 from sealdesk.unit import Desk
@@ -45,7 +45,7 @@ async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
     try:
         pool = await desk.database.pool("desk_gate")
         await pool.execute(
-            "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7)",
+            "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7, $8)",
             asked.session,
             kind,
             refusal.slug.replace("-", "_"),
@@ -53,6 +53,7 @@ async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
             list(asked.targets) if kind == "probe" else [],
             asked.address,
             asked.request,
+            refusal.tried.person if refusal.tried else None,
         )
     except ABSENT as error:
         # The person has the answer; what is lost is the entry, and the log says so.
@@ -64,6 +65,14 @@ async def whose(desk: Desk, token_hash: bytes) -> Holder | None:
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.whose($1)", token_hash)
     return Holder(row["org_id"], row["member_id"], row["live"]) if row else None
+
+
+async def trace(desk: Desk, tried: Tried, address: str) -> Traced:
+    """What is written of a try at an account, from an address: neither of the two."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.trace($1, $2, $3) limit 1", tried.person, tried.account, address)
+    assert row is not None
+    return Traced(row["account"], row["address"], row["org_id"], row["member_id"])
 
 
 async def settle(desk: Desk) -> int:
@@ -104,7 +113,7 @@ async def _record(desk: Desk, row: Row) -> None:
                 row["type"],
                 row["kind"],
                 row["route"],
-                row["bucket"],
+                gone["bucket"],
                 gone["count"],
                 gone["first_at"],
                 gone["last_at"],
