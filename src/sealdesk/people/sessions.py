@@ -53,12 +53,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have."""
+    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have.
+
+    `version` is that of the credential that it was checked against: where another one holds by now, nothing opens.
+    """
 
     person: UUID
     memberships: tuple[Membership, ...]
     factors: int
     method: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

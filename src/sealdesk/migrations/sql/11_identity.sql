@@ -17,7 +17,9 @@ reset role;
 set role desk_context;
 
 alter table sec.person alter column password_hash drop not null;
-alter table sec.person add column verified_at timestamptz, add column active boolean not null default true;
+alter table sec.person add column verified_at timestamptz, add column active boolean not null default true,
+  -- Another one with each new password: who was checked against the one before opens nothing with it.
+  add column credential_version bigint not null default 1;
 
 alter table sec.session drop constraint session_kind_check;
 alter table sec.session add constraint session_kind_check check (kind in ('session', 'token', 'visitor', 'invitation'));
@@ -84,6 +86,7 @@ create table sec.challenge (
   purpose text not null check (purpose in ('second', 'choose', 'passkey', 'enrol', 'confirm')),
   bound bytea not null check (octet_length(bound) = 32),
   person_id uuid,
+  credential_version bigint,
   data bytea,
   until timestamptz not null,
   tries int not null default 0
@@ -155,6 +158,25 @@ create function sec.person() returns uuid language sql stable security definer s
   select person_id from app.member where org_id = sec.org() and member_id = sec.member()
 $$;
 
+-- Whether a person is still signed in by what was checked. The lock makes a new password wait for whoever was before it, so that what they
+-- open is seen and ended by it; and whoever comes after it waits for it, and finds that it holds no more.
+create function sec.holds_credential(p_person uuid, p_version bigint) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform from sec.person where person_id = p_person and credential_version = p_version and active for share;
+  return found;
+end $$;
+create function sec.own_credential_holds(p_version bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.holds_credential(sec.person(), p_version)
+$$;
+-- Under the same lock: that the caller's session has not ended since it was entered. For what outlives it.
+create function sec.hold_session(p_session bytea) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform from sec.person where person_id = sec.person() for share;
+  perform from sec.session where hash = p_session and org_id = sec.org() and member_id = sec.member() and ended_at is null;
+  if not found then raise exception 'no live session' using errcode = '28000'; end if;
+end $$;
+
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
   select array(select email from sec.person where person_id = p_person
@@ -216,15 +238,16 @@ begin
 end $$;
 
 drop function sec.open_session(bytea, text, uuid, uuid, interval, interval);
--- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it.
-create function sec.open_session(p_hash bytea, p_person uuid, p_org uuid, p_idle interval, p_hard interval, p_method text, p_label text,
+-- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it. Null where there is no such
+-- membership, or where another password holds than the one that was checked.
+create function sec.open_session(p_hash bytea, p_person uuid, p_version bigint, p_org uuid, p_idle interval, p_hard interval, p_method text, p_label text,
     p_weak boolean, p_old bytea) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare m uuid;
 begin
-  select x.member_id into m from app.member x join sec.person p using (person_id)
-    where x.person_id = p_person and x.org_id = p_org and x.active and p.active;
-  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
+  if not sec.holds_credential(p_person, p_version) then return null; end if;
+  select member_id into m from app.member where person_id = p_person and org_id = p_org and active;
+  if m is null then return null; end if;
   update sec.session set ended_at = clock_timestamp() where hash = p_old and ended_at is null;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, weak)
     values (p_hash, 'session', p_org, m, p_idle, clock_timestamp() + p_hard, p_method, p_label, p_weak);
@@ -282,12 +305,16 @@ create function sec.member_sessions(p_member uuid) returns table (session_id uui
 $$;
 
 -- API tokens: sessions of a kind of their own, never stronger than the member whose they are.
-create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes text[], p_life interval) returns uuid
-  language sql volatile security definer set search_path = pg_catalog as $$
+create function sec.issue_token(p_session bytea, p_hash bytea, p_name text, p_hint text, p_scopes text[], p_life interval) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare t uuid;
+begin
+  perform sec.hold_session(p_session);
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, hint, scopes)
-    select p_hash, 'token', sec.org(), sec.member(), p_life, clock_timestamp() + p_life, 'token', p_name, p_hint, p_scopes
-    where sec.person() is not null returning session_id
-$$;
+    values (p_hash, 'token', sec.org(), sec.member(), p_life, clock_timestamp() + p_life, 'token', p_name, p_hint, p_scopes)
+    returning session_id into t;
+  return t;
+end $$;
 
 create function sec.org_tokens() returns table (session_id uuid, member_id uuid, name text, label text, hint text, scopes text[],
     created_at timestamptz, seen_at timestamptz, until timestamptz)
@@ -308,6 +335,7 @@ create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle 
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare s record; m uuid;
 begin
+  perform sec.hold_session(p_old);
   select member_id into m from app.member where person_id = sec.person() and org_id = p_org and active;
   if m is null then return null; end if;
   update sec.session set ended_at = clock_timestamp()
@@ -320,17 +348,17 @@ end $$;
 
 -- Passwords -------------------------------------------------------------------------------------------------------------------------
 drop function sec.credential(text);
-create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[], email text)
+create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[], email text, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
   select p.person_id, p.password_hash, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
-      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1), p.email
+      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1), p.email, p.credential_version
     from sec.person p where p.email_norm = p_email_norm and p.active
 $$;
 -- The caller's own hash, to check the current password against.
-create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int, words text[], admin boolean)
+create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int, words text[], admin boolean, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
   select p.person_id, p.email, p.password_hash, p.verified_at, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
-      sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active)
+      sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active), p.credential_version
     from sec.person p where p.person_id = sec.person()
 $$;
 -- A new password for the caller's person; with `p_keep` all sessions of theirs but that one end, everywhere.
@@ -338,7 +366,8 @@ create function sec.change_password(p_old text, p_new text, p_keep bytea) return
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person();
 begin
-  update sec.person set password_hash = p_new where person_id = p and password_hash is not distinct from p_old;
+  update sec.person set password_hash = p_new, credential_version = credential_version + 1
+    where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
   if p_keep is not null then perform sec.end_own_sessions(null, p_keep, array['session']); end if;
   update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
@@ -363,17 +392,25 @@ begin
   return false;
 end $$;
 
-create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_data bytea, p_life interval) returns void
-  language sql volatile security definer set search_path = pg_catalog as $$
+-- A challenge for a person who was checked against a version of their credential, or for anybody. False where another one holds by now.
+create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_version bigint, p_data bytea, p_life interval) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
   -- Each makes room for itself: what nobody answered in time does not pile up.
   delete from sec.challenge where hash in (select hash from sec.challenge where until <= clock_timestamp() limit 8 for update skip locked);
-  insert into sec.challenge (hash, purpose, bound, person_id, data, until) values (p_hash, p_purpose, p_bound, p_person, p_data, clock_timestamp() + p_life)
-$$;
--- One try at a challenge: five are given.
-create function sec.attempt(p_hash bytea, p_purpose text, p_bound bytea) returns table (person_id uuid, data bytea)
+  if p_person is not null and not sec.holds_credential(p_person, p_version) then return false; end if;
+  insert into sec.challenge (hash, purpose, bound, person_id, credential_version, data, until)
+    values (p_hash, p_purpose, p_bound, p_person, p_version, p_data, clock_timestamp() + p_life);
+  return true;
+end $$;
+-- One try at a challenge: five are given, as long as what it was posed on still holds.
+create function sec.attempt(p_hash bytea, p_purpose text, p_bound bytea) returns table (person_id uuid, data bytea, credential_version bigint)
   language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.challenge set tries = tries + 1
-    where hash = p_hash and purpose = p_purpose and bound = p_bound and until > clock_timestamp() and tries < 5 returning person_id, data
+  update sec.challenge c set tries = tries + 1
+    where hash = p_hash and purpose = p_purpose and bound = p_bound and until > clock_timestamp() and tries < 5
+      and (c.person_id is null
+        or exists (select from sec.person p where p.person_id = c.person_id and p.credential_version = c.credential_version))
+    returning c.person_id, c.data, c.credential_version
 $$;
 -- Use it up; false for whoever comes second.
 create function sec.answered(p_hash bytea) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
@@ -410,11 +447,15 @@ $$;
 create function sec.reset_password(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid;
 begin
-  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'reset' and used_at is null and until > clock_timestamp()
-    and person_id is not null returning person_id into p;
-  if p is null then return null; end if;
+  select person_id into p from sec.link where hash = p_hash and purpose = 'reset';
+  -- The person first, then all that is theirs, here as everywhere.
+  perform from sec.person where person_id = p for no key update;
+  update sec.link set used_at = clock_timestamp()
+    where hash = p_hash and purpose = 'reset' and person_id = p and used_at is null and until > clock_timestamp();
+  if not found then return null; end if;
   update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
-  update sec.person set password_hash = p_new, verified_at = coalesce(verified_at, clock_timestamp()) where person_id = p;
+  update sec.person set password_hash = p_new, credential_version = credential_version + 1, verified_at = coalesce(verified_at, clock_timestamp())
+    where person_id = p;
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
   delete from sec.challenge where person_id = p;
@@ -474,9 +515,10 @@ create function sec.own_factors() returns table (factor_id uuid, kind text, name
   language sql stable security definer set search_path = pg_catalog as $$
   select * from sec.factors(sec.person())
 $$;
-create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint) returns void
+create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint, p_session bytea) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
+  perform sec.hold_session(p_session);
   insert into sec.factor (factor_id, person_id, kind, name, secret, credential_id, public_key, sign_count, last_step)
     values (p_id, sec.person(), p_kind, p_name, p_secret, p_credential, p_public, p_count, p_step);
   perform sec.tell(sec.person(), 'credential.changed', 'factor_added.' || p_kind, sec.org());
@@ -506,9 +548,9 @@ create function sec.use_passkey(p_id uuid, p_count bigint) returns boolean langu
     where factor_id = p_id and kind = 'passkey' and (sign_count < p_count or sign_count = 0 and p_count = 0) returning 1)
   select exists (select from u)
 $$;
-create function sec.passkey(p_credential bytea) returns table (factor_id uuid, person_id uuid, public_key bytea, sign_count bigint)
+create function sec.passkey(p_credential bytea) returns table (factor_id uuid, person_id uuid, public_key bytea, sign_count bigint, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select f.factor_id, f.person_id, f.public_key, f.sign_count from sec.factor f join sec.person p using (person_id)
+  select f.factor_id, f.person_id, f.public_key, f.sign_count, p.credential_version from sec.factor f join sec.person p using (person_id)
     where f.credential_id = p_credential and p.active
 $$;
 create function sec.set_recovery_codes(p_hashes bytea[]) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -548,9 +590,9 @@ begin
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
   return m.member_id;
 end $$;
-create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[])
+create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[], credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null, sec.words_about(p.person_id)
+  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null, sec.words_about(p.person_id), p.credential_version
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id join sec.person p on p.person_id = m.person_id
     where s.hash = p_hash and s.kind = 'invitation' and m.invited and s.ended_at is null and s.hard_until > clock_timestamp()
 $$;
@@ -741,14 +783,14 @@ reset role;
 
 set role desk_context;
 grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
-  sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
-  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
+  sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
+  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
   sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
-  sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
-  sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint), sec.remove_factor(uuid),
+grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
+  sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
