@@ -1,8 +1,8 @@
 """What is under way when a credential changes or a session ends: nothing that began before it outlives it (ASVS V7.4.1, V7.4.3)."""
 
 import asyncio
-from itertools import pairwise
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from pyotp.totp import TOTP
@@ -17,11 +17,12 @@ from sealdesk.account.password_commands import ask_reset, change_password, reset
 from sealdesk.account.tokens_commands import Wanted
 from sealdesk.core import clock
 from sealdesk.core.errors import SignedOut
+from sealdesk.members import commands as members
 from sealdesk.people import commands, confirming, founding
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.passkeys import Party
-from sealdesk.people.sessions import Issued, Visit
+from sealdesk.people.sessions import Choice, Issued, Visit
 from sealdesk.web.tokens import new_token, token_hash
 from world import PASSWORD, World
 
@@ -115,3 +116,32 @@ async def test_an_old_password_confirms_nothing(world: World) -> None:
     await changing
     with pytest.raises(WrongFactor):
         await confirmed
+
+
+async def test_half_a_sign_in_ends_with_the_rest(world: World) -> None:
+    """V6.6.2, V7.4.3: what was posed on a password does not outlast its change, nor what else puts strangers out."""
+    agent, admin = world.acme.agent, world.acme.admin
+    await founding.add_person(world.desk, world.globex.org, NewPerson(EMAIL, "Agent", Role.REQUESTER, "unused words"))
+    password = PASSWORD
+
+    async def with_a_factor_less() -> None:
+        begun = await enrolment.begin_totp(world.desk, agent, VISIT)
+        code = TOTP(begun.text).at(int(clock.now().timestamp()))
+        await enrolment.add_totp(world.desk, agent, begun.challenge, code, "Phone", VISIT)
+        connection = await world.superuser()
+        factor = await connection.fetchval("select factor_id from sec.factor")
+        await connection.close()
+        await account.remove_factor(world.desk, agent, factor)
+
+    for act in (
+        lambda: change_password(world.desk, agent, PASSWORD, NEXT, end_others=False),
+        lambda: account.end_other_sessions(world.desk, agent),
+        with_a_factor_less,
+        lambda: members.end_sessions(world.desk, admin, agent.member),
+    ):
+        asked = await commands.sign_in(world.desk, EMAIL, password, None, VISIT)
+        assert isinstance(asked, Choice)
+        await act()
+        with pytest.raises(SignedOut):
+            await commands.choose(world.desk, asked.challenge, world.acme.org, VISIT)
+        password = NEXT

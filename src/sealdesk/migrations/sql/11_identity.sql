@@ -18,7 +18,7 @@ set role desk_context;
 
 alter table sec.person alter column password_hash drop not null;
 alter table sec.person add column verified_at timestamptz, add column active boolean not null default true,
-  -- Another one with each new password: who was checked against the one before opens nothing with it.
+  -- Another one with each new password and removed factor: who was checked against what was before opens nothing with it.
   add column credential_version bigint not null default 1;
 
 alter table sec.session drop constraint session_kind_check;
@@ -177,6 +177,11 @@ begin
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
 end $$;
 
+-- What was posed to a person is over: half a sign-in does not outlast what it began with.
+create function sec.void_challenges(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.challenge where person_id = p_person
+$$;
+
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
   select array(select email from sec.person where person_id = p_person
@@ -288,11 +293,13 @@ begin
   told as (insert into sec.happening (person_id, org_id, member_id, type, detail)
     select distinct p, e.org_id, e.member_id, 'session.revoked', 'own' from ended e where e.org_id <> o returning 1)
   select count(*) into n from ended;
+  if p_id is null then perform sec.void_challenges(p); end if;
   return n;
 end $$;
 -- An admin ends what a member of the own organisation has open there.
 create function sec.end_member_sessions(p_member uuid, p_kinds text[]) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.void_challenges(person_id) from app.member where org_id = sec.org() and member_id = p_member;
   with u as (update sec.session set ended_at = clock_timestamp()
     where org_id = sec.org() and member_id = p_member and ended_at is null and kind = any (p_kinds) returning 1)
   select count(*)::int from u
@@ -369,6 +376,7 @@ begin
   update sec.person set password_hash = p_new, credential_version = credential_version + 1
     where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
+  perform sec.void_challenges(p);
   if p_keep is not null then perform sec.end_own_sessions(null, p_keep, array['session']); end if;
   update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
@@ -458,7 +466,7 @@ begin
     where person_id = p;
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
-  delete from sec.challenge where person_id = p;
+  perform sec.void_challenges(p);
   perform sec.tell(p, 'credential.changed', 'reset', null);
   return p;
 end $$;
@@ -528,6 +536,9 @@ declare k text; p uuid := sec.person();
 begin
   delete from sec.factor where factor_id = p_id and person_id = p returning kind into k;
   if k is null then return null; end if;
+  -- Who just showed it, and is not in yet, has shown nothing that holds.
+  update sec.person set credential_version = credential_version + 1 where person_id = p;
+  perform sec.void_challenges(p);
   perform sec.tell(p, 'credential.changed', 'factor_removed.' || k, sec.org());
   if not exists (select from sec.factor where person_id = p) then
     delete from sec.recovery_code where person_id = p;
