@@ -1,6 +1,7 @@
 """What is under way when a credential changes or a session ends: nothing that began before it outlives it (ASVS V7.4.1, V7.4.3)."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from pyotp.totp import TOTP
 from counts import count
 from holding import holding, waits
 from post import link
+from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.account import commands as account
 from sealdesk.account import enrolment, tokens_commands
@@ -31,6 +33,7 @@ PARTY = Party("https://desk.test", "desk.test")
 NEXT = "kettle and two cups"
 EMAIL = "agent@acme.test"
 PERSON = "select from sec.person where email_norm = 'agent@acme.test' for update"
+STREAM = "select from ledger.stream where stream_id = $1 for update"
 
 
 async def change(world: World, old: str, new: str) -> None:
@@ -106,8 +109,7 @@ async def test_an_old_password_confirms_nothing(world: World) -> None:
     """V7.5.1: judged before the change, used after it."""
     there = await commands.sign_in(world.desk, EMAIL, PASSWORD, None, VISIT)
     assert isinstance(there, Issued)
-    stream = "select from ledger.stream where stream_id = $1 for update"
-    async with holding(world, stream, world.acme.agent.member) as connection:
+    async with holding(world, STREAM, world.acme.agent.member) as connection:
         works = (
             change_password(world.desk, world.acme.agent, PASSWORD, NEXT, end_others=False),
             confirming.confirm(world.desk, there.actor, PASSWORD, "", Shown(PARTY), VISIT),
@@ -145,3 +147,59 @@ async def test_half_a_sign_in_ends_with_the_rest(world: World) -> None:
         with pytest.raises(SignedOut):
             await commands.choose(world.desk, asked.challenge, world.acme.org, VISIT)
         password = NEXT
+
+
+async def test_signing_out_is_not_outrun(world: World) -> None:
+    """V7.4.1: by a confirmation that gives the session another token, nor by a switch that goes on elsewhere."""
+    await founding.add_person(world.desk, world.globex.org, NewPerson(EMAIL, "Agent", Role.REQUESTER, "unused words"))
+
+    def confirm(actor: Actor) -> Coroutine[None, None, Issued]:
+        return confirming.confirm(world.desk, actor, PASSWORD, "", Shown(PARTY), VISIT)
+
+    def switch(actor: Actor) -> Coroutine[None, None, Issued]:
+        return account.switch_organisation(world.desk, actor, world.globex.org)
+
+    leaver = replace(VISIT, label="leaver")
+    for act in (confirm, switch):
+        here = await commands.sign_in(world.desk, EMAIL, PASSWORD, world.acme.org, leaver)
+        assert isinstance(here, Issued)
+        async with holding(world, STREAM, here.actor.member) as connection:
+            works = (act(here.actor), commands.sign_out(world.desk, here.actor))
+            acting, leaving = await waits(connection, *works)
+        found, _ = await asyncio.gather(acting, leaving, return_exceptions=True)
+        assert isinstance(found, Issued | SignedOut)
+        assert not isinstance(found, Issued) or await world.desk.peek(token_hash(found.token)) is None
+    connection = await world.superuser()
+    assert not await connection.fetch("select from sec.session where ended_at is null and label = 'leaver'")
+    await connection.close()
+
+
+async def test_all_others_means_those_on_the_way_too(world: World) -> None:
+    """V7.4.3: a session that goes on in another organisation, not committed yet, is waited for and ended; and by its first id as well."""
+    await founding.add_person(world.desk, world.globex.org, NewPerson(EMAIL, "Agent", Role.REQUESTER, "unused words"))
+    agent, globex, going = world.acme.agent, world.globex.org, "select from sec.person where email_norm = $1 for share"
+    for by_id in (False, True):
+        other = await commands.sign_in(world.desk, EMAIL, PASSWORD, world.acme.org, VISIT)
+        assert isinstance(other, Issued)
+        old, new = other.actor.session_hash, token_hash(new_token())
+        async with holding(world, going, EMAIL) as connection:
+            await connection.execute("update sec.session set ended_at = now() where hash = $1", old)
+            await connection.execute(
+                "insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, family_id)"
+                " select $1, 'session', m.org_id, m.member_id, '1 hour', now() + interval '1 hour', s.family_id"
+                " from app.member m join app.member n using (person_id) join sec.session s on s.member_id = n.member_id"
+                " where m.org_id = $2 and s.hash = $3",
+                new,
+                globex,
+                old,
+            )
+            assert other.actor.session_id is not None
+            (ending,) = await waits(
+                connection,
+                account.end_session(world.desk, agent, other.actor.session_id)
+                if by_id
+                else account.end_other_sessions(world.desk, agent),
+            )
+        await ending
+        assert await world.desk.peek(new) is None
+        assert await world.desk.peek(agent.session_hash) is not None

@@ -35,7 +35,7 @@ async def end_other_sessions(desk: Desk, actor: Actor) -> int:
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
-        ended = await change.value(_END, None, actor.session_hash)
+        ended = await change.value(_END, None, actor.session_id)
         assert isinstance(ended, int)
         if ended:
             change.record(events.session_revoked(actor.member, "own_others"))

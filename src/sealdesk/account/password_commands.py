@@ -98,12 +98,12 @@ async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, e
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
-        if not await change.value("select sec.change_password($1, $2, null)", row["password_hash"], encoded):
+        if not await change.value("select sec.change_password($1, $2)", row["password_hash"], encoded):
             raise Stale("Your password was changed in the meantime, from another place.")
         change.record(events.credential_changed(actor.member, "password"))
         ended = 0
         if end_others:
-            found = await change.value("select sec.end_own_sessions(null, $1, array['session'])", actor.session_hash)
+            found = await change.value("select sec.end_own_sessions(null, $1, array['session'])", actor.session_id)
             ended = found if isinstance(found, int) else 0
         if ended:
             change.record(events.session_revoked(actor.member, "password"))

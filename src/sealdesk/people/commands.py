@@ -145,12 +145,16 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:
-    """End the actor's session; it is dead on the next request."""
+    """End the actor's session; it is dead on the next request, also where it got another token or went on elsewhere meanwhile."""
+    if actor.session_id is None:
+        raise SignedOut
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
-        change.record(events.signed_out(actor.member))
-        await change.value("select sec.end_session($1)", actor.session_hash)
+        if await change.value("select sec.end_own_sessions($1, null, array['session'])", actor.session_id):
+            change.record(events.signed_out(actor.member))
+        else:
+            change.nothing()  # it was ended in the same moment, from another place
 
 
 async def pose(desk: Desk, purpose: str, person: UUID, version: int, visit: Visit, data: dict[str, Any]) -> str:

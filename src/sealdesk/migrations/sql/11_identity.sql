@@ -25,6 +25,8 @@ alter table sec.session drop constraint session_kind_check;
 alter table sec.session add constraint session_kind_check check (kind in ('session', 'token', 'visitor', 'invitation'));
 alter table sec.session
   add column session_id uuid not null default gen_random_uuid() unique,
+  -- What it went on as in other organisations has the same: to its holder they are one.
+  add column family_id uuid not null default gen_random_uuid(),
   add column method text not null default 'password',
   -- When its holder last showed a factor: what asks for step-up looks at this.
   add column confirmed_at timestamptz not null default clock_timestamp(),
@@ -242,6 +244,7 @@ begin
   perform sec.mint(s.org_id, s.member_id, s.role);
 end $$;
 
+drop function sec.end_session(bytea);
 drop function sec.open_session(bytea, text, uuid, uuid, interval, interval);
 -- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it. Null where there is no such
 -- membership, or where another password holds than the one that was checked.
@@ -280,15 +283,19 @@ create function sec.own_sessions() returns table (session_id uuid, kind text, la
       and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
     order by s.seen_at desc
 $$;
--- End some of them: one by its id, or all but the caller's. Gives how many ended here; other organisations are told by the worker.
-create function sec.end_own_sessions(p_id uuid, p_but bytea, p_kinds text[]) returns int
+-- End some of them: one by its id, or all but one. An id stays the same while tokens change, and what the session went on as elsewhere
+-- ends with it. Gives how many ended; other organisations are told by the worker.
+create function sec.end_own_sessions(p_id uuid, p_but uuid, p_kinds text[]) returns int
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person(); o uuid := sec.org(); n int;
 begin
+  -- Whoever is on the way to another organisation arrives first, and is seen.
+  perform from sec.person where person_id = p for no key update;
   with ended as (
     update sec.session s set ended_at = clock_timestamp() from app.member m
       where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null
-        and s.kind = any (p_kinds) and (p_id is null or s.session_id = p_id) and s.hash is distinct from p_but
+        and s.kind = any (p_kinds) and (p_id is null or s.family_id = (select x.family_id from sec.session x where x.session_id = p_id))
+        and s.family_id is distinct from (select x.family_id from sec.session x where x.session_id = p_but)
       returning s.org_id, s.member_id),
   told as (insert into sec.happening (person_id, org_id, member_id, type, detail)
     select distinct p, e.org_id, e.member_id, 'session.revoked', 'own' from ended e where e.org_id <> o returning 1)
@@ -348,8 +355,8 @@ begin
   update sec.session set ended_at = clock_timestamp()
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
-  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak)
-    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at, p_weak);
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak, family_id)
+    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at, p_weak, s.family_id);
   return m;
 end $$;
 
@@ -368,8 +375,8 @@ create function sec.own_credential() returns table (person_id uuid, email text, 
       sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active), p.credential_version
     from sec.person p where p.person_id = sec.person()
 $$;
--- A new password for the caller's person; with `p_keep` all sessions of theirs but that one end, everywhere.
-create function sec.change_password(p_old text, p_new text, p_keep bytea) returns boolean
+-- A new password for the caller's person.
+create function sec.change_password(p_old text, p_new text) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person();
 begin
@@ -377,7 +384,6 @@ begin
     where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
   perform sec.void_challenges(p);
-  if p_keep is not null then perform sec.end_own_sessions(null, p_keep, array['session']); end if;
   update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
   return true;
@@ -799,8 +805,8 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
   sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
-  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
+grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text), sec.own_link(bytea, text, text, text, interval),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
