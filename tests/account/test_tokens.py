@@ -7,10 +7,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from pyotp.totp import TOTP
 
 from running import Client, RunningDesk
-from sealdesk.access.actor import Actor, ConfirmFirst
+from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import GRANTS, NEVER_BY_TOKEN, Permission, Role
+from sealdesk.account import commands as account
+from sealdesk.account import enrolment
+from sealdesk.account import queries as account_queries
 from sealdesk.account import tokens_commands as commands
 from sealdesk.account import tokens_queries as queries
 from sealdesk.account.tokens_commands import Wanted
@@ -18,10 +22,13 @@ from sealdesk.account.tokens_pages import TokenForm
 from sealdesk.account.tokens_view import LABELS
 from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, SignedOut, StateConflict
+from sealdesk.members.rules import SignInRules, set_sign_in_rules
+from sealdesk.people.sessions import Visit
 from sealdesk.unit import Key
 from sealdesk.web.tokens import token_hash
 from world import World
 
+VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
 READ = Wanted("reporting", frozenset({"thread.read"}), 30)
 
 
@@ -105,6 +112,23 @@ async def test_a_deactivated_owner_has_no_token(world: World) -> None:
     await connection.execute("update app.member set active = false where member_id = $1", world.acme.agent.member)
     await connection.close()
     assert await world.desk.peek(token_hash(token)) is None
+
+
+async def test_it_is_no_stronger_than_its_owner(world: World) -> None:
+    """ASVS V6.3.3: where the organisation comes to ask for a second factor, an old token waits for it as its owner does."""
+    agent = world.acme.agent
+    token, _ = await commands.issue(world.desk, agent, READ)
+    await set_sign_in_rules(world.desk, world.acme.admin, SignInRules((Role.AGENT,)), lambda _: None)
+    with pytest.raises(FactorNeeded):
+        (await peek(world, token)).demand(Permission.THREAD_READ)
+    begun = await enrolment.begin_totp(world.desk, agent, VISIT)
+    code = TOTP(begun.text).at(int(clock.now().timestamp()))
+    await enrolment.add_totp(world.desk, agent, begun.challenge, code, "Phone", VISIT)
+    (await peek(world, token)).demand(Permission.THREAD_READ)
+    async with world.desk.read(agent) as work:
+        (factor,) = (await account_queries.factors(work)).listed
+    await account.remove_factor(world.desk, agent, factor.id)
+    assert not (await peek(world, token)).may(Permission.THREAD_READ)
 
 
 async def test_it_ends_with_its_life(world: World) -> None:

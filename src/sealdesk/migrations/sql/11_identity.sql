@@ -219,7 +219,10 @@ create function sec.peek(p_sessions bytea[])
   returns table (hash bytea, org_id uuid, member_id uuid, role text, name text, org_name text, kind text, session_id uuid,
     scopes text[], confirmed_at timestamptz, weak boolean)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind, s.session_id, s.scopes, s.confirmed_at, s.weak
+  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind, s.session_id, s.scopes, s.confirmed_at,
+      -- A token is as strong as its owner is now: it can't get a factor by itself.
+      case s.kind when 'token' then exists (select from app.setting r where r.org_id = m.org_id and r.name = 'sign_in' and r.value -> 'second_factor' ? m.role)
+        and not exists (select from sec.factor f where f.person_id = m.person_id) else s.weak end
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
     where s.hash = any (p_sessions) and s.kind <> 'invitation' and m.active and s.ended_at is null
       and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
