@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from statistics import median
 
 import pytest
 
 from counts import count
 from post import link, waiting
-from sealdesk.access.actor import Actor, ConfirmFirst
+from sealdesk.access.actor import CONFIRMED_FOR, Actor, ConfirmFirst
 from sealdesk.access.permissions import Role
 from sealdesk.account import email_commands, password_commands
 from sealdesk.account.password_commands import (
@@ -20,6 +21,7 @@ from sealdesk.account.password_commands import (
     look_reset,
     reset,
 )
+from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.people import commands as people
 from sealdesk.people import founding, happenings
@@ -233,22 +235,34 @@ async def test_the_address_is_confirmed(world: World) -> None:
     agent = world.acme.agent
     await email_commands.ask_verification(world.desk, agent)
     token = await link(world, "verification", AGENT)
-    assert await email_commands.look_address(world.desk, token) == ("verification", AGENT)
+    found = await email_commands.look_address(world.desk, token)
+    assert (found.purpose, found.email) == ("verification", AGENT)
     assert not (await email_commands.own_address(world.desk, agent)).verified
-    assert await email_commands.settle_address(world.desk, token) == AGENT
+    assert (await email_commands.settle_address(world.desk, token, None)).email == AGENT
     assert (await email_commands.own_address(world.desk, agent)).verified
     with pytest.raises(LinkOver):
-        await email_commands.settle_address(world.desk, token)
+        await email_commands.settle_address(world.desk, token, None)
 
 
 async def test_another_address(world: World) -> None:
-    """ASVS V6.3.7: the link goes to the new one, word of it to the old one, before and after; until then nothing changes."""
+    """ASVS V6.3.7: the link goes to the new one, word of it to the old one, before and after; until then nothing changes.
+
+    It takes a session of whoever asked, confirmed lately, and the mail: the link alone and others' sessions change nothing.
+    """
     agent = world.acme.agent
     await email_commands.ask_change(world.desk, agent, "New.Me@acme.test")
     assert [mail.to for mail in await waiting(world, "email_asked")] == [AGENT]
     token = await link(world, "email", "New.Me@acme.test")
     assert await signs_in(world, AGENT, PASSWORD)
-    assert await email_commands.settle_address(world.desk, token) == "New.Me@acme.test"
+    with pytest.raises(SignedOut):
+        await email_commands.settle_address(world.desk, token, None)
+    for other in (world.acme.requester, world.globex.agent):
+        with pytest.raises(LinkOver):
+            await email_commands.settle_address(world.desk, token, other)
+    with pytest.raises(ConfirmFirst):
+        old = replace(agent, confirmed_at=clock.now() - CONFIRMED_FOR)
+        await email_commands.settle_address(world.desk, token, old)
+    assert (await email_commands.settle_address(world.desk, token, agent)).email == "New.Me@acme.test"
     assert (await signs_in(world, AGENT, PASSWORD), await signs_in(world, "new.me@acme.test", PASSWORD)) == (
         False,
         True,
@@ -263,11 +277,43 @@ async def test_somebody_elses_address(world: World) -> None:
     agent = world.acme.agent
     await email_commands.ask_change(world.desk, agent, "auditor@acme.test")
     with pytest.raises(LinkOver):
-        await email_commands.settle_address(world.desk, await link(world, "email$", "auditor@acme.test"))
+        await email_commands.settle_address(world.desk, await link(world, "email$", "auditor@acme.test"), agent)
     with pytest.raises(BadRequest):
         await email_commands.ask_change(world.desk, agent, "a@b\r\nBcc: x@y.test")
     await ask_reset(world.desk, AGENT)
     await email_commands.ask_change(world.desk, agent, "elsewhere@acme.test")
-    await email_commands.settle_address(world.desk, await link(world, "email$", "elsewhere@acme.test"))
+    await email_commands.settle_address(world.desk, await link(world, "email$", "elsewhere@acme.test"), agent)
     with pytest.raises(LinkOver):
         await password_commands.look_reset(world.desk, await link(world, "reset", AGENT))
+
+
+async def test_a_change_of_address_does_not_outlast_a_new_password(world: World) -> None:
+    """ASVS V6.6.2, V7.4.3: what a thief of a session asked for is void, whoever is signed in when it is tried."""
+    agent = world.acme.agent
+    for number in range(2):
+        await email_commands.ask_change(world.desk, agent, "thief@evil.test")
+        if number:
+            await ask_reset(world.desk, AGENT)
+            await reset(world.desk, await link(world, "reset", AGENT), NEXT)
+        else:
+            await change_password(world.desk, agent, PASSWORD, NEXT, end_others=True)
+        for purpose, to in (("email$", "thief@evil.test"), ("email_asked", AGENT)):
+            with pytest.raises(LinkOver):
+                await email_commands.look_address(world.desk, await link(world, purpose, to))
+
+
+async def test_whoever_did_not_ask_stops_it(world: World) -> None:
+    """ASVS V6.3.7: the letter to the present address stops every change under way, also by an earlier one, without signing in; once."""
+    agent, asked = world.acme.agent, []
+    for new in ("one@evil.test", "two@evil.test"):
+        await email_commands.ask_change(world.desk, agent, new)
+        asked.append(await link(world, "email$", new))
+    first, second = [mail.token for mail in await waiting(world, "email_asked")]
+    found = await email_commands.look_address(world.desk, first)
+    assert (found.purpose, found.email) == ("stop", "one@evil.test")
+    await email_commands.settle_address(world.desk, first, None)
+    for token in (*asked, first):
+        with pytest.raises(LinkOver):
+            await email_commands.settle_address(world.desk, token, agent)
+    assert (await email_commands.own_address(world.desk, agent)).email == AGENT
+    await email_commands.settle_address(world.desk, second, None)  # said again, it is so

@@ -14,6 +14,7 @@ from sealdesk.people.fields import Password, Text
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json
+from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, post, put
 from sealdesk.web.schema import Input
@@ -142,9 +143,9 @@ async def ask_verification(desk: Desk, actor: Actor) -> Answer[None]:
     status=204,
     repeats="A link works once.",
 )
-async def settle_address(desk: Desk, body: Json[Link]) -> Answer[None]:
-    """Confirm an address by a mailed link."""
-    await email_commands.settle_address(desk, body.token)
+async def settle_address(desk: Desk, body: Json[Link], exchange: Exchange) -> Answer[None]:
+    """Confirm an address by a mailed link, or stop its change; to change it takes a session of who asked, confirmed lately."""
+    await email_commands.settle_address(desk, body.token, exchange.actor)
     return Answer(None, status=204)
 
 

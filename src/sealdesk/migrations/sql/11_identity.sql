@@ -98,7 +98,7 @@ create index challenge_until on sec.challenge (until);
 -- Links that were mailed: only the hash is stored, each works once.
 create table sec.link (
   hash bytea primary key check (octet_length(hash) = 32),
-  purpose text not null check (purpose in ('verification', 'reset', 'email')),
+  purpose text not null check (purpose in ('verification', 'reset', 'email', 'stop')),
   person_id uuid,
   email text,
   email_norm text,
@@ -182,6 +182,11 @@ end $$;
 -- What was posed to a person is over: half a sign-in does not outlast what it began with.
 create function sec.void_challenges(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
   delete from sec.challenge where person_id = p_person
+$$;
+
+-- No link that was mailed to a person, or in their name, works any more.
+create function sec.void_links(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.link set used_at = clock_timestamp() where person_id = p_person and used_at is null
 $$;
 
 -- What says who a person is: their address and names, and what their organisations are called.
@@ -387,7 +392,7 @@ begin
     where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
   perform sec.void_challenges(p);
-  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
+  perform sec.void_links(p);
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
   return true;
 end $$;
@@ -446,11 +451,12 @@ begin
     values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
   insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
 end $$;
--- A link for the caller's own person: to show that an address, the present or a new one, is theirs.
+-- A link for the caller's own person: to show that an address, the present or a new one, is theirs. Those that stop a change stand
+-- beside each other: asking again does not take the way out of an earlier letter.
 create function sec.own_link(p_hash bytea, p_purpose text, p_email text, p_email_norm text, p_life interval) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
-  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = p_purpose and used_at is null;
+  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = p_purpose and p_purpose <> 'stop' and used_at is null;
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     select p_hash, p_purpose, sec.person(), p_email, p_email_norm, clock_timestamp() + p_life;
 end $$;
@@ -470,7 +476,7 @@ begin
   update sec.link set used_at = clock_timestamp()
     where hash = p_hash and purpose = 'reset' and person_id = p and used_at is null and until > clock_timestamp();
   if not found then return null; end if;
-  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
+  perform sec.void_links(p);
   update sec.person set password_hash = p_new, credential_version = credential_version + 1, verified_at = coalesce(verified_at, clock_timestamp())
     where person_id = p;
   update sec.session s set ended_at = clock_timestamp() from app.member m
@@ -479,28 +485,45 @@ begin
   perform sec.tell(p, 'credential.changed', 'reset', null);
   return p;
 end $$;
--- The address was shown to be theirs; a new one takes the old one's place. Gives the old address, or null where the link is none.
-create function sec.settle_email(p_hash bytea, p_purpose text) returns table (person_id uuid, old_email text, new_email text)
-  language plpgsql volatile security definer set search_path = pg_catalog as $$
-#variable_conflict use_column
-declare l record; old text;
+-- Mail to the present address arrives. Gives the address, or null where the link is none.
+create function sec.settle_verification(p_hash bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare l record;
 begin
-  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = p_purpose and used_at is null and until > clock_timestamp()
-    and person_id is not null returning person_id, email, email_norm into l;
-  if not found then return; end if;
-  select email into old from sec.person where person_id = l.person_id;
-  if p_purpose = 'email' then
-    if exists (select from sec.person where email_norm = l.email_norm and person_id <> l.person_id) then return; end if;
-    -- Told first: the notice goes to the address that was.
-    perform sec.tell(l.person_id, 'credential.changed', 'email', null);
-    update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
-    update sec.link set used_at = clock_timestamp() where person_id = l.person_id and used_at is null;
-  else
-    update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
-    if not found then return; end if;
-    perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
-  end if;
-  return query select l.person_id, old, l.email;
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'verification' and used_at is null
+    and until > clock_timestamp() and person_id is not null returning person_id, email, email_norm into l;
+  if not found then return null; end if;
+  update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
+  if not found then return null; end if;
+  perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
+  return l.email;
+end $$;
+-- A new address takes the old one's place, in a session of whoever asked for it: who has the link alone, or had a session once, gets
+-- nowhere. Gives the address, or null where the link is none of theirs.
+create function sec.settle_email(p_hash bytea, p_session bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare l record; p uuid := sec.person();
+begin
+  perform from sec.person where person_id = p for update;
+  perform sec.hold_session(p_session);
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'email' and person_id = p and used_at is null
+    and until > clock_timestamp() returning email, email_norm into l;
+  if not found or exists (select from sec.person where email_norm = l.email_norm and person_id <> p) then return null; end if;
+  -- Told first: the notice goes to the address that was.
+  perform sec.tell(p, 'credential.changed', 'email', sec.org());
+  update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = p;
+  perform sec.void_links(p);
+  return l.email;
+end $$;
+-- Whoever reads mail to the present address says that the change was not asked for by them: no link to a new one works any more.
+create function sec.stop_email(p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid;
+begin
+  select person_id into p from sec.link where hash = p_hash and purpose = 'stop';
+  perform from sec.person where person_id = p for no key update;
+  update sec.link set used_at = clock_timestamp()
+    where hash = p_hash and purpose = 'stop' and person_id = p and used_at is null and until > clock_timestamp();
+  if not found then return false; end if;
+  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'email' and used_at is null;
+  return true;
 end $$;
 
 -- Mail --------------------------------------------------------------------------------------------------------------------------------
@@ -806,10 +829,10 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
 grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
-  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text), sec.own_link(bytea, text, text, text, interval),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
