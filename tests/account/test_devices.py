@@ -83,14 +83,16 @@ async def test_all_others_end_in_every_organisation(world: World) -> None:
     """V7.4.3, V7.5.2: the other organisation is told by the worker, and other people are not touched."""
     await in_both(world)
     here, there, elsewhere = await sign_in(world), await sign_in(world), await sign_in(world, world.globex.org)
-    assert await commands.end_other_sessions(world.desk, here) == 3  # with the one that the world began with
+    assert (
+        await commands.end_other_sessions(world.desk, here, tokens=False)
+    ).sessions == 3  # with the one that the world began with
     assert await alive(world, here, there, elsewhere, world.acme.agent) == [True, False, False, False]
     assert await alive(world, world.acme.admin, world.globex.agent) == [True, True]
     pool = await world.desk.database.pool("desk_worker")
     told = await pool.fetch("select * from sec.happenings(100)")
     revoked = [(row["org_id"], row["recorded"]) for row in told if row["type"] == "session.revoked"]
     assert revoked == [(world.globex.org, False)]
-    assert await commands.end_other_sessions(world.desk, here) == 0
+    assert await commands.end_other_sessions(world.desk, here, tokens=False) == commands.Ended()
 
 
 async def test_somebody_elses_session_is_not_found(world: World) -> None:
@@ -112,7 +114,7 @@ async def test_ending_sessions_asks_for_confirmation(world: World) -> None:
     clock.set_source(lambda: later)
     try:
         for work in (
-            commands.end_other_sessions(world.desk, here),
+            commands.end_other_sessions(world.desk, here, tokens=True),
             commands.end_session(world.desk, here, UUID(int=1)),
             commands.remove_factor(world.desk, here, UUID(int=1)),
             commands.renew_codes(world.desk, here),

@@ -277,6 +277,7 @@ def test_a_change_is_stopped_without_signing_in(running_desk: RunningDesk, perso
     for _ in range(2):
         shown = browser.get(stop, headers=html)
         assert email in shown.text
+    browser.take(shown)
     done = browser.act("POST", stop, data={"csrf": field(CSRF, shown)}, headers=html)
     assert "stays as it is" in done.text, done.text
     assert running_desk.client(person).get(path, headers=html).status_code == 404

@@ -12,6 +12,7 @@ from post import link, waiting
 from sealdesk.access.actor import CONFIRMED_FOR, Actor, ConfirmFirst
 from sealdesk.access.permissions import Role
 from sealdesk.account import email_commands, password_commands
+from sealdesk.account.commands import Ended
 from sealdesk.account.password_commands import (
     PER_ACCOUNT,
     LinkOver,
@@ -176,9 +177,9 @@ async def test_changed(world: World) -> None:
         await change_password(world.desk, agent, "wrong", NEXT, end_others=False)
     with pytest.raises(WeakPassword):
         await change_password(world.desk, agent, PASSWORD, "agentacme", end_others=False)
-    assert await change_password(world.desk, agent, PASSWORD, NEXT, end_others=False) == 0
+    assert await change_password(world.desk, agent, PASSWORD, NEXT, end_others=False) == Ended()
     assert not await dead(world, issued.actor)
-    assert await change_password(world.desk, agent, NEXT, PASSWORD, end_others=True) == 1
+    assert await change_password(world.desk, agent, NEXT, PASSWORD, end_others=True) == Ended(1)
     assert (await dead(world, issued.actor), await dead(world, agent)) == (True, False)
     await happenings.settle(world.desk)
     assert len(await waiting(world, "credential.changed/password")) == 2

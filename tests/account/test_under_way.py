@@ -137,7 +137,7 @@ async def test_half_a_sign_in_ends_with_the_rest(world: World) -> None:
 
     for act in (
         lambda: change_password(world.desk, agent, PASSWORD, NEXT, end_others=False),
-        lambda: account.end_other_sessions(world.desk, agent),
+        lambda: account.end_other_sessions(world.desk, agent, tokens=False),
         with_a_factor_less,
         lambda: members.end_sessions(world.desk, admin, agent.member),
     ):
@@ -198,7 +198,7 @@ async def test_all_others_means_those_on_the_way_too(world: World) -> None:
                 connection,
                 account.end_session(world.desk, agent, other.actor.session_id)
                 if by_id
-                else account.end_other_sessions(world.desk, agent),
+                else account.end_other_sessions(world.desk, agent, tokens=False),
             )
         await ending
         assert await world.desk.peek(new) is None

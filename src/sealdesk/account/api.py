@@ -1,7 +1,7 @@
 """One's own account over JSON."""
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,7 @@ from sealdesk.people.fields import Challenge, Code, enter, visit_of
 from sealdesk.people.passkeys import ALGORITHMS, Attestation, encoded, party_of
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
-from sealdesk.web.binding import Json
+from sealdesk.web.binding import Json, Query
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, post
@@ -47,10 +47,17 @@ class DevicesView(msgspec.Struct, frozen=True):
     sessions: tuple[DeviceView, ...]
 
 
+class EndingQuery(Input, frozen=True):
+    """Whether API tokens end as well."""
+
+    tokens: Literal["end", "keep"] = "end"
+
+
 class EndedView(msgspec.Struct, frozen=True):
-    """How many sessions were ended."""
+    """How many sessions and API tokens were ended."""
 
     ended: int
+    tokens: int
 
 
 class FactorView(msgspec.Struct, frozen=True):
@@ -161,9 +168,10 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> Answer[None]:
     permission=Permission.CREDENTIAL_OWN,
     repeats="The second finds nothing to end.",
 )
-async def end_other_sessions(desk: Desk, actor: Actor) -> EndedView:
-    """End all sessions but this one, in every organisation."""
-    return EndedView(await commands.end_other_sessions(desk, actor))
+async def end_other_sessions(desk: Desk, actor: Actor, query: Query[EndingQuery]) -> EndedView:
+    """End all sessions but this one, in every organisation, and all API tokens unless they are kept."""
+    ended = await commands.end_other_sessions(desk, actor, tokens=query.tokens == "end")
+    return EndedView(ended.sessions, ended.tokens)
 
 
 @post(

@@ -36,11 +36,12 @@ class Reset(Input, frozen=True):
 
 
 class NewPassword(Input, frozen=True):
-    """The present password and the next; `end_others` ends all other sessions."""
+    """The present password and the next; `end_others` ends all other sessions, `end_tokens` all API tokens."""
 
     current: Password
     new: Password
     end_others: bool = False
+    end_tokens: bool = False
 
 
 class NewAddress(Input, frozen=True):
@@ -63,9 +64,10 @@ class AddressView(msgspec.Struct, frozen=True):
 
 
 class EndedView(msgspec.Struct, frozen=True):
-    """How many other sessions ended."""
+    """How many other sessions and API tokens ended."""
 
     ended: int
+    tokens: int
 
 
 @post(
@@ -100,8 +102,10 @@ async def reset(desk: Desk, body: Json[Reset]) -> Answer[None]:
 )
 async def change_password(desk: Desk, actor: Actor, body: Json[NewPassword]) -> EndedView:
     """Choose another password."""
-    ended = await password_commands.change_password(desk, actor, body.current, body.new, end_others=body.end_others)
-    return EndedView(ended)
+    ended = await password_commands.change_password(
+        desk, actor, body.current, body.new, end_others=body.end_others, end_tokens=body.end_tokens
+    )
+    return EndedView(ended.sessions, ended.tokens)
 
 
 @get("/api/v1/account/email", permission=Permission.SESSION_OWN)

@@ -42,6 +42,12 @@ class OrganisationForm(Input, frozen=True):
     organisation: UUID
 
 
+class EndingForm(Input, frozen=True):
+    """Whether API tokens end as well."""
+
+    tokens: Literal["end", "keep"] = "keep"
+
+
 class TotpForm(Input, frozen=True):
     """The code that the app shows, and what to call it."""
 
@@ -65,8 +71,9 @@ async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[Accoun
     person = await confirming.who(desk, actor)
     async with desk.read(actor) as work:
         devices, factors = await queries.devices(work), await queries.factors(work)
+        tokens = await queries.token_count(work)
         around = await frame(work, page, "Account", PLACE, showing.DONE.get(query.done))
-    view = showing.account(person.email, devices, factors, elsewhere, needed=actor.weak)
+    view = showing.account(person.email, devices, factors, elsewhere, tokens=tokens, needed=actor.weak)
     return page.render("account.html", frame=around, view=view)
 
 
@@ -78,9 +85,9 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
 
 
 @post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
-async def end_other_sessions(desk: Desk, actor: Actor) -> SeeOther:
-    """End all sessions but this one."""
-    await commands.end_other_sessions(desk, actor)
+async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm]) -> SeeOther:
+    """End all sessions but this one, and API tokens where that is ticked."""
+    await commands.end_other_sessions(desk, actor, tokens=form.tokens == "end")
     return SeeOther("/account?done=others")
 
 

@@ -7,6 +7,7 @@ import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.account.commands import Ended, end_rest
 from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, OutsideReach, Stale
 from sealdesk.ledger.events import Stream
@@ -85,7 +86,9 @@ async def reset(desk: Desk, token: str, password: str) -> None:
     log.info("password_reset", owasp="authn_password_change")
 
 
-async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, end_others: bool) -> int:
+async def change_password(
+    desk: Desk, actor: Actor, current: str, new: str, *, end_others: bool, end_tokens: bool = False
+) -> Ended:
     """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400)."""
     actor.demand(Permission.CREDENTIAL_OWN)
     async with desk.read(actor) as work:
@@ -101,11 +104,6 @@ async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, e
         if not await change.value("select sec.change_password($1, $2)", row["password_hash"], encoded):
             raise Stale("Your password was changed in the meantime, from another place.")
         change.record(events.credential_changed(actor.member, "password"))
-        ended = 0
-        if end_others:
-            found = await change.value("select sec.end_own_sessions(null, $1, array['session'])", actor.session_id)
-            ended = found if isinstance(found, int) else 0
-        if ended:
-            change.record(events.session_revoked(actor.member, "password"))
+        ended = await end_rest(change, "password", sessions=end_others, tokens=end_tokens)
     log.info("password_changed", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
     return ended

@@ -67,6 +67,13 @@ async def devices(work: Reading) -> tuple[Device, ...]:
     )
 
 
+async def token_count(work: Reading) -> int:
+    """How many API tokens the person has, over all organisations."""
+    work.demand(Permission.SESSION_OWN)
+    found = await work.value("select count(*) from sec.own_sessions() where kind = 'token'")
+    return found if isinstance(found, int) else 0
+
+
 async def factors(work: Reading) -> Factors:
     """The person's second factors."""
     work.demand(Permission.SESSION_OWN)

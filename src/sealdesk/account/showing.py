@@ -30,7 +30,13 @@ DONE = {
 
 
 def account(
-    email: str, devices: tuple[Device, ...], factors: Factors, organisations: tuple[Membership, ...], *, needed: bool
+    email: str,
+    devices: tuple[Device, ...],
+    factors: Factors,
+    organisations: tuple[Membership, ...],
+    *,
+    tokens: int,
+    needed: bool,
 ) -> AccountView:
     """The account page."""
     now = clock.now()
@@ -48,6 +54,7 @@ def account(
             for each in factors.listed
         ),
         codes_left=factors.codes_left,
+        tokens=tokens,
         organisations=tuple(OrganisationRow(str(m.org), m.org_name, str(m.role)) for m in organisations),
         needed=needed,
     )

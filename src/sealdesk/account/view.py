@@ -40,12 +40,16 @@ class OrganisationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """The account page. `needed`: the organisation asks for a second factor, and nothing else works until there is one."""
+    """The account page; `tokens` is how many API tokens there are.
+
+    `needed`: the organisation asks for a second factor, and nothing else works until there is one.
+    """
 
     email: str
     devices: tuple[DeviceRow, ...]
     factors: tuple[FactorRow, ...]
     codes_left: int
+    tokens: int
     organisations: tuple[OrganisationRow, ...]
     needed: bool = False
 

@@ -304,9 +304,9 @@ begin
       where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null
         and s.kind = any (p_kinds) and (p_id is null or s.family_id = (select x.family_id from sec.session x where x.session_id = p_id))
         and s.family_id is distinct from (select x.family_id from sec.session x where x.session_id = p_but)
-      returning s.org_id, s.member_id),
+      returning s.org_id, s.member_id, s.kind),
   told as (insert into sec.happening (person_id, org_id, member_id, type, detail)
-    select distinct p, e.org_id, e.member_id, 'session.revoked', 'own' from ended e where e.org_id <> o returning 1)
+    select distinct p, e.org_id, e.member_id, 'session.revoked', case e.kind when 'token' then 'own_token' else 'own' end from ended e where e.org_id <> o returning 1)
   select count(*) into n from ended;
   if p_id is null then perform sec.void_challenges(p); end if;
   return n;
