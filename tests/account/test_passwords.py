@@ -62,13 +62,13 @@ async def test_it_works(world: World) -> None:
     for _ in range(3):
         await look_reset(world.desk, token)  # a mail scanner changes nothing
     with pytest.raises(WeakPassword):
-        await reset(world.desk, token, "password")
-    await reset(world.desk, token, NEXT)
+        await reset(world.desk, token, "password", VISIT)
+    await reset(world.desk, token, NEXT, VISIT)
     assert await dead(world, world.acme.agent)
     assert not await dead(world, world.acme.auditor)
     assert (await signs_in(world, AGENT, PASSWORD), await signs_in(world, AGENT, NEXT)) == (False, True)
     with pytest.raises(LinkOver):
-        await reset(world.desk, token, "cups and one kettle")
+        await reset(world.desk, token, "cups and one kettle", VISIT)
     await happenings.settle(world.desk)
     entries = await sql(
         world,
@@ -93,13 +93,15 @@ async def test_half_an_hour_and_the_newest_only(world: World) -> None:
     assert 1700 < life <= 1800
     await sql(world, "update sec.link set until = now()")
     with pytest.raises(LinkOver):
-        await reset(world.desk, second, NEXT)
+        await reset(world.desk, second, NEXT, VISIT)
 
 
 async def test_a_link_is_used_once_in_a_race_too(world: World) -> None:
     await ask_reset(world.desk, AGENT)
     token = await link(world, "reset", AGENT)
-    ended = await asyncio.gather(*(reset(world.desk, token, f"{NEXT} {n}") for n in range(4)), return_exceptions=True)
+    ended = await asyncio.gather(
+        *(reset(world.desk, token, f"{NEXT} {n}", VISIT) for n in range(4)), return_exceptions=True
+    )
     assert sorted(isinstance(each, LinkOver) for each in ended) == [False, True, True, True]
 
 
@@ -112,7 +114,7 @@ async def test_a_reset_does_not_go_around_a_second_factor(world: World) -> None:
         AGENT,
     )
     await ask_reset(world.desk, AGENT)
-    await reset(world.desk, await link(world, "reset", AGENT), NEXT)
+    await reset(world.desk, await link(world, "reset", AGENT), NEXT, VISIT)
     assert await sql(world, "select count(*) from sec.factor") == [(1,)]
     assert isinstance(await people.sign_in(world.desk, AGENT, NEXT, None, VISIT), SecondNeeded)
 
@@ -174,12 +176,12 @@ async def test_changed(world: World) -> None:
     issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
     assert isinstance(issued, Issued)
     with pytest.raises(WrongCurrent):
-        await change_password(world.desk, agent, "wrong", NEXT, end_others=False)
+        await change_password(world.desk, agent, "wrong", NEXT, VISIT, end_others=False)
     with pytest.raises(WeakPassword):
-        await change_password(world.desk, agent, PASSWORD, "agentacme", end_others=False)
-    assert await change_password(world.desk, agent, PASSWORD, NEXT, end_others=False) == Ended()
+        await change_password(world.desk, agent, PASSWORD, "agentacme", VISIT, end_others=False)
+    assert await change_password(world.desk, agent, PASSWORD, NEXT, VISIT, end_others=False) == Ended()
     assert not await dead(world, issued.actor)
-    assert await change_password(world.desk, agent, NEXT, PASSWORD, end_others=True) == Ended(1)
+    assert await change_password(world.desk, agent, NEXT, PASSWORD, VISIT, end_others=True) == Ended(1)
     assert (await dead(world, issued.actor), await dead(world, agent)) == (True, False)
     await happenings.settle(world.desk)
     assert len(await waiting(world, "credential.changed/password")) == 2
@@ -194,8 +196,8 @@ async def test_changed(world: World) -> None:
 async def test_an_admins_has_twelve_characters(world: World) -> None:
     """ASVS V6.2.1."""
     with pytest.raises(WeakPassword, match="12"):
-        await change_password(world.desk, world.acme.admin, PASSWORD, "kettle+cups", end_others=False)
-    await change_password(world.desk, world.acme.admin, PASSWORD, "kettle++cups", end_others=False)
+        await change_password(world.desk, world.acme.admin, PASSWORD, "kettle+cups", VISIT, end_others=False)
+    await change_password(world.desk, world.acme.admin, PASSWORD, "kettle++cups", VISIT, end_others=False)
 
 
 async def test_a_change_asks_for_a_confirmation_that_is_not_old(world: World) -> None:
@@ -203,7 +205,7 @@ async def test_a_change_asks_for_a_confirmation_that_is_not_old(world: World) ->
     agent = await world.desk.peek(world.acme.agent.session_hash)
     assert agent is not None
     with pytest.raises(ConfirmFirst):
-        await change_password(world.desk, agent, PASSWORD, NEXT, end_others=False)
+        await change_password(world.desk, agent, PASSWORD, NEXT, VISIT, end_others=False)
     with pytest.raises(ConfirmFirst):
         await email_commands.ask_change(world.desk, agent, "new@acme.test")
 
@@ -295,9 +297,9 @@ async def test_a_change_of_address_does_not_outlast_a_new_password(world: World)
         await email_commands.ask_change(world.desk, agent, "thief@evil.test")
         if number:
             await ask_reset(world.desk, AGENT)
-            await reset(world.desk, await link(world, "reset", AGENT), NEXT)
+            await reset(world.desk, await link(world, "reset", AGENT), NEXT, VISIT)
         else:
-            await change_password(world.desk, agent, PASSWORD, NEXT, end_others=True)
+            await change_password(world.desk, agent, PASSWORD, NEXT, VISIT, end_others=True)
         for purpose, to in (("email$", "thief@evil.test"), ("email_asked", AGENT)):
             with pytest.raises(LinkOver):
                 await email_commands.look_address(world.desk, await link(world, purpose, to))

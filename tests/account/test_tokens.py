@@ -149,11 +149,13 @@ async def test_it_ends_where_all_else_ends(world: World, by: str) -> None:
         return sum([await desk.peek(token_hash(token)) is not None for token in made])
 
     if by == "end_others":
-        assert (await account.end_other_sessions(desk, agent, tokens=False)).tokens == 0
+        assert (await account.end_other_sessions(desk, agent, VISIT, tokens=False)).tokens == 0
         assert await alive() == 3
-        assert (await account.end_other_sessions(desk, agent, tokens=True)).tokens == 3
+        assert (await account.end_other_sessions(desk, agent, VISIT, tokens=True)).tokens == 3
     else:
-        ended = await change_password(desk, agent, PASSWORD, "kettle and two cups", end_others=True, end_tokens=True)
+        ended = await change_password(
+            desk, agent, PASSWORD, "kettle and two cups", VISIT, end_others=True, end_tokens=True
+        )
         assert ended.tokens == 3
     assert await alive() == 0
     told = [entry["type"] for entry in await entries(world, agent)]

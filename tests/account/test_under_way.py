@@ -37,13 +37,13 @@ STREAM = "select from ledger.stream where stream_id = $1 for update"
 
 
 async def change(world: World, old: str, new: str) -> None:
-    await change_password(world.desk, world.acme.agent, old, new, end_others=True)
+    await change_password(world.desk, world.acme.agent, old, new, VISIT, end_others=True)
 
 
 async def forget(world: World, old: str, new: str) -> None:
     del old
     await ask_reset(world.desk, EMAIL)
-    await reset(world.desk, await link(world, "reset", EMAIL), new)
+    await reset(world.desk, await link(world, "reset", EMAIL), new, VISIT)
 
 
 async def test_a_password_that_was_right_before_opens_nothing_after(world: World) -> None:
@@ -76,7 +76,7 @@ async def test_sign_ins_beside_a_reset(world: World) -> None:
         await ask_reset(world.desk, EMAIL)
         token = await link(world, "reset", EMAIL)
         tries = (commands.sign_in(world.desk, EMAIL, old, None, VISIT) for _ in range(9))
-        _, *found = await asyncio.gather(reset(world.desk, token, new), *tries, return_exceptions=True)
+        _, *found = await asyncio.gather(reset(world.desk, token, new, VISIT), *tries, return_exceptions=True)
         opened = [each.actor for each in found if isinstance(each, Issued)]
         assert [await world.desk.peek(actor.session_hash) for actor in opened] == [None] * len(opened)
 
@@ -111,7 +111,7 @@ async def test_an_old_password_confirms_nothing(world: World) -> None:
     assert isinstance(there, Issued)
     async with holding(world, STREAM, world.acme.agent.member) as connection:
         works = (
-            change_password(world.desk, world.acme.agent, PASSWORD, NEXT, end_others=False),
+            change_password(world.desk, world.acme.agent, PASSWORD, NEXT, VISIT, end_others=False),
             confirming.confirm(world.desk, there.actor, PASSWORD, "", Shown(PARTY), VISIT),
         )
         changing, confirmed = await waits(connection, *works)
@@ -136,8 +136,8 @@ async def test_half_a_sign_in_ends_with_the_rest(world: World) -> None:
         await account.remove_factor(world.desk, agent, factor)
 
     for act in (
-        lambda: change_password(world.desk, agent, PASSWORD, NEXT, end_others=False),
-        lambda: account.end_other_sessions(world.desk, agent, tokens=False),
+        lambda: change_password(world.desk, agent, PASSWORD, NEXT, VISIT, end_others=False),
+        lambda: account.end_other_sessions(world.desk, agent, VISIT, tokens=False),
         with_a_factor_less,
         lambda: members.end_sessions(world.desk, admin, agent.member),
     ):
@@ -198,7 +198,7 @@ async def test_all_others_means_those_on_the_way_too(world: World) -> None:
                 connection,
                 account.end_session(world.desk, agent, other.actor.session_id)
                 if by_id
-                else account.end_other_sessions(world.desk, agent, tokens=False),
+                else account.end_other_sessions(world.desk, agent, VISIT, tokens=False),
             )
         await ending
         assert await world.desk.peek(new) is None

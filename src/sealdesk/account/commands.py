@@ -14,7 +14,7 @@ from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
 from sealdesk.people.commands import terms_of
-from sealdesk.people.sessions import Issued
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.unit import Change, Desk
 from sealdesk.web.tokens import new_token, token_hash
 
@@ -42,12 +42,16 @@ class Ended:
     tokens: int = 0
 
 
-async def end_other_sessions(desk: Desk, actor: Actor, *, tokens: bool) -> Ended:
-    """End all of the person's sessions but this one, in every organisation, and with `tokens` all API tokens of theirs."""
+async def end_other_sessions(desk: Desk, actor: Actor, visit: Visit, *, tokens: bool) -> Ended:
+    """End all of the person's sessions but this one, in every organisation, and with `tokens` all API tokens of theirs.
+
+    No other browser than that of `visit` is a known one any more.
+    """
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
         ended = await end_rest(change, "own_others", sessions=True, tokens=tokens)
+        await change.value("select sec.forget_own_devices($1)", visit.device_hash)
         change.nothing()  # where there was none
     count = ended.sessions + ended.tokens
     log.info("sessions_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member), count=count)

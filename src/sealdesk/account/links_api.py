@@ -10,7 +10,7 @@ from sealdesk.access.permissions import Permission
 from sealdesk.account import email_commands, password_commands
 from sealdesk.account.email_pages import ASKING
 from sealdesk.account.password_pages import CHANGING
-from sealdesk.people.fields import Password, Text
+from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json
@@ -88,9 +88,9 @@ async def ask_reset(desk: Desk, body: Json[Forgotten]) -> Answer[None]:
     status=204,
     repeats="A link works once.",
 )
-async def reset(desk: Desk, body: Json[Reset]) -> Answer[None]:
+async def reset(desk: Desk, body: Json[Reset], exchange: Exchange) -> Answer[None]:
     """Choose a new password by a mailed link. All sessions end; second factors stay."""
-    await password_commands.reset(desk, body.token, body.password)
+    await password_commands.reset(desk, body.token, body.password, visit_of(exchange))
     return Answer(None, status=204)
 
 
@@ -100,11 +100,10 @@ async def reset(desk: Desk, body: Json[Reset]) -> Answer[None]:
     permission=Permission.CREDENTIAL_OWN,
     repeats="The present password is another one then.",
 )
-async def change_password(desk: Desk, actor: Actor, body: Json[NewPassword]) -> EndedView:
+async def change_password(desk: Desk, actor: Actor, body: Json[NewPassword], exchange: Exchange) -> EndedView:
     """Choose another password."""
-    ended = await password_commands.change_password(
-        desk, actor, body.current, body.new, end_others=body.end_others, end_tokens=body.end_tokens
-    )
+    visit, ends = visit_of(exchange), {"end_others": body.end_others, "end_tokens": body.end_tokens}
+    ended = await password_commands.change_password(desk, actor, body.current, body.new, visit, **ends)
     return EndedView(ended.sessions, ended.tokens)
 
 

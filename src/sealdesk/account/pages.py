@@ -65,15 +65,15 @@ class PasskeyForm(Input, frozen=True):
 
 
 @get("/account", permission=Permission.SESSION_OWN)
-async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[AccountQuery]) -> Html:
+async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[AccountQuery], exchange: Exchange) -> Html:
     """Devices, second factors, and other organisations."""
     elsewhere = await queries.organisations(desk, actor)
     person = await confirming.who(desk, actor)
     async with desk.read(actor) as work:
         devices, factors = await queries.devices(work), await queries.factors(work)
-        tokens = await queries.token_count(work)
+        rest = queries.Rest(await queries.browsers(work, visit_of(exchange)), await queries.token_count(work))
         around = await frame(work, page, "Account", PLACE, showing.DONE.get(query.done))
-    view = showing.account(person.email, devices, factors, elsewhere, tokens=tokens, needed=actor.weak)
+    view = showing.account(person.email, devices, factors, elsewhere, rest, needed=actor.weak)
     return page.render("account.html", frame=around, view=view)
 
 
@@ -85,9 +85,9 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
 
 
 @post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
-async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm]) -> SeeOther:
+async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm], exchange: Exchange) -> SeeOther:
     """End all sessions but this one, and API tokens where that is ticked."""
-    await commands.end_other_sessions(desk, actor, tokens=form.tokens == "end")
+    await commands.end_other_sessions(desk, actor, visit_of(exchange), tokens=form.tokens == "end")
     return SeeOther("/account?done=others")
 
 

@@ -14,6 +14,7 @@ from sealdesk.ledger.events import Stream
 from sealdesk.people import events, outbox, password_rules, passwords
 from sealdesk.people.commands import known_email
 from sealdesk.people.outbox import Mail
+from sealdesk.people.sessions import Visit
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import is_token, new_token, token_hash
 
@@ -75,19 +76,25 @@ async def look_reset(desk: Desk, token: str) -> Choosing:
     return Choosing(tuple(row["words"]), row["admin"])
 
 
-async def reset(desk: Desk, token: str, password: str) -> None:
-    """Choose a password by a link: it works once, every session ends, second factors stay. `WeakPassword` (400), `LinkOver` (404)."""
+async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:
+    """Choose a password by a link: it works once, every session ends, second factors stay, and of browsers only this one stays known.
+
+    `WeakPassword` (400), `LinkOver` (404).
+    """
     choosing = await look_reset(desk, token)
     password_rules.check(password, choosing.words, admin=choosing.admin)
     encoded = await passwords.hashed(password)
     pool = await desk.database.pool("desk_gate")
-    if await pool.fetchval("select sec.reset_password($1, $2)", token_hash(token), encoded) is None:
+    if (
+        await pool.fetchval("select sec.reset_password($1, $2, $3)", token_hash(token), encoded, visit.device_hash)
+        is None
+    ):
         raise LinkOver
     log.info("password_reset", owasp="authn_password_change")
 
 
 async def change_password(
-    desk: Desk, actor: Actor, current: str, new: str, *, end_others: bool, end_tokens: bool = False
+    desk: Desk, actor: Actor, current: str, new: str, visit: Visit, *, end_others: bool, end_tokens: bool = False
 ) -> Ended:
     """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400)."""
     actor.demand(Permission.CREDENTIAL_OWN)
@@ -101,7 +108,8 @@ async def change_password(
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
-        if not await change.value("select sec.change_password($1, $2)", row["password_hash"], encoded):
+        changed = "select sec.change_password($1, $2, $3)"
+        if not await change.value(changed, row["password_hash"], encoded, visit.device_hash):
             raise Stale("Your password was changed in the meantime, from another place.")
         change.record(events.credential_changed(actor.member, "password"))
         ended = await end_rest(change, "password", sessions=end_others, tokens=end_tokens)

@@ -11,7 +11,7 @@ from sealdesk.account import password_commands as commands
 from sealdesk.account.links_view import ForgottenView, PasswordView, ResetView
 from sealdesk.account.password_commands import LinkOver, WrongCurrent
 from sealdesk.core.errors import Refusal
-from sealdesk.people.fields import Password, Text
+from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS, WeakPassword
 from sealdesk.tickets.frame import bare, frame
 from sealdesk.unit import Desk
@@ -76,7 +76,7 @@ async def reset(desk: Desk, page: Page, token: Token, form: Submitted[ResetForm]
     try:
         if form.value is None:
             raise form.refusal or Refusal()
-        await commands.reset(desk, token, form.value.password)
+        await commands.reset(desk, token, form.value.password, visit_of(exchange))
     except LinkOver:
         raise
     except Refusal as refusal:
@@ -104,7 +104,7 @@ async def change_password(
             raise form.refusal or Refusal()
         asked = form.value
         rest = {"end_others": asked.others == "end", "end_tokens": asked.tokens == "end"}
-        ended = await commands.change_password(desk, actor, asked.current, asked.new, **rest)
+        ended = await commands.change_password(desk, actor, asked.current, asked.new, visit_of(exchange), **rest)
     except (WrongCurrent, WeakPassword) as refusal:
         exchange.refusal = refusal
         field = "current" if isinstance(refusal, WrongCurrent) else "new"

@@ -19,6 +19,16 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserRow:
+    """One browser that is known."""
+
+    label: str
+    first: Moment
+    seen: Moment
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FactorRow:
     """One second factor; `used` is None where it never was."""
 
@@ -49,6 +59,7 @@ class AccountView:
     devices: tuple[DeviceRow, ...]
     factors: tuple[FactorRow, ...]
     codes_left: int
+    browsers: tuple[BrowserRow, ...]
     tokens: int
     organisations: tuple[OrganisationRow, ...]
     needed: bool = False

@@ -139,7 +139,8 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
     log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    if await pool.fetchval("select sec.keep_device($1, $2)", known.person, token_hash(device)):
+    kept = token_hash(token), known.person, token_hash(device), visit.label
+    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4)", *kept):
         log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))
     return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
 

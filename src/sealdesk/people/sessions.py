@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
+from sealdesk.web.tokens import token_hash
 
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=30)
@@ -49,6 +50,11 @@ class Visit:
     bound: bytes = bytes(32)
     label: str = ""
     old: bytes | None = None
+
+    @property
+    def device_hash(self) -> bytes | None:
+        """SHA-256 of the browser's own token, where it has one."""
+        return token_hash(self.device) if self.device else None
 
 
 @dataclass(frozen=True, slots=True)

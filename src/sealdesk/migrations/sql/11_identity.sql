@@ -55,6 +55,8 @@ create table sec.device (
   person_id uuid not null references sec.person,
   first_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz not null default clock_timestamp(),
+  -- In words, for its person's own list.
+  label text not null default '' check (octet_length(label) <= 200),
   primary key (person_id, device_hash)
 );
 
@@ -384,7 +386,7 @@ create function sec.own_credential() returns table (person_id uuid, email text, 
     from sec.person p where p.person_id = sec.person()
 $$;
 -- A new password for the caller's person.
-create function sec.change_password(p_old text, p_new text) returns boolean
+create function sec.change_password(p_old text, p_new text, p_device bytea) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person();
 begin
@@ -393,6 +395,7 @@ begin
   if not found then return false; end if;
   perform sec.void_challenges(p);
   perform sec.void_links(p);
+  perform sec.forget_devices(p, p_device);
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
   return true;
 end $$;
@@ -401,18 +404,37 @@ end $$;
 create function sec.knows_device(p_person uuid, p_hash bytea) returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.device where person_id = p_person and device_hash = p_hash)
 $$;
--- True where the device is new to a person who has others, who is told.
-create function sec.keep_device(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare others boolean := exists (select from sec.device where person_id = p_person);
+-- Whose session was opened there. True where the device is new to a person who has others, who is told; a session that has ended by now
+-- makes no device known.
+create function sec.keep_device(p_session bytea, p_person uuid, p_hash bytea, p_label text) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare others boolean;
 begin
-  insert into sec.device (person_id, device_hash) values (p_person, p_hash)
-    on conflict (person_id, device_hash) do update set seen_at = clock_timestamp();
+  perform from sec.person where person_id = p_person for share;
+  perform from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id
+    where s.hash = p_session and m.person_id = p_person and s.ended_at is null;
+  if not found then return false; end if;
+  others := exists (select from sec.device where person_id = p_person);
+  insert into sec.device (person_id, device_hash, label) values (p_person, p_hash, p_label)
+    on conflict (person_id, device_hash) do update set seen_at = clock_timestamp(), label = excluded.label;
   if others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash) then
     perform sec.tell(p_person, 'device.added', 'new', null);
     return true;
   end if;
   return false;
 end $$;
+
+-- What is known of a person's browsers ends where their password does, and their other sessions: all but the one that acts.
+create function sec.forget_devices(p_person uuid, p_but bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.device where person_id = p_person and device_hash is distinct from p_but
+$$;
+create function sec.forget_own_devices(p_but bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.forget_devices(sec.person(), p_but)
+$$;
+create function sec.own_devices() returns table (hash bytea, label text, first_at timestamptz, seen_at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select sha256(device_hash), label, first_at, seen_at from sec.device where person_id = sec.person() order by seen_at desc
+$$;
 
 -- A challenge for a person who was checked against a version of their credential, or for anybody. False where another one holds by now.
 create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_version bigint, p_data bytea, p_life interval) returns boolean
@@ -467,7 +489,7 @@ create function sec.look_link(p_hash bytea, p_purpose text) returns table (perso
     from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
 $$;
 -- A forgotten password: the link is used up, every session ends, and factors stay (a reset does not go around them).
-create function sec.reset_password(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+create function sec.reset_password(p_hash bytea, p_new text, p_device bytea) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid;
 begin
   select person_id into p from sec.link where hash = p_hash and purpose = 'reset';
@@ -482,6 +504,7 @@ begin
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
   perform sec.void_challenges(p);
+  perform sec.forget_devices(p, p_device);
   perform sec.tell(p, 'credential.changed', 'reset', null);
   return p;
 end $$;
@@ -827,12 +850,12 @@ reset role;
 set role desk_context;
 grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
   sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
-  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
+  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(bytea, uuid, bytea, text), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
 grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
-  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
