@@ -8,16 +8,18 @@ from uuid import UUID
 import pytest
 from pyotp.totp import TOTP
 
+from post import link
 from sealdesk.access.actor import CONFIRMED_FOR, Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account import commands, enrolment, queries
+from sealdesk.account.password_commands import ask_reset, change_password, reset
 from sealdesk.core import clock
 from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.people import commands as people
 from sealdesk.people import founding, onetime
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.sessions import Issued, Visit
-from sealdesk.web.tokens import token_hash
+from sealdesk.web.tokens import new_token, token_hash
 from world import PASSWORD, World
 
 VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""}, label="Firefox on Linux")
@@ -83,14 +85,16 @@ async def test_all_others_end_in_every_organisation(world: World) -> None:
     """V7.4.3, V7.5.2: the other organisation is told by the worker, and other people are not touched."""
     await in_both(world)
     here, there, elsewhere = await sign_in(world), await sign_in(world), await sign_in(world, world.globex.org)
-    assert await commands.end_other_sessions(world.desk, here) == 3  # with the one that the world began with
+    assert (
+        await commands.end_other_sessions(world.desk, here, VISIT, tokens=False)
+    ).sessions == 3  # with the one that the world began with
     assert await alive(world, here, there, elsewhere, world.acme.agent) == [True, False, False, False]
     assert await alive(world, world.acme.admin, world.globex.agent) == [True, True]
     pool = await world.desk.database.pool("desk_worker")
     told = await pool.fetch("select * from sec.happenings(100)")
     revoked = [(row["org_id"], row["recorded"]) for row in told if row["type"] == "session.revoked"]
     assert revoked == [(world.globex.org, False)]
-    assert await commands.end_other_sessions(world.desk, here) == 0
+    assert await commands.end_other_sessions(world.desk, here, VISIT, tokens=False) == commands.Ended()
 
 
 async def test_somebody_elses_session_is_not_found(world: World) -> None:
@@ -112,7 +116,7 @@ async def test_ending_sessions_asks_for_confirmation(world: World) -> None:
     clock.set_source(lambda: later)
     try:
         for work in (
-            commands.end_other_sessions(world.desk, here),
+            commands.end_other_sessions(world.desk, here, VISIT, tokens=True),
             commands.end_session(world.desk, here, UUID(int=1)),
             commands.remove_factor(world.desk, here, UUID(int=1)),
             commands.renew_codes(world.desk, here),
@@ -203,3 +207,54 @@ async def test_a_seed_that_was_not_shown_to_work_is_no_factor(world: World) -> N
     await enrolment.add_totp(world.desk, here, begun.challenge, code, "Phone", VISIT)
     with pytest.raises(enrolment.TooLate):
         await enrolment.add_totp(world.desk, here, begun.challenge, code, "Phone", VISIT)
+
+
+async def test_known_browsers_end_with_the_rest(world: World) -> None:
+    """V7.4.3: after a change, a reset and "everywhere but here" the browser that acts is known and no other; each is listed."""
+    here, there = await browser(world), await browser(world)
+    agent = world.acme.agent
+    async with world.desk.read(agent) as work:
+        found = await queries.browsers(work, here)
+    # One more is that of the session that the world began with.
+    assert [(each.label, each.current) for each in found[:2]] == [(VISIT.label, False), (VISIT.label, True)]
+    assert len(found) == 3
+
+    async def forget() -> None:
+        await ask_reset(world.desk, EMAIL, VISIT)
+        await reset(world.desk, await link(world, "reset", EMAIL), PASSWORD, here)
+
+    for act in (
+        lambda: commands.end_other_sessions(world.desk, agent, here, tokens=False),
+        lambda: change_password(world.desk, agent, PASSWORD, PASSWORD, here, end_others=False),
+        forget,
+    ):
+        await act()
+        assert (await known(world, here), await known(world, there)) == (True, False)
+        there = await browser(world)
+
+
+async def test_an_ended_session_makes_no_browser_known(world: World) -> None:
+    """V7.4.3: a sign-in that a reset overtook leaves nothing behind."""
+    here = await sign_in(world)
+    await people.sign_out(world.desk, here)
+    visit = replace(VISIT, device=new_token())
+    pool = await world.desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select person_id from sec.credential($1)", EMAIL)
+    assert row is not None
+    kept = "select sec.keep_device($1, $2, $3, '')"
+    await pool.fetchval(kept, here.session_hash, row["person_id"], visit.device_hash)
+    assert not await known(world, visit)
+
+
+async def browser(world: World) -> Visit:
+    """One that signed in."""
+    issued = await people.sign_in(world.desk, EMAIL, PASSWORD, world.acme.org, VISIT)
+    assert isinstance(issued, Issued)
+    return replace(VISIT, device=issued.device)
+
+
+async def known(world: World, visit: Visit) -> bool:
+    pool = await world.desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select person_id from sec.credential($1)", EMAIL)
+    assert row is not None
+    return bool(await pool.fetchval("select sec.knows_device($1, $2)", row["person_id"], visit.device_hash))

@@ -10,6 +10,7 @@ from pyotp.totp import TOTP
 from authenticator import Authenticator
 from running import PASSWORD, Client, Person, RunningDesk
 from sealdesk.access.permissions import Role
+from sealdesk.web.tokens import new_token, token_hash
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 CHALLENGE = re.compile(r'name="challenge" value="([^"]+)"')
@@ -228,3 +229,54 @@ def test_switching_over_json(running_desk: RunningDesk, person: Person) -> None:
     absent = client.act("POST", "/api/v1/account/organisation", json={"organisation": str(foreign.member)})
     assert found.status_code == absent.status_code == 404
     assert msgspec.json.decode(found.content)["detail"] == absent.json()["detail"]
+
+
+def mailed(desk: RunningDesk, person: Person, purpose: str) -> tuple[str, str]:
+    """The path of a link that was mailed to a person or in their name, and the address it is about."""
+    token, email = new_token(), f"{new_token()[:12]}@harbour.test"
+    desk.sql(
+        "insert into sec.link (hash, purpose, person_id, email, email_norm, until)"
+        " select $1, $2, person_id, $3::text, lower($3::text), now() + interval '1 hour' from app.member where member_id = $4",
+        token_hash(token),
+        purpose,
+        email,
+        person.member,
+    )
+    return f"/address/{token}", email
+
+
+def test_another_address_on_another_device(running_desk: RunningDesk, person: Person) -> None:
+    """V6.3.7: signed out, one is led to sign in and back; as somebody else, told so; old, to confirm and back; then it is settled."""
+    html = {"accept": "text/html"}
+    path, email = mailed(running_desk, person, "email")
+    (other,) = running_desk.populate("factors", ("Otto", Role.AGENT))
+    for client in (running_desk.client(), running_desk.client(other)):
+        shown = client.get(path, headers=html)
+        assert f'href="/sign-in?next={path}"' in shown.text
+        assert ("somebody else" in shown.text) == bool(client.token)
+        assert "<form" not in shown.text
+        refused = client.act("POST", "/api/v1/address", json={"token": path.rpartition("/")[2]})
+        assert refused.status_code == (404 if client.token else 401), refused.text
+    client = running_desk.client(person)
+    form = {"csrf": field(CSRF, client.get(path, headers=html))}
+    grow_old(running_desk, person)
+    led = client.act("POST", path, data=form, headers=html)
+    assert (led.status_code, led.headers["location"]) == (303, f"/confirm?next={path}")
+    running_desk.sql("update sec.session set confirmed_at = now() where member_id = $1", person.member)
+    done = client.act("POST", path, data=form, headers=html)
+    assert (done.status_code, 'role="status"' in done.text) == (200, True), done.text
+    assert client.get("/api/v1/account/email").json() == {"email": email, "verified": True}
+
+
+def test_a_change_is_stopped_without_signing_in(running_desk: RunningDesk, person: Person) -> None:
+    """V6.3.7: by a plain form, which a mail scanner that only looks does not send."""
+    html = {"accept": "text/html"}
+    path, _ = mailed(running_desk, person, "email")
+    stop, email = mailed(running_desk, person, "stop")
+    browser = running_desk.client()
+    assert email in browser.get(stop, headers=html).text
+    shown = browser.get(stop, headers=html)
+    browser.take(shown)
+    done = browser.act("POST", stop, data={"csrf": field(CSRF, shown)}, headers=html)
+    assert "stays as it is" in done.text, done.text
+    assert running_desk.client(person).get(path, headers=html).status_code == 404

@@ -7,21 +7,32 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from pyotp.totp import TOTP
 
 from running import Client, RunningDesk
-from sealdesk.access.actor import Actor, ConfirmFirst
+from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import GRANTS, NEVER_BY_TOKEN, Permission, Role
+from sealdesk.account import commands as account
+from sealdesk.account import enrolment
+from sealdesk.account import queries as account_queries
 from sealdesk.account import tokens_commands as commands
 from sealdesk.account import tokens_queries as queries
+from sealdesk.account.password_commands import change_password
 from sealdesk.account.tokens_commands import Wanted
 from sealdesk.account.tokens_pages import TokenForm
 from sealdesk.account.tokens_view import LABELS
 from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, SignedOut, StateConflict
+from sealdesk.members.rules import SignInRules, set_sign_in_rules
+from sealdesk.people import commands as people
+from sealdesk.people import founding
+from sealdesk.people.founding import NewPerson
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.unit import Key
 from sealdesk.web.tokens import token_hash
-from world import World
+from world import PASSWORD, World
 
+VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
 READ = Wanted("reporting", frozenset({"thread.read"}), 30)
 
 
@@ -105,6 +116,52 @@ async def test_a_deactivated_owner_has_no_token(world: World) -> None:
     await connection.execute("update app.member set active = false where member_id = $1", world.acme.agent.member)
     await connection.close()
     assert await world.desk.peek(token_hash(token)) is None
+
+
+async def test_it_is_no_stronger_than_its_owner(world: World) -> None:
+    """ASVS V6.3.3: where the organisation comes to ask for a second factor, an old token waits for it as its owner does."""
+    agent = world.acme.agent
+    token, _ = await commands.issue(world.desk, agent, READ)
+    await set_sign_in_rules(world.desk, world.acme.admin, SignInRules((Role.AGENT,)), lambda _: None)
+    with pytest.raises(FactorNeeded):
+        (await peek(world, token)).demand(Permission.THREAD_READ)
+    begun = await enrolment.begin_totp(world.desk, agent, VISIT)
+    code = TOTP(begun.text).at(int(clock.now().timestamp()))
+    await enrolment.add_totp(world.desk, agent, begun.challenge, code, "Phone", VISIT)
+    (await peek(world, token)).demand(Permission.THREAD_READ)
+    async with world.desk.read(agent) as work:
+        (factor,) = (await account_queries.factors(work)).listed
+    await account.remove_factor(world.desk, agent, factor.id)
+    assert not (await peek(world, token)).may(Permission.THREAD_READ)
+
+
+@pytest.mark.parametrize("by", ["end_others", "password"])
+async def test_it_ends_where_all_else_ends(world: World, by: str) -> None:
+    """ASVS V7.4.3: what somebody made in a stolen session is gone with it, in every organisation, on record; kept where that is asked."""
+    agent, desk = world.acme.agent, world.desk
+    person = NewPerson("agent@acme.test", "Agent", Role.AGENT, "unused words")
+    await founding.add_person(desk, world.globex.org, person)
+    elsewhere = await people.sign_in(desk, "agent@acme.test", PASSWORD, world.globex.org, VISIT)
+    assert isinstance(elsewhere, Issued)
+    made = [(await commands.issue(desk, each, READ))[0] for each in (agent, agent, elsewhere.actor)]
+
+    async def alive() -> int:
+        return sum([await desk.peek(token_hash(token)) is not None for token in made])
+
+    if by == "end_others":
+        assert (await account.end_other_sessions(desk, agent, VISIT, tokens=False)).tokens == 0
+        assert await alive() == 3
+        assert (await account.end_other_sessions(desk, agent, VISIT, tokens=True)).tokens == 3
+    else:
+        ended = await change_password(
+            desk, agent, PASSWORD, "kettle and two cups", VISIT, end_others=True, end_tokens=True
+        )
+        assert ended.tokens == 3
+    assert await alive() == 0
+    told = [entry["type"] for entry in await entries(world, agent)]
+    assert told == ["token.issued", "token.issued", "token.revoked", "token.revoked"]
+    waiting = await (await desk.database.pool("desk_worker")).fetch("select * from sec.happenings(100)")
+    assert (world.globex.org, "own_token") in {(row["org_id"], row["detail"]) for row in waiting}
 
 
 async def test_it_ends_with_its_life(world: World) -> None:

@@ -190,8 +190,10 @@ async def test_a_removed_factor_is_dead_at_once(world: World, app: App) -> None:
     async with world.desk.read(world.acme.agent) as work:
         factor = await work.value("select factor_id from sec.own_factors() where kind = 'totp'")
     await account.remove_factor(world.desk, world.acme.agent, factor)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(WrongFactor):
+    with pytest.raises(SignedOut):
         await step_two(world, challenge, app.code())
+    with pytest.raises(WrongFactor):
+        await step_two(world, await first(world), app.code())
     assert (await entries(world))[-1] == "credential.changed"
 
 

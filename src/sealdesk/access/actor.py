@@ -67,7 +67,8 @@ class Actor:
             case "invitation":
                 return permission in OF_INVITATIONS
             case "token":
-                return permission not in NEVER_BY_TOKEN and (self.scopes is None or permission in self.scopes)
+                carried = self.scopes is None or permission in self.scopes
+                return carried and permission not in NEVER_BY_TOKEN and not self.weak
             case _:
                 return permission not in OF_INVITATIONS and (not self.weak or permission in OF_THE_UNFINISHED)
 

@@ -1,7 +1,7 @@
 """One's own account over JSON."""
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,7 @@ from sealdesk.people.fields import Challenge, Code, enter, visit_of
 from sealdesk.people.passkeys import ALGORITHMS, Attestation, encoded, party_of
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
-from sealdesk.web.binding import Json
+from sealdesk.web.binding import Json, Query
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, post
@@ -41,16 +41,33 @@ class DeviceView(msgspec.Struct, frozen=True):
     current: bool
 
 
+class BrowserView(msgspec.Struct, frozen=True):
+    """A browser that signed in before: it is let in while strangers attack the account."""
+
+    label: str
+    known_since: datetime
+    seen_at: datetime
+    current: bool
+
+
 class DevicesView(msgspec.Struct, frozen=True):
-    """Sessions in all organisations, the last used first."""
+    """Sessions in all organisations, and browsers that are known, the last used first."""
 
     sessions: tuple[DeviceView, ...]
+    browsers: tuple[BrowserView, ...]
+
+
+class EndingQuery(Input, frozen=True):
+    """Whether API tokens end as well."""
+
+    tokens: Literal["end", "keep"] = "end"
 
 
 class EndedView(msgspec.Struct, frozen=True):
-    """How many sessions were ended."""
+    """How many sessions and API tokens were ended."""
 
     ended: int
+    tokens: int
 
 
 class FactorView(msgspec.Struct, frozen=True):
@@ -131,14 +148,15 @@ class Organisation(Input, frozen=True):
 
 
 @get("/api/v1/account/sessions", permission=Permission.SESSION_OWN)
-async def list_sessions(desk: Desk, actor: Actor) -> DevicesView:
-    """Where one is signed in."""
+async def list_sessions(desk: Desk, actor: Actor, exchange: Exchange) -> DevicesView:
+    """Where one is signed in, and has been."""
     async with desk.read(actor) as work:
-        found = await queries.devices(work)
+        found, known = await queries.devices(work), await queries.browsers(work, visit_of(exchange))
     return DevicesView(
         tuple(
             DeviceView(d.id, d.label, d.method, d.org, d.org_name, d.began, d.seen, d.until, d.current) for d in found
-        )
+        ),
+        tuple(BrowserView(b.label, b.first, b.seen, b.current) for b in known),
     )
 
 
@@ -161,9 +179,10 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> Answer[None]:
     permission=Permission.CREDENTIAL_OWN,
     repeats="The second finds nothing to end.",
 )
-async def end_other_sessions(desk: Desk, actor: Actor) -> EndedView:
-    """End all sessions but this one, in every organisation."""
-    return EndedView(await commands.end_other_sessions(desk, actor))
+async def end_other_sessions(desk: Desk, actor: Actor, query: Query[EndingQuery], exchange: Exchange) -> EndedView:
+    """End all sessions but this one, in every organisation, and all API tokens unless they are kept."""
+    ended = await commands.end_other_sessions(desk, actor, visit_of(exchange), tokens=query.tokens == "end")
+    return EndedView(ended.sessions, ended.tokens)
 
 
 @post(

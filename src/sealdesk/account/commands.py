@@ -1,5 +1,6 @@
 """End sessions, switch the organisation, remove a factor, make recovery codes anew."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -7,15 +8,18 @@ import structlog
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account import enrolment, queries
+from sealdesk.account.tokens_events import token_revoked
+from sealdesk.account.tokens_queries import own_tokens
 from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
 from sealdesk.people.commands import terms_of
-from sealdesk.people.sessions import Issued
-from sealdesk.unit import Desk
+from sealdesk.people.sessions import Issued, Visit
+from sealdesk.unit import Change, Desk
 from sealdesk.web.tokens import new_token, token_hash
 
-_END = "select sec.end_own_sessions($1, $2, array['session'])"
+_END_ONE = "select sec.end_own_sessions($1, $2, array['session'])"
+_END_REST = "select sec.end_own_sessions(null, $1, array[$2])"
 log = structlog.get_logger("security")
 
 
@@ -25,24 +29,50 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> None:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
         change.record(events.session_revoked(actor.member, "own"))
-        if not await change.value(_END, session, None):
+        if not await change.value(_END_ONE, session, None):
             raise OutsideReach
     log.info("session_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member))
 
 
-async def end_other_sessions(desk: Desk, actor: Actor) -> int:
-    """End all of the person's sessions but this one, in every organisation; gives how many there were."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many sessions and API tokens ended."""
+
+    sessions: int = 0
+    tokens: int = 0
+
+
+async def end_other_sessions(desk: Desk, actor: Actor, visit: Visit, *, tokens: bool) -> Ended:
+    """End all of the person's sessions but this one, in every organisation, and with `tokens` all API tokens of theirs.
+
+    No other browser than that of `visit` is a known one any more.
+    """
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
-        ended = await change.value(_END, None, actor.session_hash)
-        assert isinstance(ended, int)
-        if ended:
-            change.record(events.session_revoked(actor.member, "own_others"))
-        else:
-            change.nothing()
-    log.info("sessions_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member), count=ended)
+        ended = await end_rest(change, "own_others", sessions=True, tokens=tokens)
+        await change.value("select sec.forget_own_devices($1)", visit.device_hash)
+        change.nothing()  # where there was none
+    count = ended.sessions + ended.tokens
+    log.info("sessions_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member), count=count)
     return ended
+
+
+async def end_rest(change: Change, cause: str, *, sessions: bool, tokens: bool) -> Ended:
+    """End the person's other sessions, and their tokens; the member's stream is locked. Other organisations are told by the worker."""
+    actor, signed_out, revoked = change.actor, 0, 0
+    if sessions:
+        signed_out = await change.value(_END_REST, actor.session_id, "session")
+        if signed_out:
+            change.record(events.session_revoked(actor.member, cause))
+    if tokens:
+        listed = await own_tokens(change)
+        revoked = await change.value(_END_REST, actor.session_id, "token")
+        for token in listed:
+            change.record(token_revoked(actor.member, token.id, cause))
+    assert isinstance(signed_out, int)
+    assert isinstance(revoked, int)
+    return Ended(signed_out, revoked)
 
 
 async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account.password_commands import LinkOver
-from sealdesk.core.errors import BadRequest
-from sealdesk.people import outbox
+from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.ledger.events import Stream
+from sealdesk.people import events, outbox
 from sealdesk.people.emails import normalise_email
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Desk
@@ -17,7 +19,8 @@ from sealdesk.web.tokens import is_token, new_token, token_hash
 
 VERIFICATION_LIFE = timedelta(hours=24)
 CHANGE_LIFE = timedelta(hours=1)
-PURPOSES = ("email", "verification")
+STOP_LIFE = timedelta(hours=24)
+PURPOSES = ("email", "verification", "stop")
 
 log = structlog.get_logger("security")
 
@@ -28,6 +31,15 @@ class Address:
 
     email: str
     verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLink:
+    """What a mailed link is for (one of `PURPOSES`), the address it is about, and whose it is."""
+
+    purpose: str
+    email: str
+    person: UUID
 
 
 async def own_address(desk: Desk, actor: Actor) -> Address:
@@ -56,7 +68,7 @@ async def ask_verification(desk: Desk, actor: Actor) -> None:
 async def ask_change(desk: Desk, actor: Actor, email: str) -> None:
     """Mail a link to the new address, and word of it to the old one. Whether the new one is somebody's already does not show."""
     actor.demand(Permission.CREDENTIAL_OWN)
-    norm, token = normalise_email(email), new_token()
+    norm, token, stop = normalise_email(email), new_token(), new_token()
     old = await own_address(desk, actor)
     if normalise_email(old.email) == norm:
         raise BadRequest("This is your address already.", pointer="/email")
@@ -64,27 +76,61 @@ async def ask_change(desk: Desk, actor: Actor, email: str) -> None:
         await connection.execute(
             "select sec.own_link($1, 'email', $2, $3, $4)", token_hash(token), email.strip(), norm, CHANGE_LIFE
         )
+        await connection.execute(
+            "select sec.own_link($1, 'stop', $2, $3, $4)", token_hash(stop), email.strip(), norm, STOP_LIFE
+        )
         await outbox.queue(connection, desk.sealer, Mail(email.strip(), "email", {"path": f"/address/{token}"}))
-        await outbox.queue(connection, desk.sealer, Mail(old.email, "email_asked"))
+        await outbox.queue(connection, desk.sealer, Mail(old.email, "email_asked", {"path": f"/address/{stop}"}))
     log.info("email_change_asked", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
 
 
-async def look_address(desk: Desk, token: str) -> tuple[str, str]:
-    """What a link is for and the address it is about; `LinkOver` (404). It uses nothing up."""
+async def look_address(desk: Desk, token: str) -> AddressLink:
+    """What a link is about; `LinkOver` (404). It uses nothing up."""
     pool = await desk.database.pool("desk_gate")
     for purpose in PURPOSES if is_token(token) else ():
-        row = await pool.fetchrow("select email from sec.look_link($1, $2)", token_hash(token), purpose)
+        row = await pool.fetchrow("select person_id, email from sec.look_link($1, $2)", token_hash(token), purpose)
         if row is not None:
-            return purpose, row["email"]
+            return AddressLink(purpose, row["email"], row["person_id"])
     raise LinkOver
 
 
-async def settle_address(desk: Desk, token: str) -> str:
-    """The address is shown to be theirs; a new one takes the old one's place, and the old one gets word of it. Gives the address."""
-    purpose, _ = await look_address(desk, token)
+async def belongs(desk: Desk, actor: Actor | None, link: AddressLink) -> bool:
+    """Whether a session is one of the person that the link is for."""
+    if actor is None or not actor.may(Permission.SESSION_OWN):
+        return False
+    async with desk.read(actor) as work:
+        work.demand(Permission.SESSION_OWN)
+        return await work.value("select sec.person()") == link.person
+
+
+async def settle_address(desk: Desk, token: str, actor: Actor | None) -> AddressLink:
+    """What the link is for is done; gives what it was. `LinkOver` (404).
+
+    That mail arrives, and that a change was not asked for, whoever has the mail may say. To sign in with another address also takes a
+    session of the person who asked, confirmed lately: `SignedOut` (401), `ConfirmFirst` (403).
+    """
+    link = await look_address(desk, token)
     pool = await desk.database.pool("desk_gate")
-    row = await pool.fetchrow("select * from sec.settle_email($1, $2)", token_hash(token), purpose)
-    if row is None:
-        raise LinkOver
-    log.info("email_settled", owasp="authn_password_change", purpose=purpose)
-    return str(row["new_email"])
+    match link.purpose:
+        case "email":
+            await _settle_change(desk, token, actor)
+        case "stop":
+            if not await pool.fetchval("select sec.stop_email($1)", token_hash(token)):
+                raise LinkOver
+            log.warning("email_change_stopped", owasp="authn_password_change_fail")
+        case _:
+            if await pool.fetchval("select sec.settle_verification($1)", token_hash(token)) is None:
+                raise LinkOver
+    log.info("email_settled", owasp="authn_password_change", purpose=link.purpose)
+    return link
+
+
+async def _settle_change(desk: Desk, token: str, actor: Actor | None) -> None:
+    if actor is None:
+        raise SignedOut("Sign in first, as you did when you asked for the change, then open the link again.")
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        change.record(events.credential_changed(actor.member, "email"))
+        if await change.value("select sec.settle_email($1, $2)", token_hash(token), actor.session_hash) is None:
+            raise LinkOver

@@ -5,20 +5,21 @@ from typing import Annotated
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, ConfirmFirst
 from sealdesk.access.permissions import Permission
 from sealdesk.account import email_commands as commands
 from sealdesk.account.links_view import AddressLinkView, AddressView
-from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.core.errors import BadRequest, Refusal, SignedOut
 from sealdesk.people.fields import Text
 from sealdesk.tickets.frame import bare, frame
 from sealdesk.unit import Desk
-from sealdesk.web.answers import Html
+from sealdesk.web.answers import Html, SeeOther
 from sealdesk.web.binding import Submitted
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
+from sealdesk.web.saying import way_on
 from sealdesk.web.schema import Input
 
 Token = Annotated[str, msgspec.Meta(max_length=64)]
@@ -32,18 +33,23 @@ class AddressForm(Input, frozen=True):
 
 
 @get("/address/{token:str}")
-async def show_link(desk: Desk, page: Page, token: Token) -> Html:
+async def show_link(desk: Desk, page: Page, token: Token, exchange: Exchange) -> Html:
     """What a mailed link is for, and the button that does it. Looking uses nothing up."""
-    purpose, email = await commands.look_address(desk, token)
-    return _link(page, AddressLinkView(action=f"/address/{token}", email=email, changes=purpose == "email"))
+    return await _link(desk, page, exchange, token)
 
 
 @post("/address/{token:str}", limit=Limit("address", per_address="20/minute"))
-async def settle_address(desk: Desk, page: Page, token: Token) -> Html:
-    """Confirm the address."""
-    purpose, _ = await commands.look_address(desk, token)
-    email = await commands.settle_address(desk, token)
-    return _link(page, AddressLinkView(action="", email=email, changes=purpose == "email", done=True))
+async def settle_address(desk: Desk, page: Page, token: Token, exchange: Exchange) -> Html | SeeOther:
+    """Confirm the address, change it, or stop its change. A change asks for a session first, and the way there leads back here."""
+    try:
+        link = await commands.settle_address(desk, token, exchange.actor)
+    except ConfirmFirst as refusal:
+        exchange.refusal = refusal
+        return SeeOther(way_on(refusal, f"/address/{token}"))
+    except SignedOut as refusal:
+        exchange.refusal = refusal
+        return await _link(desk, page, exchange, token)
+    return _shown(page, AddressLinkView(action="", email=link.email, purpose=link.purpose, done=True))
 
 
 @get("/account/email", permission=Permission.SESSION_OWN)
@@ -75,7 +81,16 @@ async def ask_verification(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _address(desk, actor, page, sent="A link is on its way to your address.")
 
 
-def _link(page: Page, view: AddressLinkView) -> Html:
+async def _link(desk: Desk, page: Page, exchange: Exchange, token: str) -> Html:
+    link, sign_in = await commands.look_address(desk, token), None
+    if link.purpose == "email" and not await commands.belongs(desk, exchange.actor, link):
+        sign_in = f"/sign-in?next=/address/{token}"
+    other = exchange.actor is not None
+    view = AddressLinkView(f"/address/{token}", link.email, link.purpose, sign_in=sign_in, other=other)
+    return _shown(page, view)
+
+
+def _shown(page: Page, view: AddressLinkView) -> Html:
     return page.render("address_link.html", frame=bare(page, "Your address"), view=view)
 
 

@@ -16,7 +16,7 @@ from sealdesk.people.sessions import Issued, Visit
 from sealdesk.unit import Change, Desk
 
 MOST_FACTORS = 10
-_ADD = "select sec.add_factor($1, $2, $3, $4, $5, $6, $7, $8)"
+_ADD = "select sec.add_factor($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 class WrongCode(BadRequest):
@@ -71,7 +71,7 @@ async def begin_totp(desk: Desk, actor: Actor, visit: Visit) -> Seed:
     factor, seed = new_id(), onetime.new_seed()
     wrapped = desk.sealer.wrap(NOBODY, seed, onetime.seed_label(factor))
     data = {"kind": "totp", "factor": str(factor), "seed": wrapped.hex(), "email": person.email}
-    challenge = await people.pose(desk, "enrol", person.id, confirming.bound(visit, actor), data)
+    challenge = await people.pose(desk, "enrol", person.id, person.version, confirming.bound(visit, actor), data)
     return _seed(challenge, seed, person.email)
 
 
@@ -91,7 +91,8 @@ async def add_totp(desk: Desk, actor: Actor, challenge: str, code: str, name: st
 async def begin_passkey(desk: Desk, actor: Actor, visit: Visit) -> Creation:
     """A challenge for a new passkey: 32 random bytes."""
     person = await _who(desk, actor)
-    challenge = await people.pose(desk, "enrol", person.id, confirming.bound(visit, actor), {"kind": "passkey"})
+    bound = confirming.bound(visit, actor)
+    challenge = await people.pose(desk, "enrol", person.id, person.version, bound, {"kind": "passkey"})
     async with desk.read(actor) as work:
         rows = await work.rows("select credential_id from sec.own_factors() where kind = 'passkey'")
     return Creation(challenge, person.id, person.email, actor.name, tuple(row["credential_id"] for row in rows))
@@ -129,7 +130,7 @@ async def _add(desk: Desk, actor: Actor, challenge: str, kind: str, row: tuple[o
         if await change.value("select count(*) from sec.own_factors()") == MOST_FACTORS:
             raise StateConflict(f"There are {MOST_FACTORS} factors already. Remove one that you no longer use.")
         change.record(events.credential_changed(actor.member, f"factor_added.{kind}"))
-        await change.value(_ADD, *row)
+        await change.value(_ADD, *row, actor.session_hash)
         codes = () if await change.value("select sec.recovery_codes_left()") else await renew_codes(change)
         if actor.weak:
             token = await confirming.rotate(change, "factor_added")
@@ -144,7 +145,7 @@ async def _who(desk: Desk, actor: Actor) -> confirming.Person:
 async def _attempt(desk: Desk, actor: Actor, kind: str, challenge: str, visit: Visit) -> dict[str, str]:
     actor.demand(Permission.CREDENTIAL_OWN)
     try:
-        _, data = await people.attempt(desk, "enrol", challenge, confirming.bound(visit, actor))
+        _, _, data = await people.attempt(desk, "enrol", challenge, confirming.bound(visit, actor))
     except SignedOut:
         raise TooLate from None  # the challenge is over, the session is not
     if data["kind"] != kind:

@@ -36,11 +36,12 @@ class Reset(Input, frozen=True):
 
 
 class NewPassword(Input, frozen=True):
-    """The present password and the next; `end_others` ends all other sessions."""
+    """The present password and the next; `end_others` ends all other sessions, `end_tokens` all API tokens."""
 
     current: Password
     new: Password
     end_others: bool = False
+    end_tokens: bool = False
 
 
 class NewAddress(Input, frozen=True):
@@ -63,9 +64,10 @@ class AddressView(msgspec.Struct, frozen=True):
 
 
 class EndedView(msgspec.Struct, frozen=True):
-    """How many other sessions ended."""
+    """How many other sessions and API tokens ended."""
 
     ended: int
+    tokens: int
 
 
 @post(
@@ -86,9 +88,9 @@ async def ask_reset(desk: Desk, body: Json[Forgotten], exchange: Exchange) -> An
     status=204,
     repeats="A link works once.",
 )
-async def reset(desk: Desk, body: Json[Reset]) -> Answer[None]:
+async def reset(desk: Desk, body: Json[Reset], exchange: Exchange) -> Answer[None]:
     """Choose a new password by a mailed link. All sessions end; second factors stay."""
-    await password_commands.reset(desk, body.token, body.password)
+    await password_commands.reset(desk, body.token, body.password, visit_of(exchange))
     return Answer(None, status=204)
 
 
@@ -98,10 +100,11 @@ async def reset(desk: Desk, body: Json[Reset]) -> Answer[None]:
     permission=Permission.CREDENTIAL_OWN,
     repeats="The present password is another one then.",
 )
-async def change_password(desk: Desk, actor: Actor, body: Json[NewPassword]) -> EndedView:
+async def change_password(desk: Desk, actor: Actor, body: Json[NewPassword], exchange: Exchange) -> EndedView:
     """Choose another password."""
-    ended = await password_commands.change_password(desk, actor, body.current, body.new, end_others=body.end_others)
-    return EndedView(ended)
+    visit, ends = visit_of(exchange), {"end_others": body.end_others, "end_tokens": body.end_tokens}
+    ended = await password_commands.change_password(desk, actor, body.current, body.new, visit, **ends)
+    return EndedView(ended.sessions, ended.tokens)
 
 
 @get("/api/v1/account/email", permission=Permission.SESSION_OWN)
@@ -143,9 +146,9 @@ async def ask_verification(desk: Desk, actor: Actor) -> Answer[None]:
     status=204,
     repeats="A link works once.",
 )
-async def settle_address(desk: Desk, body: Json[Link]) -> Answer[None]:
-    """Confirm an address by a mailed link."""
-    await email_commands.settle_address(desk, body.token)
+async def settle_address(desk: Desk, body: Json[Link], exchange: Exchange) -> Answer[None]:
+    """Confirm an address by a mailed link, or stop its change; to change it takes a session of who asked, confirmed lately."""
+    await email_commands.settle_address(desk, body.token, exchange.actor)
     return Answer(None, status=204)
 
 

@@ -22,14 +22,19 @@ class ResetView:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AddressLinkView:
-    """The button that confirms an address, or that it was confirmed."""
+    """The button that does what a link is for (`email`: change, `verification`, `stop`), or that it is done.
+
+    `sign_in` is the way to sign in and back, where that has to come first; `other`: somebody else is signed in here.
+    """
 
     action: str
     email: str
-    changes: bool
+    purpose: str
     done: bool = False
+    sign_in: str | None = None
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,12 @@ class OrganisationForm(Input, frozen=True):
     organisation: UUID
 
 
+class EndingForm(Input, frozen=True):
+    """Whether API tokens end as well."""
+
+    tokens: Literal["end", "keep"] = "keep"
+
+
 class TotpForm(Input, frozen=True):
     """The code that the app shows, and what to call it."""
 
@@ -59,14 +65,15 @@ class PasskeyForm(Input, frozen=True):
 
 
 @get("/account", permission=Permission.SESSION_OWN)
-async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[AccountQuery]) -> Html:
+async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[AccountQuery], exchange: Exchange) -> Html:
     """Devices, second factors, and other organisations."""
     elsewhere = await queries.organisations(desk, actor)
     person = await confirming.who(desk, actor)
     async with desk.read(actor) as work:
         devices, factors = await queries.devices(work), await queries.factors(work)
+        rest = queries.Rest(await queries.browsers(work, visit_of(exchange)), await queries.token_count(work))
         around = await frame(work, page, "Account", PLACE, showing.DONE.get(query.done))
-    view = showing.account(person.email, devices, factors, elsewhere, needed=actor.weak)
+    view = showing.account(person.email, devices, factors, elsewhere, rest, needed=actor.weak)
     return page.render("account.html", frame=around, view=view)
 
 
@@ -78,9 +85,9 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
 
 
 @post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
-async def end_other_sessions(desk: Desk, actor: Actor) -> SeeOther:
-    """End all sessions but this one."""
-    await commands.end_other_sessions(desk, actor)
+async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm], exchange: Exchange) -> SeeOther:
+    """End all sessions but this one, and API tokens where that is ticked."""
+    await commands.end_other_sessions(desk, actor, visit_of(exchange), tokens=form.tokens == "end")
     return SeeOther("/account?done=others")
 
 

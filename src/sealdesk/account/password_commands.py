@@ -7,6 +7,7 @@ import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.account.commands import Ended, end_rest
 from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, OutsideReach, Stale
 from sealdesk.ledger.events import Stream
@@ -85,18 +86,26 @@ async def look_reset(desk: Desk, token: str) -> Choosing:
     return Choosing(tuple(row["words"]), row["admin"])
 
 
-async def reset(desk: Desk, token: str, password: str) -> None:
-    """Choose a password by a link: it works once, every session ends, second factors stay. `WeakPassword` (400), `LinkOver` (404)."""
+async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:
+    """Choose a password by a link: it works once, every session ends, second factors stay, and of browsers only this one stays known.
+
+    `WeakPassword` (400), `LinkOver` (404).
+    """
     choosing = await look_reset(desk, token)
     password_rules.check(password, choosing.words, admin=choosing.admin)
     encoded = await passwords.hashed(password)
     pool = await desk.database.pool("desk_gate")
-    if await pool.fetchval("select sec.reset_password($1, $2)", token_hash(token), encoded) is None:
+    if (
+        await pool.fetchval("select sec.reset_password($1, $2, $3)", token_hash(token), encoded, visit.device_hash)
+        is None
+    ):
         raise LinkOver
     log.info("password_reset", owasp="authn_password_change")
 
 
-async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, end_others: bool) -> int:
+async def change_password(
+    desk: Desk, actor: Actor, current: str, new: str, visit: Visit, *, end_others: bool, end_tokens: bool = False
+) -> Ended:
     """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400)."""
     actor.demand(Permission.CREDENTIAL_OWN)
     async with desk.read(actor) as work:
@@ -109,14 +118,10 @@ async def change_password(desk: Desk, actor: Actor, current: str, new: str, *, e
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
-        if not await change.value("select sec.change_password($1, $2, null)", row["password_hash"], encoded):
+        changed = "select sec.change_password($1, $2, $3)"
+        if not await change.value(changed, row["password_hash"], encoded, visit.device_hash):
             raise Stale("Your password was changed in the meantime, from another place.")
         change.record(events.credential_changed(actor.member, "password"))
-        ended = 0
-        if end_others:
-            found = await change.value("select sec.end_own_sessions(null, $1, array['session'])", actor.session_hash)
-            ended = found if isinstance(found, int) else 0
-        if ended:
-            change.record(events.session_revoked(actor.member, "password"))
+        ended = await end_rest(change, "password", sessions=end_others, tokens=end_tokens)
     log.info("password_changed", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
     return ended

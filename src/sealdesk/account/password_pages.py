@@ -45,6 +45,7 @@ class PasswordForm(Input, frozen=True):
     current: Password
     new: Password
     others: Literal["end", "keep"] = "keep"
+    tokens: Literal["end", "keep"] = "keep"
 
 
 @get("/forgotten")
@@ -75,7 +76,7 @@ async def reset(desk: Desk, page: Page, token: Token, form: Submitted[ResetForm]
     try:
         if form.value is None:
             raise form.refusal or Refusal()
-        await commands.reset(desk, token, form.value.password)
+        await commands.reset(desk, token, form.value.password, visit_of(exchange))
     except LinkOver:
         raise
     except Refusal as refusal:
@@ -102,14 +103,17 @@ async def change_password(
         if form.value is None:
             raise form.refusal or Refusal()
         asked = form.value
-        ended = await commands.change_password(desk, actor, asked.current, asked.new, end_others=asked.others == "end")
+        rest = {"end_others": asked.others == "end", "end_tokens": asked.tokens == "end"}
+        ended = await commands.change_password(desk, actor, asked.current, asked.new, visit_of(exchange), **rest)
     except (WrongCurrent, WeakPassword) as refusal:
         exchange.refusal = refusal
         field = "current" if isinstance(refusal, WrongCurrent) else "new"
         view = PasswordView(least=least, error=refusal.detail, field=field)
         return await _password(desk, actor, page, view, refusal.status)
-    told = f"Your password is changed. {ended} other sessions ended." if ended else "Your password is changed."
-    return await _password(desk, actor, page, PasswordView(least=least, done=told))
+    told = ["Your password is changed."]
+    told += [f"{ended.sessions} other sessions ended."] if ended.sessions else []
+    told += [f"{ended.tokens} API tokens are revoked."] if ended.tokens else []
+    return await _password(desk, actor, page, PasswordView(least=least, done=" ".join(told)))
 
 
 def _worded(refusal: Refusal) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.people import commands as people
-from sealdesk.people.sessions import Membership
+from sealdesk.people.sessions import Membership, Visit
 from sealdesk.unit import Desk, Reading
 
 
@@ -65,6 +65,39 @@ async def devices(work: Reading) -> tuple[Device, ...]:
         )
         for row in rows
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A browser that signed in before, and whether it is the one that asks."""
+
+    label: str
+    first: datetime
+    seen: datetime
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What else lets in: known browsers, and how many API tokens."""
+
+    browsers: tuple[Browser, ...]
+    tokens: int
+
+
+async def browsers(work: Reading, visit: Visit) -> tuple[Browser, ...]:
+    """The person's known browsers, the last used first."""
+    work.demand(Permission.SESSION_OWN)
+    rows = await work.rows("select * from sec.own_devices()")
+    own = sha256(visit.device_hash).digest() if visit.device_hash else None
+    return tuple(Browser(row["label"], row["first_at"], row["seen_at"], row["hash"] == own) for row in rows)
+
+
+async def token_count(work: Reading) -> int:
+    """How many API tokens the person has, over all organisations."""
+    work.demand(Permission.SESSION_OWN)
+    found = await work.value("select count(*) from sec.own_sessions() where kind = 'token'")
+    return found if isinstance(found, int) else 0
 
 
 async def factors(work: Reading) -> Factors:

@@ -6,8 +6,8 @@ import msgspec
 
 from sealdesk.account.enrolment import Creation, Seed
 from sealdesk.account.qr import path_of
-from sealdesk.account.queries import Device, Factors
-from sealdesk.account.view import AccountView, DeviceRow, FactorRow, OrganisationRow, PasskeyView, TotpView
+from sealdesk.account.queries import Device, Factors, Rest
+from sealdesk.account.view import AccountView, BrowserRow, DeviceRow, FactorRow, OrganisationRow, PasskeyView, TotpView
 from sealdesk.core import clock
 from sealdesk.people.passkeys import ALGORITHMS, encoded
 from sealdesk.people.sessions import Membership
@@ -30,7 +30,13 @@ DONE = {
 
 
 def account(
-    email: str, devices: tuple[Device, ...], factors: Factors, organisations: tuple[Membership, ...], *, needed: bool
+    email: str,
+    devices: tuple[Device, ...],
+    factors: Factors,
+    organisations: tuple[Membership, ...],
+    rest: Rest,
+    *,
+    needed: bool,
 ) -> AccountView:
     """The account page."""
     now = clock.now()
@@ -48,6 +54,11 @@ def account(
             for each in factors.listed
         ),
         codes_left=factors.codes_left,
+        browsers=tuple(
+            BrowserRow(each.label or "A program", Moment.of(each.first, now), Moment.of(each.seen, now), each.current)
+            for each in rest.browsers
+        ),
+        tokens=rest.tokens,
         organisations=tuple(OrganisationRow(str(m.org), m.org_name, str(m.role)) for m in organisations),
         needed=needed,
     )

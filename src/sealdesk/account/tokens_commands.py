@@ -46,7 +46,8 @@ async def issue(desk: Desk, actor: Actor, wanted: Wanted, key: Key | None = None
             raise StateConflict(f"A member has at most {MOST_TOKENS} tokens. Revoke one that is no longer used.")
         token = new_api_token()
         made = await change.value(
-            "select sec.issue_token($1, $2, $3, $4, $5)",
+            "select sec.issue_token($1, $2, $3, $4, $5, $6)",
+            actor.session_hash,
             token_hash(token),
             name,
             token[:HINT],

@@ -17,5 +17,5 @@ def token_issued(member: UUID, token: UUID, name: str, permissions: Iterable[str
 
 
 def token_revoked(member: UUID, token: UUID, cause: str) -> Event:
-    """A token was ended by its owner (`own`) or by an admin (`admin`)."""
+    """A token was ended by its owner (`own`; `own_others`, `password`: with all others) or by an admin (`admin`)."""
     return Event("token.revoked", Stream("user", member), {"token": str(token), "cause": cause})

@@ -19,6 +19,16 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserRow:
+    """One browser that is known."""
+
+    label: str
+    first: Moment
+    seen: Moment
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FactorRow:
     """One second factor; `used` is None where it never was."""
 
@@ -40,12 +50,17 @@ class OrganisationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """The account page. `needed`: the organisation asks for a second factor, and nothing else works until there is one."""
+    """The account page; `tokens` is how many API tokens there are.
+
+    `needed`: the organisation asks for a second factor, and nothing else works until there is one.
+    """
 
     email: str
     devices: tuple[DeviceRow, ...]
     factors: tuple[FactorRow, ...]
     codes_left: int
+    browsers: tuple[BrowserRow, ...]
+    tokens: int
     organisations: tuple[OrganisationRow, ...]
     needed: bool = False
 

@@ -48,6 +48,7 @@ class Invitation:
     role: Role
     known: bool
     words: tuple[str, ...]
+    version: int
 
 
 async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None = None) -> UUID:
@@ -94,7 +95,15 @@ async def look(desk: Desk, token: str) -> Invitation:
     role = Role(row["role"])
     words = tuple(row["words"])
     return Invitation(
-        row["org_id"], row["org_name"], row["member_id"], row["name"], row["email"], role, row["has_password"], words
+        row["org_id"],
+        row["org_name"],
+        row["member_id"],
+        row["name"],
+        row["email"],
+        role,
+        row["has_password"],
+        words,
+        row["credential_version"],
     )
 
 
@@ -119,8 +128,8 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
         raise LinkOver from None  # somebody was quicker
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
-    factors = known.factors if known else 0
-    entered = Known(person, tuple(await memberships(desk, person)), factors, "password")
+    factors, version = (known.factors, known.version) if known else (0, invitation.version)
+    entered = Known(person, tuple(await memberships(desk, person)), factors, "password", version)
     return await go_on(desk, entered, invitation.org, visit)
 
 

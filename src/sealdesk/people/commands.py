@@ -58,7 +58,7 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
-    return Known(row["person_id"], tuple(found), row["factors"], "password")
+    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"])
 
 
 async def tell(desk: Desk, person: UUID, detail: str) -> None:
@@ -85,13 +85,15 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
     """After a first factor: ask for the second where the person has one, else for the organisation where there are several, else issue."""
     if known.factors and known.method == "password":
         data = {"method": known.method, "org": str(org) if org else None}
-        return await second_needed(desk, known.person, await pose(desk, "second", known.person, visit, data))
+        return await second_needed(
+            desk, known.person, await pose(desk, "second", known.person, known.version, visit, data)
+        )
     chosen = [m for m in known.memberships if org is None or m.org == org]
     if not chosen:
         raise SignedOut(WRONG)
     if len(chosen) > 1:
         data = {"method": known.method, "factors": known.factors}
-        return Choice(tuple(chosen), await pose(desk, "choose", known.person, visit, data))
+        return Choice(tuple(chosen), await pose(desk, "choose", known.person, known.version, visit, data))
     return await issue(desk, known, chosen[0], visit)
 
 
@@ -104,10 +106,11 @@ async def second_needed(desk: Desk, person: UUID, challenge: str) -> SecondNeede
 
 async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     """The organisation chosen after all factors were shown. `SignedOut` where the challenge is over or not this browser's."""
-    person, data = await attempt(desk, "choose", challenge, visit)
+    person, version, data = await attempt(desk, "choose", challenge, visit)
     for membership in await memberships(desk, person):
         if membership.org == org and await answered(desk, challenge):
-            return await issue(desk, Known(person, (membership,), data["factors"], data["method"]), membership, visit)
+            known = Known(person, (membership,), data["factors"], data["method"], version)
+            return await issue(desk, known, membership, visit)
     raise SignedOut(TOO_LATE)
 
 
@@ -123,14 +126,18 @@ async def terms_of(desk: Desk, org: UUID) -> Terms:
 
 
 async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) -> Issued:
-    """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on."""
+    """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on.
+
+    `SignedOut` where the password was changed since it was checked.
+    """
     token, pool = new_token(), await desk.database.pool("desk_gate")
     terms = await terms_of(desk, membership.org)
     weak = terms.weak(membership.role, known.factors)
     member = await pool.fetchval(
-        "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         token_hash(token),
         known.person,
+        known.version,
         membership.org,
         terms.idle,
         terms.absolute,
@@ -139,6 +146,8 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
         weak,
         visit.old,
     )
+    if member is None:
+        raise SignedOut(TOO_LATE)
     actor = Actor(token_hash(token), membership.org, member, membership.role, weak=weak)
     # If this fails, the session exists but nobody was given its token: it can only expire.
     async with desk.change(actor, paced=False) as change:
@@ -148,42 +157,56 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
     log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    if await pool.fetchval("select sec.keep_device($1, $2)", known.person, token_hash(device)):
+    kept = token_hash(token), known.person, token_hash(device), visit.label
+    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4)", *kept):
         log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))
     return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:
-    """End the actor's session; it is dead on the next request."""
+    """End the actor's session; it is dead on the next request, also where it got another token or went on elsewhere meanwhile."""
+    if actor.session_id is None:
+        raise SignedOut
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
-        change.record(events.signed_out(actor.member))
-        await change.value("select sec.end_session($1)", actor.session_hash)
+        if await change.value("select sec.end_own_sessions($1, null, array['session'])", actor.session_id):
+            change.record(events.signed_out(actor.member))
+        else:
+            change.nothing()  # it was ended in the same moment, from another place
 
 
-async def pose(desk: Desk, purpose: str, person: UUID | None, visit: Visit, data: dict[str, Any]) -> str:
-    """A challenge for this browser: a token that is answered within ten minutes and five tries, once."""
+async def pose(desk: Desk, purpose: str, person: UUID, version: int, visit: Visit, data: dict[str, Any]) -> str:
+    """A challenge for this browser: a token that is answered within ten minutes and five tries, once.
+
+    `SignedOut` where the person's credential is no longer of that `version`; once it changes, the challenge is over.
+    """
     token, pool = new_token(), await desk.database.pool("desk_gate")
-    await pool.execute(
-        "select sec.pose($1, $2, $3, $4, $5, $6)",
+    posed = await pool.fetchval(
+        "select sec.pose($1, $2, $3, $4, $5, $6, $7)",
         token_hash(token),
         purpose,
         visit.bound,
         person,
+        version,
         json.dumps(data).encode(),
         CHALLENGE_LIFE,
     )
+    if not posed:
+        raise SignedOut(TOO_LATE)
     return token
 
 
-async def attempt(desk: Desk, purpose: str, challenge: str, visit: Visit) -> tuple[UUID, dict[str, Any]]:
-    """One try at a challenge: whose it is and what was noted with it. `SignedOut` where it is over, used up or not this browser's."""
+async def attempt(desk: Desk, purpose: str, challenge: str, visit: Visit) -> tuple[UUID, int, dict[str, Any]]:
+    """One try at a challenge: whose it is, the version of their credential, and what was noted with it.
+
+    `SignedOut` where it is over, used up or not this browser's.
+    """
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.attempt($1, $2, $3)", token_hash(challenge), purpose, visit.bound)
     if row is None:
         raise SignedOut(TOO_LATE)
-    return row["person_id"], json.loads(row["data"])
+    return row["person_id"], row["credential_version"], json.loads(row["data"])
 
 
 async def answered(desk: Desk, challenge: str) -> bool:

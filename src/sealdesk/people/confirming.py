@@ -20,12 +20,13 @@ log = structlog.get_logger("security")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose session it is: `encoded` is the hash of the password, `factors` how many second factors there are."""
+    """Whose session it is: `encoded` is the hash of the password, of that `version`, `factors` how many second factors there are."""
 
     id: UUID
     email: str
     encoded: str | None
     factors: int
+    version: int
 
 
 async def who(desk: Desk, actor: Actor) -> Person:
@@ -35,7 +36,7 @@ async def who(desk: Desk, actor: Actor) -> Person:
         row = await work.row("select * from sec.own_credential()")
     if row is None:
         raise SignedOut("Your session has ended. Sign in again.")
-    return Person(row["person_id"], row["email"], row["password_hash"], row["factors"])
+    return Person(row["person_id"], row["email"], row["password_hash"], row["factors"], row["credential_version"])
 
 
 async def pose(desk: Desk, actor: Actor, visit: Visit) -> tuple[str, tuple[bytes, ...]]:
@@ -43,7 +44,7 @@ async def pose(desk: Desk, actor: Actor, visit: Visit) -> tuple[str, tuple[bytes
     person = await who(desk, actor)
     async with desk.read(actor) as work:
         rows = await work.rows("select credential_id from sec.own_factors() where kind = 'passkey'")
-    challenge = await commands.pose(desk, "confirm", person.id, bound(visit, actor), {})
+    challenge = await commands.pose(desk, "confirm", person.id, person.version, bound(visit, actor), {})
     return challenge, tuple(row["credential_id"] for row in rows)
 
 
@@ -63,6 +64,8 @@ async def confirm(desk: Desk, actor: Actor, password: str, challenge: str, shown
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
+        if not await change.value("select sec.own_credential_holds($1)", person.version):
+            raise WrongFactor  # it was right when it was looked at; another password holds by now
         token = await rotate(change, "confirmed", method)
     log.info("confirmed", owasp="session_renewed", org=str(actor.org), member=str(actor.member), method=method)
     return await renewed(desk, actor, token)

@@ -66,7 +66,11 @@ async def find_passkey(desk: Desk, assertion: Assertion) -> Credential | None:
     """The stored passkey that an assertion names."""
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.passkey($1)", passkeys.decoded(assertion.id))
-    return Credential(row["factor_id"], row["person_id"], row["public_key"], row["sign_count"]) if row else None
+    if row is None:
+        return None
+    return Credential(
+        row["factor_id"], row["person_id"], row["public_key"], row["sign_count"], row["credential_version"]
+    )
 
 
 async def use_passkey(desk: Desk, known: Credential, challenge: str, shown: Shown) -> Right | None:

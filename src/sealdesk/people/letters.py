@@ -47,13 +47,19 @@ LETTERS: Mapping[str, Wording] = {
         "Is this your new address?",
         (
             "Somebody, hopefully you, wants to sign in with this address from now on. The link works once, for an hour.",
+            "On a device where you are not signed in you are asked to sign in first, with your present address; then it is changed.",
             "If it was not you, nothing has to be done.",
         ),
         "Use this address",
     ),
     "email_asked": Wording(
         "Your address is about to change",
-        ("A change of the address that you sign in with was asked for; a link was sent to the new one.", _NOT_YOU),
+        (
+            "A change of the address that you sign in with was asked for; a link was sent to the new one.",
+            "If it was you, nothing has to be done here. If not, stop it by this link; it works for 24 hours, without signing in.",
+            "Then change your password and tell an admin of your organisation: whoever asked was signed in as you.",
+        ),
+        "This was not me: stop the change",
     ),
     "credential.changed/password": Wording("Your password was changed", ("Your password was changed.", _NOT_YOU)),
     "credential.changed/reset": Wording(

@@ -59,12 +59,16 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A passkey as it is stored: `public_key` is a COSE key, `sign_count` what its authenticator last counted (0: it counts nothing)."""
+    """A passkey as it is stored: `public_key` is a COSE key, `sign_count` what its authenticator last counted (0: it counts nothing).
+
+    `version` is that of the credential of its person.
+    """
 
     factor: UUID
     person: UUID
     public_key: bytes
     sign_count: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

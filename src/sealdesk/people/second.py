@@ -15,7 +15,7 @@ PASSKEY_LIFE = timedelta(minutes=5)
 
 async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | None, visit: Visit) -> Issued | Choice:
     """A second factor after the password. `WrongFactor` (401), `SignedOut` where five tries or ten minutes are over, `TooMany` (429)."""
-    person, data = await commands.attempt(desk, "second", challenge, visit)
+    person, version, data = await commands.attempt(desk, "second", challenge, visit)
     found = tuple(await commands.memberships(desk, person))
     tried = await factors.attempt_of(desk, "second", person, tuple(m.org for m in found), visit)
     await guard.admit(desk.counters, tried)
@@ -29,14 +29,15 @@ async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | No
         raise SignedOut(commands.TOO_LATE)
     await guard.passed(desk.counters, tried)
     asked = org or (UUID(data["org"]) if data["org"] else None)
-    return _entered(await commands.go_on(desk, Known(person, found, 1, f"{data['method']}+{right.kind}"), asked, visit))
+    known = Known(person, found, 1, f"{data['method']}+{right.kind}", version)
+    return _entered(await commands.go_on(desk, known, asked, visit))
 
 
 async def pose_passkey(desk: Desk, visit: Visit) -> str:
     """A challenge for whoever has a passkey: 32 random bytes as a token, for this browser, for five minutes."""
     token, pool = new_token(), await desk.database.pool("desk_gate")
     await pool.execute(
-        "select sec.pose($1, 'passkey', $2, null, null, $3)", token_hash(token), visit.bound, PASSKEY_LIFE
+        "select sec.pose($1, 'passkey', $2, null, null, null, $3)", token_hash(token), visit.bound, PASSKEY_LIFE
     )
     return token
 
@@ -57,7 +58,7 @@ async def sign_in_with_passkey(
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     found = tuple(await commands.memberships(desk, known.person))
-    return _entered(await commands.go_on(desk, Known(known.person, found, 1, "passkey"), org, visit))
+    return _entered(await commands.go_on(desk, Known(known.person, found, 1, "passkey", known.version), org, visit))
 
 
 def _entered(found: Issued | Choice | SecondNeeded) -> Issued | Choice:

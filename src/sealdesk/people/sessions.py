@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
+from sealdesk.web.tokens import token_hash
 
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=30)
@@ -50,15 +51,24 @@ class Visit:
     label: str = ""
     old: bytes | None = None
 
+    @property
+    def device_hash(self) -> bytes | None:
+        """SHA-256 of the browser's own token, where it has one."""
+        return token_hash(self.device) if self.device else None
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have."""
+    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have.
+
+    `version` is that of the credential that it was checked against: where another one holds by now, nothing opens.
+    """
 
     person: UUID
     memberships: tuple[Membership, ...]
     factors: int
     method: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

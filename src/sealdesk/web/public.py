@@ -126,7 +126,7 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         "/address/{token:str}",
         _POST,
         Limit("address", per_address="20/minute"),
-        "The mailed link is the proof that mail to the address arrives; it may be opened in another browser.",
+        "The mailed link is the proof that mail to the address arrives, or stops a change; a change asks for a session as well.",
         csrf="presession",
     ),
     PublicRoute(

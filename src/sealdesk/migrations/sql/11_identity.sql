@@ -17,12 +17,16 @@ reset role;
 set role desk_context;
 
 alter table sec.person alter column password_hash drop not null;
-alter table sec.person add column verified_at timestamptz, add column active boolean not null default true;
+alter table sec.person add column verified_at timestamptz, add column active boolean not null default true,
+  -- Another one with each new password and removed factor: who was checked against what was before opens nothing with it.
+  add column credential_version bigint not null default 1;
 
 alter table sec.session drop constraint session_kind_check;
 alter table sec.session add constraint session_kind_check check (kind in ('session', 'token', 'visitor', 'invitation'));
 alter table sec.session
   add column session_id uuid not null default gen_random_uuid() unique,
+  -- What it went on as in other organisations has the same: to its holder they are one.
+  add column family_id uuid not null default gen_random_uuid(),
   add column method text not null default 'password',
   -- When its holder last showed a factor: what asks for step-up looks at this.
   add column confirmed_at timestamptz not null default clock_timestamp(),
@@ -51,6 +55,8 @@ create table sec.device (
   person_id uuid not null references sec.person,
   first_at timestamptz not null default clock_timestamp(),
   seen_at timestamptz not null default clock_timestamp(),
+  -- In words, for its person's own list.
+  label text not null default '' check (octet_length(label) <= 200),
   primary key (person_id, device_hash)
 );
 
@@ -84,6 +90,7 @@ create table sec.challenge (
   purpose text not null check (purpose in ('second', 'choose', 'passkey', 'enrol', 'confirm')),
   bound bytea not null check (octet_length(bound) = 32),
   person_id uuid,
+  credential_version bigint,
   data bytea,
   until timestamptz not null,
   tries int not null default 0
@@ -93,7 +100,7 @@ create index challenge_until on sec.challenge (until);
 -- Links that were mailed: only the hash is stored, each works once.
 create table sec.link (
   hash bytea primary key check (octet_length(hash) = 32),
-  purpose text not null check (purpose in ('verification', 'reset', 'email')),
+  purpose text not null check (purpose in ('verification', 'reset', 'email', 'stop')),
   person_id uuid,
   email text,
   email_norm text,
@@ -163,6 +170,35 @@ create function sec.person() returns uuid language sql stable security definer s
   select person_id from app.member where org_id = sec.org() and member_id = sec.member()
 $$;
 
+-- Whether a person is still signed in by what was checked. The lock makes a new password wait for whoever was before it, so that what they
+-- open is seen and ended by it; and whoever comes after it waits for it, and finds that it holds no more.
+create function sec.holds_credential(p_person uuid, p_version bigint) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform from sec.person where person_id = p_person and credential_version = p_version and active for share;
+  return found;
+end $$;
+create function sec.own_credential_holds(p_version bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.holds_credential(sec.person(), p_version)
+$$;
+-- Under the same lock: that the caller's session has not ended since it was entered. For what outlives it.
+create function sec.hold_session(p_session bytea) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform from sec.person where person_id = sec.person() for share;
+  perform from sec.session where hash = p_session and org_id = sec.org() and member_id = sec.member() and ended_at is null;
+  if not found then raise exception 'no live session' using errcode = '28000'; end if;
+end $$;
+
+-- What was posed to a person is over: half a sign-in does not outlast what it began with.
+create function sec.void_challenges(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.challenge where person_id = p_person
+$$;
+
+-- No link that was mailed to a person, or in their name, works any more.
+create function sec.void_links(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.link set used_at = clock_timestamp() where person_id = p_person and used_at is null
+$$;
+
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
   select array(select email from sec.person where person_id = p_person
@@ -199,7 +235,10 @@ create function sec.peek(p_sessions bytea[])
   returns table (hash bytea, org_id uuid, member_id uuid, role text, name text, org_name text, kind text, session_id uuid,
     scopes text[], confirmed_at timestamptz, weak boolean)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind, s.session_id, s.scopes, s.confirmed_at, s.weak
+  select s.hash, s.org_id, s.member_id, m.role, m.name, o.name, s.kind, s.session_id, s.scopes, s.confirmed_at,
+      -- A token is as strong as its owner is now: it can't get a factor by itself.
+      case s.kind when 'token' then exists (select from app.setting r where r.org_id = m.org_id and r.name = 'sign_in' and r.value -> 'second_factor' ? m.role)
+        and not exists (select from sec.factor f where f.person_id = m.person_id) else s.weak end
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id
     where s.hash = any (p_sessions) and s.kind <> 'invitation' and m.active and s.ended_at is null
       and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
@@ -224,16 +263,18 @@ begin
   perform sec.mint(s.org_id, s.member_id, s.role);
 end $$;
 
+drop function sec.end_session(bytea);
 drop function sec.open_session(bytea, text, uuid, uuid, interval, interval);
--- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it.
-create function sec.open_session(p_hash bytea, p_person uuid, p_org uuid, p_idle interval, p_hard interval, p_method text, p_label text,
+-- A session of a person in one organisation; `p_old` is a session of the same browser, which ends with it. Null where there is no such
+-- membership, or where another password holds than the one that was checked.
+create function sec.open_session(p_hash bytea, p_person uuid, p_version bigint, p_org uuid, p_idle interval, p_hard interval, p_method text, p_label text,
     p_weak boolean, p_old bytea) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare m uuid;
 begin
-  select x.member_id into m from app.member x join sec.person p using (person_id)
-    where x.person_id = p_person and x.org_id = p_org and x.active and p.active;
-  if m is null then raise exception 'no such membership' using errcode = '28000'; end if;
+  if not sec.holds_credential(p_person, p_version) then return null; end if;
+  select member_id into m from app.member where person_id = p_person and org_id = p_org and active;
+  if m is null then return null; end if;
   update sec.session set ended_at = clock_timestamp() where hash = p_old and ended_at is null;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, weak)
     values (p_hash, 'session', p_org, m, p_idle, clock_timestamp() + p_hard, p_method, p_label, p_weak);
@@ -261,24 +302,30 @@ create function sec.own_sessions() returns table (session_id uuid, kind text, la
       and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
     order by s.seen_at desc
 $$;
--- End some of them: one by its id, or all but the caller's. Gives how many ended here; other organisations are told by the worker.
-create function sec.end_own_sessions(p_id uuid, p_but bytea, p_kinds text[]) returns int
+-- End some of them: one by its id, or all but one. An id stays the same while tokens change, and what the session went on as elsewhere
+-- ends with it. Gives how many ended; other organisations are told by the worker.
+create function sec.end_own_sessions(p_id uuid, p_but uuid, p_kinds text[]) returns int
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person(); o uuid := sec.org(); n int;
 begin
+  -- Whoever is on the way to another organisation arrives first, and is seen.
+  perform from sec.person where person_id = p for no key update;
   with ended as (
     update sec.session s set ended_at = clock_timestamp() from app.member m
       where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null
-        and s.kind = any (p_kinds) and (p_id is null or s.session_id = p_id) and s.hash is distinct from p_but
-      returning s.org_id, s.member_id),
+        and s.kind = any (p_kinds) and (p_id is null or s.family_id = (select x.family_id from sec.session x where x.session_id = p_id))
+        and s.family_id is distinct from (select x.family_id from sec.session x where x.session_id = p_but)
+      returning s.org_id, s.member_id, s.kind),
   told as (insert into sec.happening (person_id, org_id, member_id, type, detail)
-    select distinct p, e.org_id, e.member_id, 'session.revoked', 'own' from ended e where e.org_id <> o returning 1)
+    select distinct p, e.org_id, e.member_id, 'session.revoked', case e.kind when 'token' then 'own_token' else 'own' end from ended e where e.org_id <> o returning 1)
   select count(*) into n from ended;
+  if p_id is null then perform sec.void_challenges(p); end if;
   return n;
 end $$;
 -- An admin ends what a member of the own organisation has open there.
 create function sec.end_member_sessions(p_member uuid, p_kinds text[]) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.void_challenges(person_id) from app.member where org_id = sec.org() and member_id = p_member;
   with u as (update sec.session set ended_at = clock_timestamp()
     where org_id = sec.org() and member_id = p_member and ended_at is null and kind = any (p_kinds) returning 1)
   select count(*)::int from u
@@ -291,12 +338,16 @@ create function sec.member_sessions(p_member uuid) returns table (session_id uui
 $$;
 
 -- API tokens: sessions of a kind of their own, never stronger than the member whose they are.
-create function sec.issue_token(p_hash bytea, p_name text, p_hint text, p_scopes text[], p_life interval) returns uuid
-  language sql volatile security definer set search_path = pg_catalog as $$
+create function sec.issue_token(p_session bytea, p_hash bytea, p_name text, p_hint text, p_scopes text[], p_life interval) returns uuid
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare t uuid;
+begin
+  perform sec.hold_session(p_session);
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, hint, scopes)
-    select p_hash, 'token', sec.org(), sec.member(), p_life, clock_timestamp() + p_life, 'token', p_name, p_hint, p_scopes
-    where sec.person() is not null returning session_id
-$$;
+    values (p_hash, 'token', sec.org(), sec.member(), p_life, clock_timestamp() + p_life, 'token', p_name, p_hint, p_scopes)
+    returning session_id into t;
+  return t;
+end $$;
 
 create function sec.org_tokens() returns table (session_id uuid, member_id uuid, name text, label text, hint text, scopes text[],
     created_at timestamptz, seen_at timestamptz, until timestamptz)
@@ -317,40 +368,43 @@ create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle 
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare s record; m uuid;
 begin
+  perform sec.hold_session(p_old);
   select member_id into m from app.member where person_id = sec.person() and org_id = p_org and active;
   if m is null then return null; end if;
   update sec.session set ended_at = clock_timestamp()
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
-  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak)
-    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at, p_weak);
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak, family_id)
+    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at, p_weak, s.family_id);
   return m;
 end $$;
 
 -- Passwords -------------------------------------------------------------------------------------------------------------------------
 drop function sec.credential(text);
-create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[], email text)
+create function sec.credential(p_email_norm text) returns table (person_id uuid, password_hash text, factors int, org_ids uuid[], email text, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
   select p.person_id, p.password_hash, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
-      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1), p.email
+      array(select m.org_id from app.member m where m.person_id = p.person_id and m.active order by 1), p.email, p.credential_version
     from sec.person p where p.email_norm = p_email_norm and p.active
 $$;
 -- The caller's own hash, to check the current password against.
-create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int, words text[], admin boolean)
+create function sec.own_credential() returns table (person_id uuid, email text, password_hash text, verified_at timestamptz, factors int, words text[], admin boolean, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
   select p.person_id, p.email, p.password_hash, p.verified_at, (select count(*)::int from sec.factor f where f.person_id = p.person_id),
-      sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active)
+      sec.words_about(p.person_id), exists (select from app.member m where m.person_id = p.person_id and m.role = 'admin' and m.active), p.credential_version
     from sec.person p where p.person_id = sec.person()
 $$;
--- A new password for the caller's person; with `p_keep` all sessions of theirs but that one end, everywhere.
-create function sec.change_password(p_old text, p_new text, p_keep bytea) returns boolean
+-- A new password for the caller's person.
+create function sec.change_password(p_old text, p_new text, p_device bytea) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid := sec.person();
 begin
-  update sec.person set password_hash = p_new where person_id = p and password_hash is not distinct from p_old;
+  update sec.person set password_hash = p_new, credential_version = credential_version + 1
+    where person_id = p and password_hash is not distinct from p_old;
   if not found then return false; end if;
-  if p_keep is not null then perform sec.end_own_sessions(null, p_keep, array['session']); end if;
-  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
+  perform sec.void_challenges(p);
+  perform sec.void_links(p);
+  perform sec.forget_devices(p, p_device);
   perform sec.tell(p, 'credential.changed', 'password', sec.org());
   return true;
 end $$;
@@ -359,12 +413,19 @@ end $$;
 create function sec.knows_device(p_person uuid, p_hash bytea) returns boolean language sql stable security definer set search_path = pg_catalog as $$
   select exists (select from sec.device where person_id = p_person and device_hash = p_hash)
 $$;
--- True where the device is new to a person who has others, who is told.
-create function sec.keep_device(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare others boolean := exists (select from sec.device where person_id = p_person);
+-- Whose session was opened there. True where the device is new to a person who has others, who is told; a session that has ended by now
+-- makes no device known.
+create function sec.keep_device(p_session bytea, p_person uuid, p_hash bytea, p_label text) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare others boolean;
 begin
-  insert into sec.device (person_id, device_hash) values (p_person, p_hash)
-    on conflict (person_id, device_hash) do update set seen_at = clock_timestamp();
+  perform from sec.person where person_id = p_person for share;
+  perform from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id
+    where s.hash = p_session and m.person_id = p_person and s.ended_at is null;
+  if not found then return false; end if;
+  others := exists (select from sec.device where person_id = p_person);
+  insert into sec.device (person_id, device_hash, label) values (p_person, p_hash, p_label)
+    on conflict (person_id, device_hash) do update set seen_at = clock_timestamp(), label = excluded.label;
   if others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash) then
     perform sec.tell(p_person, 'device.added', 'new', null);
     return true;
@@ -372,17 +433,37 @@ begin
   return false;
 end $$;
 
-create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_data bytea, p_life interval) returns void
-  language sql volatile security definer set search_path = pg_catalog as $$
+-- What is known of a person's browsers ends where their password does, and their other sessions: all but the one that acts.
+create function sec.forget_devices(p_person uuid, p_but bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.device where person_id = p_person and device_hash is distinct from p_but
+$$;
+create function sec.forget_own_devices(p_but bytea) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.forget_devices(sec.person(), p_but)
+$$;
+create function sec.own_devices() returns table (hash bytea, label text, first_at timestamptz, seen_at timestamptz)
+  language sql stable security definer set search_path = pg_catalog as $$
+  select sha256(device_hash), label, first_at, seen_at from sec.device where person_id = sec.person() order by seen_at desc
+$$;
+
+-- A challenge for a person who was checked against a version of their credential, or for anybody. False where another one holds by now.
+create function sec.pose(p_hash bytea, p_purpose text, p_bound bytea, p_person uuid, p_version bigint, p_data bytea, p_life interval) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
   -- Each makes room for itself: what nobody answered in time does not pile up.
   delete from sec.challenge where hash in (select hash from sec.challenge where until <= clock_timestamp() limit 8 for update skip locked);
-  insert into sec.challenge (hash, purpose, bound, person_id, data, until) values (p_hash, p_purpose, p_bound, p_person, p_data, clock_timestamp() + p_life)
-$$;
--- One try at a challenge: five are given.
-create function sec.attempt(p_hash bytea, p_purpose text, p_bound bytea) returns table (person_id uuid, data bytea)
+  if p_person is not null and not sec.holds_credential(p_person, p_version) then return false; end if;
+  insert into sec.challenge (hash, purpose, bound, person_id, credential_version, data, until)
+    values (p_hash, p_purpose, p_bound, p_person, p_version, p_data, clock_timestamp() + p_life);
+  return true;
+end $$;
+-- One try at a challenge: five are given, as long as what it was posed on still holds.
+create function sec.attempt(p_hash bytea, p_purpose text, p_bound bytea) returns table (person_id uuid, data bytea, credential_version bigint)
   language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.challenge set tries = tries + 1
-    where hash = p_hash and purpose = p_purpose and bound = p_bound and until > clock_timestamp() and tries < 5 returning person_id, data
+  update sec.challenge c set tries = tries + 1
+    where hash = p_hash and purpose = p_purpose and bound = p_bound and until > clock_timestamp() and tries < 5
+      and (c.person_id is null
+        or exists (select from sec.person p where p.person_id = c.person_id and p.credential_version = c.credential_version))
+    returning c.person_id, c.data, c.credential_version
 $$;
 -- Use it up; false for whoever comes second.
 create function sec.answered(p_hash bytea) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
@@ -400,11 +481,12 @@ begin
     values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
   insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
 end $$;
--- A link for the caller's own person: to show that an address, the present or a new one, is theirs.
+-- A link for the caller's own person: to show that an address, the present or a new one, is theirs. Those that stop a change stand
+-- beside each other: asking again does not take the way out of an earlier letter.
 create function sec.own_link(p_hash bytea, p_purpose text, p_email text, p_email_norm text, p_life interval) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
-  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = p_purpose and used_at is null;
+  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = p_purpose and p_purpose <> 'stop' and used_at is null;
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     select p_hash, p_purpose, sec.person(), p_email, p_email_norm, clock_timestamp() + p_life;
 end $$;
@@ -415,42 +497,64 @@ create function sec.look_link(p_hash bytea, p_purpose text) returns table (perso
     from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
 $$;
 -- A forgotten password: the link is used up, every session ends, and factors stay (a reset does not go around them).
-create function sec.reset_password(p_hash bytea, p_new text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+create function sec.reset_password(p_hash bytea, p_new text, p_device bytea) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid;
 begin
-  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'reset' and used_at is null and until > clock_timestamp()
-    and person_id is not null returning person_id into p;
-  if p is null then return null; end if;
-  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'reset' and used_at is null;
-  update sec.person set password_hash = p_new, verified_at = coalesce(verified_at, clock_timestamp()) where person_id = p;
+  select person_id into p from sec.link where hash = p_hash and purpose = 'reset';
+  -- The person first, then all that is theirs, here as everywhere.
+  perform from sec.person where person_id = p for no key update;
+  update sec.link set used_at = clock_timestamp()
+    where hash = p_hash and purpose = 'reset' and person_id = p and used_at is null and until > clock_timestamp();
+  if not found then return null; end if;
+  perform sec.void_links(p);
+  update sec.person set password_hash = p_new, credential_version = credential_version + 1, verified_at = coalesce(verified_at, clock_timestamp())
+    where person_id = p;
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p and s.ended_at is null and s.kind in ('session', 'token');
-  delete from sec.challenge where person_id = p;
+  perform sec.void_challenges(p);
+  perform sec.forget_devices(p, p_device);
   perform sec.tell(p, 'credential.changed', 'reset', null);
   return p;
 end $$;
--- The address was shown to be theirs; a new one takes the old one's place. Gives the old address, or null where the link is none.
-create function sec.settle_email(p_hash bytea, p_purpose text) returns table (person_id uuid, old_email text, new_email text)
-  language plpgsql volatile security definer set search_path = pg_catalog as $$
-#variable_conflict use_column
-declare l record; old text;
+-- Mail to the present address arrives. Gives the address, or null where the link is none.
+create function sec.settle_verification(p_hash bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare l record;
 begin
-  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = p_purpose and used_at is null and until > clock_timestamp()
-    and person_id is not null returning person_id, email, email_norm into l;
-  if not found then return; end if;
-  select email into old from sec.person where person_id = l.person_id;
-  if p_purpose = 'email' then
-    if exists (select from sec.person where email_norm = l.email_norm and person_id <> l.person_id) then return; end if;
-    -- Told first: the notice goes to the address that was.
-    perform sec.tell(l.person_id, 'credential.changed', 'email', null);
-    update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
-    update sec.link set used_at = clock_timestamp() where person_id = l.person_id and used_at is null;
-  else
-    update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
-    if not found then return; end if;
-    perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
-  end if;
-  return query select l.person_id, old, l.email;
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'verification' and used_at is null
+    and until > clock_timestamp() and person_id is not null returning person_id, email, email_norm into l;
+  if not found then return null; end if;
+  update sec.person set verified_at = clock_timestamp() where person_id = l.person_id and email_norm = l.email_norm;
+  if not found then return null; end if;
+  perform sec.tell(l.person_id, 'credential.changed', 'verified', null);
+  return l.email;
+end $$;
+-- A new address takes the old one's place, in a session of whoever asked for it: who has the link alone, or had a session once, gets
+-- nowhere. Gives the address, or null where the link is none of theirs.
+create function sec.settle_email(p_hash bytea, p_session bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare l record; p uuid := sec.person();
+begin
+  perform from sec.person where person_id = p for update;
+  perform sec.hold_session(p_session);
+  update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'email' and person_id = p and used_at is null
+    and until > clock_timestamp() returning email, email_norm into l;
+  if not found or exists (select from sec.person where email_norm = l.email_norm and person_id <> p) then return null; end if;
+  -- Told first: the notice goes to the address that was.
+  perform sec.tell(p, 'credential.changed', 'email', sec.org());
+  update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = p;
+  perform sec.void_links(p);
+  return l.email;
+end $$;
+-- Whoever reads mail to the present address says that the change was not asked for by them: no link to a new one works any more.
+create function sec.stop_email(p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid;
+begin
+  select person_id into p from sec.link where hash = p_hash and purpose = 'stop';
+  perform from sec.person where person_id = p for no key update;
+  update sec.link set used_at = clock_timestamp()
+    where hash = p_hash and purpose = 'stop' and person_id = p and used_at is null and until > clock_timestamp();
+  if not found then return false; end if;
+  update sec.link set used_at = clock_timestamp() where person_id = p and purpose = 'email' and used_at is null;
+  return true;
 end $$;
 
 -- Mail --------------------------------------------------------------------------------------------------------------------------------
@@ -482,9 +586,10 @@ create function sec.own_factors() returns table (factor_id uuid, kind text, name
   language sql stable security definer set search_path = pg_catalog as $$
   select * from sec.factors(sec.person())
 $$;
-create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint) returns void
+create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint, p_session bytea) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
+  perform sec.hold_session(p_session);
   insert into sec.factor (factor_id, person_id, kind, name, secret, credential_id, public_key, sign_count, last_step)
     values (p_id, sec.person(), p_kind, p_name, p_secret, p_credential, p_public, p_count, p_step);
   perform sec.tell(sec.person(), 'credential.changed', 'factor_added.' || p_kind, sec.org());
@@ -494,6 +599,9 @@ declare k text; p uuid := sec.person();
 begin
   delete from sec.factor where factor_id = p_id and person_id = p returning kind into k;
   if k is null then return null; end if;
+  -- Who just showed it, and is not in yet, has shown nothing that holds.
+  update sec.person set credential_version = credential_version + 1 where person_id = p;
+  perform sec.void_challenges(p);
   perform sec.tell(p, 'credential.changed', 'factor_removed.' || k, sec.org());
   if not exists (select from sec.factor where person_id = p) then
     delete from sec.recovery_code where person_id = p;
@@ -514,9 +622,9 @@ create function sec.use_passkey(p_id uuid, p_count bigint) returns boolean langu
     where factor_id = p_id and kind = 'passkey' and (sign_count < p_count or sign_count = 0 and p_count = 0) returning 1)
   select exists (select from u)
 $$;
-create function sec.passkey(p_credential bytea) returns table (factor_id uuid, person_id uuid, public_key bytea, sign_count bigint)
+create function sec.passkey(p_credential bytea) returns table (factor_id uuid, person_id uuid, public_key bytea, sign_count bigint, credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select f.factor_id, f.person_id, f.public_key, f.sign_count from sec.factor f join sec.person p using (person_id)
+  select f.factor_id, f.person_id, f.public_key, f.sign_count, p.credential_version from sec.factor f join sec.person p using (person_id)
     where f.credential_id = p_credential and p.active
 $$;
 create function sec.set_recovery_codes(p_hashes bytea[]) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -558,9 +666,9 @@ begin
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
   return m.member_id;
 end $$;
-create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[])
+create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[], credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null, sec.words_about(p.person_id)
+  select s.org_id, s.member_id, m.role, m.name, o.name, p.email, p.password_hash is not null, sec.words_about(p.person_id), p.credential_version
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id join app.org o on o.org_id = s.org_id join sec.person p on p.person_id = m.person_id
     where s.hash = p_hash and s.kind = 'invitation' and m.invited and s.ended_at is null and s.hard_until > clock_timestamp()
 $$;
@@ -785,14 +893,14 @@ reset role;
 
 set role desk_context;
 grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
-  sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
-  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
+  sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
+  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(bytea, uuid, bytea, text), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
-  sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
-  sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint), sec.remove_factor(uuid),
+grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
+  sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
