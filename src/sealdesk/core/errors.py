@@ -1,7 +1,8 @@
 """What the product says no to. Each refusal becomes problem details (RFC 9457) at the edge."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
+from uuid import UUID
 
 
 class Refusal(Exception):
@@ -22,6 +23,13 @@ class Refusal(Exception):
         self.detail = detail or self.sentence or self.title
         self.headers: dict[str, str] = dict(headers or {})
         self.members = members
+        self.kind = self.slug.replace("-", "_")
+        self.account: UUID | None = None
+
+    def at(self, account: UUID | None, kind: str) -> Self:
+        """Say at whose account (a person's id) somebody without a session tried what: for the record, and never told."""
+        self.account, self.kind = account, kind
+        return self
 
 
 class BadRequest(Refusal):

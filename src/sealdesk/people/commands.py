@@ -40,12 +40,13 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if device is not None:
         person = row["person_id"] if row else UUID(int=0)
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
-    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else ())
+    account = row["person_id"] if row else None
+    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), account)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
     if not await passwords.verify(password, encoded) or row is None or encoded is None:
         await guard.failed(desk.counters, attempt)
-        raise SignedOut(WRONG)
+        raise SignedOut(WRONG).at(account, "wrong_password")
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
         await pool.execute("select sec.note_failures($1)", row["person_id"])

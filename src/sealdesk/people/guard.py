@@ -31,11 +31,15 @@ log = structlog.get_logger("security")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at an account: the normalised e-mail, the hash of a device known to it (or None), the organisations it leads to."""
+    """One try at an account: the normalised e-mail, the hash of a device known to it (or None), the organisations it leads to.
+
+    `person` is whose account it is, where somebody without a session tries.
+    """
 
     email: str
     device: bytes | None
     orgs: tuple[UUID, ...]
+    person: UUID | None = None
 
     @property
     def account(self) -> str:
@@ -61,11 +65,11 @@ async def admit(counters: Counters, attempt: Attempt) -> int:
     if count.number > most:
         if count.number == most + 1:
             log.warning("soft_lock", owasp="authn_login_lock", known_device=attempt.device is not None)
-        raise _refusal(count)
+        raise _refusal(count).at(attempt.person, "soft_lock")
     if attempt.device is None:
         for failed in failures.values():
             if failed.number >= PER_ORGANISATION:
-                raise _refusal(failed)
+                raise _refusal(failed).at(attempt.person, "soft_lock")
     return count.number
 
 

@@ -44,11 +44,14 @@ async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
         return
     try:
         pool = await desk.database.pool("desk_gate")
+        attempt = (refusal.account, kind, refusal.kind, asked.route, asked.request)
+        if refusal.account and await pool.fetchval("select sec.note_attempt($1, $2, $3, $4, $5)", *attempt):
+            return
         await pool.execute(
             "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7)",
             asked.session,
             kind,
-            refusal.slug.replace("-", "_"),
+            refusal.kind,
             asked.route,
             list(asked.targets) if kind == "probe" else [],
             asked.address,
