@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from record.test_refusals import ROUTE, close_windows, note, recorded, settle_all
+from record.test_refusals import close_windows, note, recorded, settle_all
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import NotPermitted, Refusal, SignedOut, TooMany
 from sealdesk.people import commands, founding, guard

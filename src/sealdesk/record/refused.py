@@ -86,7 +86,7 @@ async def page(work: Reading, chosen: Chosen, before: Before | None) -> tuple[li
 
 
 async def sums(work: Reading, since: datetime, step: timedelta, chosen: Chosen) -> Sums:
-    """Counts of what was last seen since a moment, by steps; `chosen` says of whom and of which types, and leaves members uncounted by it."""
+    """Counts of what was last seen since a moment. `chosen` narrows the steps, not the members: those are what to choose from."""
     work.demand(Permission.REFUSAL_READ)
     counted = Sums(Counter(), Counter())
     for row in await work.rows(_SUMS, work.actor.org, since, step.total_seconds()):
