@@ -38,7 +38,7 @@ from sealdesk.people import pages as people_pages
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
-from sealdesk.record import refusals
+from sealdesk.record import refusals, security_pages
 from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
@@ -102,6 +102,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     token_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
+    security_pages.ROUTES,
 )
 
 
@@ -157,7 +158,8 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
-            HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")
+            HERE / name / "templates"
+            for name in ("web", "people", "threads", "account", "members", "exports", "record")
         ],
         resources={
             Desk: desk,

@@ -24,6 +24,8 @@ from sealdesk.web.paging import read_key, written_key
 from sealdesk.web.routes import get
 from sealdesk.web.schema import Input
 
+READING = Limit("refusals", per_person="120/minute", per_address="600/minute")
+
 
 class Waiting(Input, frozen=True):
     """`await` is how many seconds to wait for the seal, at most 10."""
@@ -122,7 +124,7 @@ class RefusalsView(msgspec.Struct, frozen=True):
 
 @get(
     "/api/v1/ledger/refusals",
-    limit=Limit("refusals", per_person="120/minute", per_address="600/minute"),
+    limit=READING,
     permission=Permission.REFUSAL_READ,
 )
 async def list_refusals(desk: Desk, actor: Actor, query: Query[RefusalsQuery]) -> RefusalsView:
