@@ -105,6 +105,15 @@ LETTERS: Mapping[str, Wording] = {
         "You were signed out",
         ("An admin of {{ organisation }} ended your sessions there. You can sign in again.",),
     ),
+    "token.ends": Wording(
+        "Your API token {{ token }} ends on {{ day }}",
+        (
+            "The API token {{ token }} ({{ hint }}…) that you made in {{ organisation }} works until {{ until }}, and no longer.",
+            "If a program still uses it, make a new token now, put it in the old one's place, and then revoke the old one.",
+            "If none does, nothing has to be done.",
+        ),
+        "My API tokens",
+    ),
     "role.changed": Wording(
         "Your role in {{ organisation }} changed",
         ("You are {{ role }} in {{ organisation }} now. Sign in again to go on.",),
