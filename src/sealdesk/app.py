@@ -30,11 +30,13 @@ from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.members import api as members
-from sealdesk.members import invitation_pages, rules_pages
+from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
 from sealdesk.people import confirm_pages, password_rules
 from sealdesk.people import pages as people_pages
+from sealdesk.people.fields import agent_of
+from sealdesk.people.moving import Moves
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
@@ -96,6 +98,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     member_pages.ROUTES,
     invitation_pages.ROUTES,
     rules_pages.ROUTES,
+    recovery_api.ROUTES,
+    recovery_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
     tokens.ROUTES,
@@ -132,13 +136,14 @@ def problem_page(page: Page, refusal: Refusal) -> str:
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence = Presence(desk)
+    presence, moves = Presence(desk), Moves()
 
     async def peek(token_hash: bytes) -> Actor | None:
-        actor = await desk.peek(token_hash)
-        if actor is not None:
-            await presence.seen(actor, current.get().path)
-        return actor
+        actor, exchange = await desk.peek(token_hash), current.get()
+        if actor is None:
+            return None
+        await presence.seen(actor, exchange.path)
+        return moves.judged(actor, agent_of(exchange))
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
         if not is_visit(exchange, refusal):

@@ -7,7 +7,10 @@ from sealdesk.web.view import Moment
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One session. `how` is the way it was opened, in words; the current one can't be ended here, but signed out."""
+    """One session. `how` is the way it was opened, in words; the current one can't be ended here, but signed out.
+
+    `held` is until when it is held back, because it was opened in a new browser after wrong passwords.
+    """
 
     session_id: str
     label: str
@@ -16,6 +19,7 @@ class DeviceRow:
     began: Moment
     seen: Moment
     current: bool
+    held: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class OrganisationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """The account page. `needed`: the organisation asks for a second factor, and nothing else works until there is one."""
+    """The account page. `needed`: a second factor is asked for, and nothing else works until there is one. `held`: see `DeviceRow`."""
 
     email: str
     devices: tuple[DeviceRow, ...]
@@ -48,6 +52,7 @@ class AccountView:
     codes_left: int
     organisations: tuple[OrganisationRow, ...]
     needed: bool = False
+    held: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,8 +119,8 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
         raise LinkOver from None  # somebody was quicker
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
-    factors = known.factors if known else 0
-    entered = Known(person, tuple(await memberships(desk, person)), factors, "password")
+    factors, tries = (known.factors, known.tries) if known else (0, 1)
+    entered = Known(person, tuple(await memberships(desk, person)), factors, "password", tries)
     return await go_on(desk, entered, invitation.org, visit)
 
 

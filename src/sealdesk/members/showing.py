@@ -47,7 +47,9 @@ def members(found: list[Listed]) -> MembersView:
     )
 
 
-def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None = None) -> MemberView:
+def member(
+    found: Listed, sessions: list[Open], actor: UUID, error: str | None = None, *, recovery_waits: bool = False
+) -> MemberView:
     """One member."""
     now, noun = clock.now(), found.member
     return MemberView(
@@ -65,6 +67,7 @@ def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None =
         roles=role_choices(str(noun.role)),
         sessions=tuple(OpenRow(each.label or each.kind, each.kind, Moment.of(each.seen_at, now)) for each in sessions),
         myself=noun.id == actor,
+        recovery_waits=recovery_waits,
         error=error,
     )
 

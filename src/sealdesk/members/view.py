@@ -63,6 +63,7 @@ class MemberView:
     roles: tuple[Choice, ...]
     sessions: tuple[OpenRow, ...]
     myself: bool
+    recovery_waits: bool = False
     error: str | None = None
 
 

@@ -10,6 +10,8 @@ from sealdesk.access.permissions import Role
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=30)
 """What holds where an organisation's admins have set nothing else (ASVS 7.1.1)."""
+ENROL_WITHIN = timedelta(hours=48)
+"""How long somebody whose lost second factors were removed has to set up a new one (ASVS 6.4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have."""
+    """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have.
+
+    `tries` is at which attempt the password was right.
+    """
 
     person: UUID
     memberships: tuple[Membership, ...]
     factors: int
     method: str
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest
+from sealdesk.members import recovery
 from sealdesk.record import refused
 from sealdesk.record.api import READING
 from sealdesk.record.security_showing import NOBODY, PATH, Asked, PeriodName, security
+from sealdesk.record.security_view import Errand
 from sealdesk.tickets.frame import frame
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html
@@ -65,8 +67,16 @@ async def show_security(desk: Desk, actor: Actor, page: Page, query: Query[Secur
         found, older = await refused.page(work, asked.chosen(now), before)
         members = {each.member for each in found} | set(counted.members) | {whole.member}
         names = await refused.names(work, {member for member in members if member})
+        waiting = await recovery.waiting(work)
         around = await frame(work, page, "Security", PATH)
-    view = security(asked, counted, found, names, now, older=older, paged=before is not None)
+    errands = tuple(
+        Errand(
+            f"{each.asker} asks to remove the lost second factors of {each.name}.", f"/members/{each.member}/recovery"
+        )
+        for each in waiting
+    )
+    paged = before is not None
+    view = security(asked, counted, found, names, now, older=older, paged=paged, errands=errands)
     return page.render("security.html", frame=around, view=view)
 
 

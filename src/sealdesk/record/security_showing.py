@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from sealdesk.record.refused import TYPES, Chosen, Refused, Sums
-from sealdesk.record.security_view import Bar, Chart, Period, RefusalRow, SecurityView, Step
+from sealdesk.record.security_view import Bar, Chart, Errand, Period, RefusalRow, SecurityView, Step
 from sealdesk.web.paging import Before, written_key
 from sealdesk.web.view import Choice, Empty, Moment, Tone
 
@@ -100,6 +100,7 @@ def security(
     *,
     older: Before | None,
     paged: bool,
+    errands: tuple[Errand, ...] = (),
 ) -> SecurityView:
     """The page."""
     begin = asked.span.begin(now)
@@ -108,6 +109,7 @@ def security(
     kinds = [asked.kind] if asked.kind else list(KINDS)
     middle, last = (begin + asked.span.step * n for n in (asked.span.number // 2, asked.span.number - 1))
     return SecurityView(
+        errands=errands,
         periods=tuple(
             Period(span.label, asked.href(period=name), name == asked.period) for name, span in SPANS.items()
         ),

@@ -65,10 +65,19 @@ class RefusalRow:
     proof_href: str
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something that waits for the reader, in a sentence."""
+
+    said: str
+    href: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityView:
     """The page. `begins`, `middle` and `ends` stand under each chart; `step` is the chosen step in words, where one is."""
 
+    errands: tuple[Errand, ...]
     periods: tuple[Period, ...]
     period: str
     begins: str
