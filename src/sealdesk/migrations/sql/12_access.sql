@@ -245,6 +245,29 @@ create or replace function sec.apply_sign_in_rules(p_roles text[], p_idle interv
     where s.org_id = sec.org() and m.org_id = s.org_id and m.member_id = s.member_id and p.person_id = m.person_id and s.kind = 'session' and s.ended_at is null
     returning 1) select count(*)::int from u
 $$;
+-- As before; where an organisation's admins have set nothing, in production they need a second factor themselves.
+create or replace function sec.sign_in_rules(p_org uuid) returns jsonb language sql stable security definer set search_path = pg_catalog as $$
+  select coalesce((select value from app.setting where org_id = p_org and name = 'sign_in'),
+    (select '{"second_factor": ["admin"]}'::jsonb from sec.deployment where environment = 'production'))
+$$;
+create function sec.own_sign_in_rules() returns jsonb language sql stable security definer set search_path = pg_catalog as $$
+  select sec.sign_in_rules(sec.org())
+$$;
+create or replace function sec.remove_factor(p_id uuid) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare k text; p uuid := sec.person();
+begin
+  delete from sec.factor where factor_id = p_id and person_id = p returning kind into k;
+  if k is null then return null; end if;
+  perform sec.tell(p, 'credential.changed', 'factor_removed.' || k, sec.org());
+  if not exists (select from sec.factor where person_id = p) then
+    delete from sec.recovery_code where person_id = p;
+    -- Where the rules ask for a second factor, a session that was opened with one does not outlast it.
+    update sec.session s set weak = true from app.member m
+      where m.person_id = p and s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session' and s.ended_at is null
+        and sec.sign_in_rules(m.org_id) -> 'second_factor' ? m.role;
+  end if;
+  return k;
+end $$;
 create or replace function sec.sweep() returns void language sql volatile security definer set search_path = pg_catalog as $$
   delete from app.idempotency where created_at < clock_timestamp() - interval '24 hours';
   delete from sec.day_key where day < current_date - 2;
@@ -259,6 +282,6 @@ create or replace function sec.sweep() returns void language sql volatile securi
   delete from sec.recovery where asked_at < clock_timestamp() - interval '30 days';
 $$;
 grant execute on function sec.recoveries(uuid, interval), sec.drop_recovery(uuid), sec.approve_recovery(uuid, interval, interval, interval) to desk_admin, desk_auditor;
-grant execute on function sec.ask_recovery(uuid) to desk_admin;
+grant execute on function sec.ask_recovery(uuid), sec.own_sign_in_rules() to desk_admin;
 grant execute on function sec.let_go(uuid, interval, text) to desk_worker;
 reset role;
