@@ -60,7 +60,9 @@ from sealdesk.web.telemetry import is_visit
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
-_PLACE = re.compile(r"/c/[0-9a-f-]{36}|/new|/exports/new|/account")
+_PLACE = re.compile(
+    r"/c/[0-9a-f-]{36}|/new|/exports/new|/account/tokens|/account|/members/[0-9a-f-]{36}(?:/recovery)?|/members/new|/members|/rules"
+)
 """Addresses under which a form stands, where what it posts to lies at or below them."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -91,5 +91,6 @@ class RulesView:
     sign_in_version: int
     origins: str
     origins_version: int
+    confirmed_minutes: int
     error: str | None = None
     origins_error: str | None = None
