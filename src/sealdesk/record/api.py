@@ -77,7 +77,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class RefusalsQuery(Input, frozen=True):
-    """Which ones: of one type, of one member, last seen from `since` until before `until`; `before` is where the page before ended."""
+    """Which ones: of one type, of one member, recorded from `since` until before `until`; `before` is where the page before ended."""
 
     before: Annotated[str, msgspec.Meta(max_length=80)] | None = None
     type: Literal["auth.failed", "authz.denied", "rate.limited", "suspicious.activity"] | None = None

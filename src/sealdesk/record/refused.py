@@ -14,24 +14,21 @@ from sealdesk.web.paging import TOP, Before
 TYPES = ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")
 PAGE = 50
 _OURS = "org_id = $1 and type in ('auth.failed', 'authz.denied', 'rate.limited', 'suspicious.activity')"
-_BODY = "convert_from(entry, 'UTF8')::jsonb -> 'body'"
-# An entry is never older than what it tells of: what was last seen since a moment was recorded since it.
+# The bytes are canonical JSON whose strings hold no quotes: this is the one count in them, without the cost of parsing each.
+_COUNT = """split_part(split_part(convert_from(entry, 'UTF8'), '"count":', 2), ',', 1)::bigint"""
 _PAGE = f"""select entry_id, type, at, case when stream_kind = 'user' then stream_id end as member, entry from ledger.entry
-where {_OURS} and type = any ($2) and (at, entry_id) < ($3, $4) and at >= coalesce($5::timestamptz, '-infinity')
+where {_OURS} and type = any ($2) and (at, entry_id) < ($3, $4)
+  and at >= coalesce($5::timestamptz, '-infinity') and at < coalesce($8::timestamptz, 'infinity')
   and ($6::uuid is null or stream_kind = 'user' and stream_id = $6) and (not $7 or stream_kind <> 'user')
-  and ($5::timestamptz is null or ({_BODY} ->> 'last_at')::timestamptz >= $5)
-  and ($8::timestamptz is null or ({_BODY} ->> 'last_at')::timestamptz < $8)
 order by at desc, entry_id desc limit $9"""  # noqa: S608 - names of ours
-_SUMS = f"""select type, member, floor(extract(epoch from last_at - $2)::float8 / $3)::int as step, sum(count)::bigint as count
-from (select type, case when stream_kind = 'user' then stream_id end as member, (body ->> 'count')::bigint as count,
-    (body ->> 'last_at')::timestamptz as last_at
-  from (select type, stream_kind, stream_id, {_BODY} as body from ledger.entry where {_OURS} and at >= $2) entries) refusals
-where last_at >= $2 group by 1, 2, 3"""  # noqa: S608 - names of ours
+_SUMS = f"""select type, case when stream_kind = 'user' then stream_id end as member,
+  floor(extract(epoch from at - $2)::float8 / $3)::int as step, sum({_COUNT})::bigint as count
+from ledger.entry where {_OURS} and at >= $2 group by 1, 2, 3"""  # noqa: S608 - names of ours
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which refusals: of these types, of one member (or `nobody`: of none), last seen from `since` until before `until`."""
+    """Which refusals: of these types, of one member (or `nobody`: of none), recorded from `since` until before `until`."""
 
     types: tuple[str, ...] = TYPES
     member: UUID | None = None
@@ -86,7 +83,7 @@ async def page(work: Reading, chosen: Chosen, before: Before | None) -> tuple[li
 
 
 async def sums(work: Reading, since: datetime, step: timedelta, chosen: Chosen) -> Sums:
-    """Counts of what was last seen since a moment. `chosen` narrows the steps, not the members: those are what to choose from."""
+    """Counts of what was recorded since a moment. `chosen` narrows the steps, not the members: those are what to choose from."""
     work.demand(Permission.REFUSAL_READ)
     counted = Sums(Counter(), Counter())
     for row in await work.rows(_SUMS, work.actor.org, since, step.total_seconds()):
