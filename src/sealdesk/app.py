@@ -35,6 +35,7 @@ from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
 from sealdesk.people import confirm_pages, password_rules
 from sealdesk.people import pages as people_pages
+from sealdesk.people.commands import tell_of
 from sealdesk.people.fields import agent_of
 from sealdesk.people.moving import Moves
 from sealdesk.people.presence import Presence
@@ -157,6 +158,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
                 address_bucket(exchange.address),
             )
             await refusals.note(desk, asked, refusal)
+            await tell_of(desk, refusal)
 
     return build(
         peek,
@@ -179,6 +181,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         note=note,
         proxies=settings.trusted_proxies,
         whose=partial(refusals.whose, desk),
+        trace=partial(refusals.trace, desk),
     )
 
 

@@ -99,6 +99,32 @@ async def test_a_probe_of_anothers_id_is_suspicious_and_of_nobodys_is_nothing(
     assert str(thread) not in said
 
 
+async def test_a_probe_of_a_factor_is_suspicious_where_its_person_is_no_neighbour(world: World) -> None:
+    """A factor belongs to a person: it is foreign to an organisation in which they are no member (ASVS V8.4.1)."""
+    factor = uuid4()
+    connection = await world.superuser()
+    person = await connection.fetchval(
+        "select person_id from app.member where member_id = $1", world.globex.agent.member
+    )
+    await connection.execute(
+        "insert into sec.factor (factor_id, person_id, kind, name, secret) values ($1, $2, 'totp', 'app', 'x')",
+        factor,
+        person,
+    )
+    await note(world, world.acme.agent, OutsideReach(), factor)
+    await settle_all(world)
+    assert [entry["body"]["kind"] for entry in await recorded(world, world.acme.org)] == ["foreign_id"]
+    assert [entry["body"]["kind"] for entry in await recorded(world, world.globex.org)] == ["probed"]
+    await connection.execute(
+        "update app.member set person_id = $1 where member_id = $2", person, world.acme.stranger.member
+    )
+    await connection.close()
+    await close_windows(world)
+    await note(world, world.acme.agent, OutsideReach(), factor)
+    await settle_all(world)
+    assert len(await recorded(world, world.acme.org)) == 1
+
+
 async def test_its_victim_sees_a_count_and_neither_who_nor_what(world: World) -> None:
     """Admins of the organisation whose ids were probed are told that, how often and where, and nothing of the other one."""
     thread = await a_thread(world)

@@ -1,32 +1,15 @@
-"""Reading refusals: attempts at an account stand in the record of its organisations; every page follows on the one before."""
+"""Reading refusals: every page follows on the one before, and sums are those of the entries."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from record.test_refusals import close_windows, note, recorded, settle_all
-from sealdesk.access.permissions import Role
-from sealdesk.core.errors import NotPermitted, Refusal, SignedOut, TooMany
-from sealdesk.people import commands, founding, guard
-from sealdesk.people.founding import NewPerson
-from sealdesk.people.sessions import Visit
+from record.test_refusals import note, settle_all
+from sealdesk.core.errors import NotPermitted, SignedOut, TooMany
 from sealdesk.record import refused
 from sealdesk.record.refused import Chosen, Refused
-from world import PASSWORD, World
-
-VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
-
-
-async def fail(world: World, email: str, times: int = 1) -> None:
-    """Wrong passwords for an account, noted as the web process notes them."""
-    for _ in range(times):
-        with pytest.raises((SignedOut, TooMany)) as refusal:
-            await commands.sign_in(world.desk, email, "wrong wrong wrong", None, VISIT)
-        assert isinstance(refusal.value, Refusal)
-        await note(world, None, refusal.value)
-    await settle_all(world)
+from world import World
 
 
 async def read(world: World, chosen: Chosen | None = None) -> list[Refused]:
@@ -39,34 +22,6 @@ async def read(world: World, chosen: Chosen | None = None) -> list[Refused]:
             page, older = await refused.page(work, chosen or Chosen(), older)
             found += page
     return found
-
-
-async def test_an_attempt_stands_in_the_record_of_whose_account_it_is(world: World) -> None:
-    """Every organisation of theirs has it, under their name; `sys` has what is tried at nobody's."""
-    both = NewPerson("agent@acme.test", "Agent", Role.REQUESTER, PASSWORD)
-    there = await founding.add_person(world.desk, world.globex.org, both)
-    await fail(world, "agent@acme.test")
-    await fail(world, "nobody@acme.test")
-    for org, member in ((world.acme.org, world.acme.agent.member), (world.globex.org, there)):
-        (entry,) = await recorded(world, org)
-        assert (entry["type"], entry["body"]["kind"]) == ("auth.failed", "wrong_password")
-        assert entry["stream"]["id"] == str(member)
-        assert entry["body"]["bucket"] is None
-    (other,) = await recorded(world, UUID(int=0))
-    assert other["body"]["bucket"]
-    await fail(world, "agent@acme.test", guard.PER_ACCOUNT + 1)
-    await close_windows(world)
-    await settle_all(world)
-    found = Counter[tuple[str, str]]()
-    for each in await read(world):
-        found[each.type, each.kind] += each.count
-    assert found == {("auth.failed", "wrong_password"): guard.PER_ACCOUNT, ("rate.limited", "soft_lock"): 2}
-    # Who left is nobody of theirs.
-    connection = await world.superuser()
-    await connection.execute("update app.member set active = false where member_id = $1", world.acme.stranger.member)
-    await connection.close()
-    await fail(world, "stranger@acme.test")
-    assert len(await recorded(world, UUID(int=0))) == 2
 
 
 async def fill(world: World, number: int) -> None:

@@ -50,7 +50,9 @@ SAID = {
     "attempts at an account from one browser it knows": f"{guard.PER_DEVICE} in {WINDOW} minutes",
     "failures over all accounts of an organisation": f"{guard.PER_ORGANISATION} in {WINDOW} minutes",
     "answers to one challenge": f"5, within {minutes(commands.CHALLENGE_LIFE)} minutes",
-    "mails to one address to choose a password": f"{password_commands.PER_ACCOUNT} an hour",
+    "mails to one account to choose a password": (
+        f"{password_commands.PER_ASKER} an hour for one who asks, {password_commands.PER_ACCOUNT} for all strangers"
+    ),
     "password verifications that wait": f"{passwords.MOST_WAITING}",
     "sessions by one method in one organisation": f"{guard.SPIKE} in {WINDOW} minutes",
     "without use": f"{hours(sessions.IDLE)} hours | {rules.IDLE_MINUTES[0]} to {rules.IDLE_MINUTES[1]:,} minutes",

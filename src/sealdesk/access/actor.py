@@ -129,6 +129,19 @@ class Holder:
     live: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a record says of a try at an account: random ids that stand for the account and the address for a day, and whose it is.
+
+    Somebody in several organisations is named as a member of the first; each organisation's own record names its own member.
+    """
+
+    account: UUID
+    address: UUID
+    org: UUID | None
+    member: UUID | None
+
+
 def system(org: UUID, component: str = "worker") -> Actor:
     """A component of the desk in one organisation (`NOBODY`: the desk itself); its name is the actor id of its entries."""
     return Actor(b"", org, NOBODY, Role.SYSTEM, kind="system", name=component)

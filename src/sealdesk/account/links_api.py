@@ -10,10 +10,11 @@ from sealdesk.access.permissions import Permission
 from sealdesk.account import email_commands, password_commands
 from sealdesk.account.email_pages import ASKING
 from sealdesk.account.password_pages import CHANGING
-from sealdesk.people.fields import Password, Text
+from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json
+from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, post, put
 from sealdesk.web.schema import Input
@@ -73,9 +74,9 @@ class EndedView(msgspec.Struct, frozen=True):
     status=202,
     repeats="A link makes those before it void.",
 )
-async def ask_reset(desk: Desk, body: Json[Forgotten]) -> Answer[None]:
+async def ask_reset(desk: Desk, body: Json[Forgotten], exchange: Exchange) -> Answer[None]:
     """Have a link mailed. The answer is the same for every address."""
-    await password_commands.ask_reset(desk, body.email)
+    await password_commands.ask_reset(desk, body.email, visit_of(exchange))
     return Answer(None, status=202)
 
 

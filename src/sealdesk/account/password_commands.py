@@ -11,15 +11,17 @@ from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, OutsideReach, Stale
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, outbox, password_rules, passwords
-from sealdesk.people.commands import known_email
+from sealdesk.people.commands import known_device, known_email
 from sealdesk.people.outbox import Mail
+from sealdesk.people.sessions import Visit
 from sealdesk.unit import Desk
+from sealdesk.web.limits import address_bucket
 from sealdesk.web.tokens import is_token, new_token, token_hash
 
 RESET_LIFE = timedelta(minutes=30)
-PER_ACCOUNT, WINDOW = 5, 3600
-"""Letters to one address in an hour; what is asked beyond that is answered alike and sends none."""
-OVER = "This link is over: it was used, it is older than it may be, or another one was sent since. Ask for a new one."
+PER_ASKER, PER_ACCOUNT, WINDOW = 5, 20, 3600
+"""Letters to one account in an hour, for one who asks and for all strangers; what is asked beyond that is answered alike and sends none."""
+OVER = "This link is over: it or another was used, it is older than it may be, or a newer one took its place. Ask for a new one."
 
 log = structlog.get_logger("security")
 
@@ -42,11 +44,20 @@ class Choosing:
     admin: bool
 
 
-async def ask_reset(desk: Desk, email: str) -> None:
-    """Mail a link to whoever signs in with this address. For any other the same is done, to no effect: nothing tells them apart."""
+async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
+    """Mail a link to whoever signs in with this address. For any other the same is done, to no effect: nothing tells them apart.
+
+    Each address that asks has a count of its own, so a stranger uses up none but theirs; a browser in which the owner signed in before
+    asks past all strangers together.
+    """
     norm = known_email(email)
-    (count,) = await desk.counters.hit(Hit(f"reset/{norm}", WINDOW))
-    if count.number <= PER_ACCOUNT:
+    device = await known_device(desk, norm, visit)
+    asker = f"device/{device.hex()}" if device else f"address/{address_bucket(visit.address)}"
+    (own,) = await desk.counters.hit(Hit(f"reset/{norm}/{asker}", WINDOW))
+    if own.number > PER_ASKER:
+        return
+    (all_strangers,) = await desk.counters.hit(Hit(f"reset/{norm}{'/known' if device else ''}", WINDOW))
+    if device or all_strangers.number <= PER_ACCOUNT:
         await mail_reset(desk, norm)
 
 

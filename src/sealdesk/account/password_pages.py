@@ -11,7 +11,7 @@ from sealdesk.account import password_commands as commands
 from sealdesk.account.links_view import ForgottenView, PasswordView, ResetView
 from sealdesk.account.password_commands import LinkOver, WrongCurrent
 from sealdesk.core.errors import Refusal
-from sealdesk.people.fields import Password, Text
+from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS, WeakPassword
 from sealdesk.tickets.frame import bare, frame
 from sealdesk.unit import Desk
@@ -54,9 +54,9 @@ async def show_forgotten(page: Page) -> Html:
 
 
 @post("/forgotten", limit=Limit("forgotten", per_address="10/minute"))
-async def ask_reset(desk: Desk, page: Page, form: Submitted[ForgottenForm]) -> Html:
+async def ask_reset(desk: Desk, page: Page, form: Submitted[ForgottenForm], exchange: Exchange) -> Html:
     """Mail a link. Whether there is such an account shows nowhere."""
-    await commands.ask_reset(desk, form.value.email if form.value else "")
+    await commands.ask_reset(desk, form.value.email if form.value else "", visit_of(exchange))
     return _forgotten(page, ForgottenView(sent=True))
 
 

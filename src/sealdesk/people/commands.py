@@ -1,6 +1,7 @@
 """Sign in, sign out."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.core.counters import Hit
+from sealdesk.core.errors import BadRequest, Refusal, SignedOut
 from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
@@ -44,21 +46,36 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if device is not None:
         person = row["person_id"] if row else UUID(int=0)
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
-    account = row["person_id"] if row else None
-    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), account)
+    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
-    if not await passwords.verify(password, encoded) or row is None or encoded is None:
+    held = await guard.holds(desk.counters, attempt) and not (row and row["factors"])
+    right = await passwords.verify(password, encoded, hide=held)
+    if held or not right or row is None or encoded is None:
+        # Held back, a right one takes the same work and gets the same answer as a wrong one; the owner is told when that is out.
         await guard.failed(desk.counters, attempt)
-        raise SignedOut(WRONG).at(account, "wrong_password")
+        raise SignedOut(WRONG).at(replace(attempt.tried, held=right))
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
-        await pool.execute("select sec.note_failures($1)", row["person_id"])
+        await tell(desk, row["person_id"], "after_failures")
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
     return Known(row["person_id"], tuple(found), row["factors"], "password", number)
+
+
+async def tell(desk: Desk, person: UUID, detail: str) -> None:
+    """Mail the owner what happened at the sign-in, once in a window."""
+    (count,) = await desk.counters.hit(Hit(f"told/{detail}/{person}", guard.WINDOW))
+    if count.number == 1:
+        await (await desk.database.pool("desk_gate")).execute("select sec.note_sign_in($1, $2)", person, detail)
+
+
+async def tell_of(desk: Desk, refusal: Refusal) -> None:
+    """What the owner of an account has to know of a refusal there; called after the answer, whose time tells nothing of it."""
+    if refusal.tried is not None and refusal.tried.held and refusal.tried.person is not None:
+        await tell(desk, refusal.tried.person, "held")
 
 
 async def memberships(desk: Desk, person: UUID) -> list[Membership]:
@@ -203,6 +220,17 @@ async def answered(desk: Desk, challenge: str) -> bool:
     """Use a challenge up; false for whoever comes second."""
     pool = await desk.database.pool("desk_gate")
     return bool(await pool.fetchval("select sec.answered($1)", token_hash(challenge)))
+
+
+async def known_device(desk: Desk, norm: str, visit: Visit) -> bytes | None:
+    """The hash of the visit's device, if whoever signs in with the address `norm` did so from it; the same work for nobody's."""
+    if visit.device is None:
+        return None
+    pool = await desk.database.pool("desk_gate")
+    person = await pool.fetchval("select person_id from sec.credential($1)", norm)
+    device = token_hash(visit.device)
+    known = await pool.fetchval("select sec.knows_device($1, $2)", person or UUID(int=0), device)
+    return device if known else None
 
 
 def known_email(email: str) -> str:

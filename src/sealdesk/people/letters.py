@@ -159,6 +159,24 @@ LETTERS: Mapping[str, Wording] = {
         "Your password was given after failed attempts",
         ("Your password was given to sign in, after several attempts with a wrong one.", _NOT_YOU),
     ),
+    "auth.login/wrong_factor": Wording(
+        "A wrong second factor was given",
+        (
+            "Your password was given to sign in, and then a wrong code or passkey. That let nobody in.",
+            "If you mistyped a code, nothing has to be done.",
+            _NOT_YOU,
+        ),
+    ),
+    "auth.login/held": Wording(
+        "Your sign-in was held back",
+        (
+            "Your password was given to sign in from a browser that is new to your account. It was refused as if it were wrong.",
+            "That is because somebody is trying many passwords at your organisation.",
+            "If it was you, try again in a quarter of an hour, or now from a browser in which you signed in before.",
+            "A second factor, once set up, spares you this.",
+            _NOT_YOU,
+        ),
+    ),
     "session.revoked/admin": Wording(
         "You were signed out",
         ("An admin of {{ organisation }} ended your sessions there. You can sign in again.",),

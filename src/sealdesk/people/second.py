@@ -1,10 +1,9 @@
 """The second step of signing in, and signing in with a passkey alone."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from sealdesk.core.errors import SignedOut
+from sealdesk.core.errors import SignedOut, Tried
 from sealdesk.people import commands, factors, guard
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
@@ -18,13 +17,14 @@ async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | No
     """A second factor after the password. `WrongFactor` (401), `SignedOut` where five tries or ten minutes are over, `TooMany` (429)."""
     person, data = await commands.attempt(desk, "second", challenge, visit)
     found = tuple(await commands.memberships(desk, person))
-    orgs = tuple(membership.org for membership in found)
-    tried = replace(await factors.attempt_of(desk, "second", person, orgs, visit), person=person)
+    tried = await factors.attempt_of(desk, "second", person, tuple(m.org for m in found), visit)
     await guard.admit(desk.counters, tried)
     right = await factors.check(desk, person, challenge, shown)
     if right is None:
         await guard.failed(desk.counters, tried)
-        raise WrongFactor(again=await commands.second_needed(desk, person, challenge)).at(person, "wrong_factor")
+        # Whoever tries this has the password: the owner has to know (ASVS 6.3.5).
+        await commands.tell(desk, person, "wrong_factor")
+        raise WrongFactor(again=await commands.second_needed(desk, person, challenge)).at(tried.tried)
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     await guard.passed(desk.counters, tried)
@@ -52,8 +52,8 @@ async def sign_in_with_passkey(
     known = await factors.find_passkey(desk, shown.assertion) if shown.assertion else None
     right = await factors.use_passkey(desk, known, challenge, shown) if known else None
     if known is None or right is None or not right.alone:
-        sentence = "This passkey did not sign you in. Use another one, or your password."
-        raise WrongFactor(sentence).at(known.person if known else None, "wrong_factor")
+        wrong = WrongFactor("This passkey did not sign you in. Use another one, or your password.")
+        raise wrong.at(Tried("passkey", known.person)) if known else wrong
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     found = tuple(await commands.memberships(desk, known.person))
