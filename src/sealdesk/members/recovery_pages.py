@@ -116,8 +116,9 @@ async def _page(
     async with desk.read(actor) as work:
         noun = await work.find(Member, member, Permission.MEMBER_LIST)
         found = next(iter(await recovery.waiting(work, member)), None)
-        around = await frame(work, page, noun.name, "/members", Flash(DONE[done]) if done else None)
-    manages = actor.may(Permission.MEMBER_MANAGE)
+        manages = actor.may(Permission.MEMBER_MANAGE)
+        place = "/members" if manages else "/security"
+        around = await frame(work, page, noun.name, place, Flash(DONE[done]) if done else None)
     view = RecoveryView(
         href=f"/members/{member}/recovery",
         back=f"/members/{member}" if manages else "/security",
