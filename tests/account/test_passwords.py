@@ -257,7 +257,7 @@ async def test_right_after_failures_is_told(world: World) -> None:
     assert await signs_in(world, AGENT, PASSWORD)
     await happenings.settle(world.desk)
     assert [mail.to for mail in await waiting(world, "auth.login/after_failures")] == [AGENT]
-    assert [mail.to for mail in await waiting(world, "device.added/new")] == [AGENT]
+    assert [mail.to for mail in await waiting(world, "device.added/held")] == [AGENT]
 
 
 async def failures(world: World, name: object) -> None:

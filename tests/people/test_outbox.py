@@ -137,7 +137,8 @@ async def test_a_letter_that_can_not_be_written_holds_up_no_other(world: World) 
 
 def test_every_letter_can_be_written_and_escapes_what_people_typed() -> None:
     """ASVS V1.1.2: a name is text in both parts."""
-    data = dict.fromkeys(("organisation", "inviter", "name", "role"), "<b>&x") | {"path": "/x"}
+    typed = ("organisation", "inviter", "name", "role", "token", "hint", "day", "until", "asker")
+    data = dict.fromkeys(typed, "<b>&x") | {"path": "/x"}
     for name in letters.LETTERS:
         letter = letters.write("ada@example.org", name, data, BASE)
         assert "<b>&x" not in letter.html

@@ -16,7 +16,8 @@ from counts import count
 from needs import ROOT
 from sealdesk.access.actor import Actor
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Refusal, SignedOut, TooMany
-from sealdesk.record import queries, refusals
+from sealdesk.record import refusals, refused
+from sealdesk.record.refused import Chosen
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from world import World
@@ -138,11 +139,11 @@ async def test_its_victim_sees_a_count_and_neither_who_nor_what(world: World) ->
     assert notice["body"]["bucket"] is None
     for reader in (world.globex.admin, world.globex.auditor):
         async with world.desk.read(reader) as work:
-            assert [entry["id"] for entry in await queries.refusals(work, None)] == [notice["id"]]
+            assert [str(each.entry_id) for each in (await refused.page(work, Chosen(), None))[0]] == [notice["id"]]
     for reader in (world.globex.agent, world.globex.requester):
         async with world.desk.read(reader) as work:
             with pytest.raises(NotPermitted):
-                await queries.refusals(work, None)
+                await refused.page(work, Chosen(), None)
 
 
 async def test_without_an_organisation_it_goes_to_sys_under_a_bucket(world: World) -> None:

@@ -13,7 +13,8 @@ from sealdesk.people import commands, guard, happenings, second
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.passkeys import Party
 from sealdesk.people.sessions import SecondNeeded, Visit
-from sealdesk.record import queries, refusals
+from sealdesk.record import refusals
+from sealdesk.record.refused import Chosen, page
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.problems import encode, header_fields
@@ -68,7 +69,8 @@ async def test_it_works(world: World) -> None:
     assert entry["body"]["bucket"] is not None
     assert await settled(world, UUID(int=0)) == []
     async with world.desk.read(world.acme.admin) as work:
-        assert [each["id"] for each in await queries.refusals(work, None)] == [entry["id"]]
+        (read,) = (await page(work, Chosen(), None))[0]
+    assert (str(read.entry_id), read.kind, read.member) == (entry["id"], "wrong_password", world.acme.agent.member)
 
 
 async def test_nobodys_account_is_the_operators_matter(world: World) -> None:

@@ -178,10 +178,11 @@ def test_production_refuses_a_superuser(environ: dict[str, str], database: Clone
 
 
 def test_a_production_database_takes_no_demonstration(environ: dict[str, str], database: Clone) -> None:
-    execute(
-        database,
-        "insert into sec.deployment (ledger_name, environment, web_secret) values ('d', 'production', sha256('x'))",
-    )
+    """ASVS V6.3.2: a fresh desk knows nobody, so that there is no default account, and nobody made up gets in."""
+    founded = run(environ, "sealdesk.cli", "init")
+    assert founded.returncode == 0, founded.stderr
+    for table in ("sec.person", "app.member", "app.org", "sec.session"):
+        execute(database, f"do $$ begin if exists (select from {table}) then raise 'somebody is there'; end if; end $$")
     refused_by_settings = run(environ, "sealdesk.cli", "demo")
     assert "no demonstration" in refused_by_settings.stderr
     at_home = {**environ, "SEALDESK_ENV": "demo", "SEALDESK_ORIGINS": ""}

@@ -33,7 +33,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed"] = ""
+    done: Literal["", "ended", "others", "added", "removed", "vouched"] = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -82,6 +82,13 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
     """End one session."""
     await commands.end_session(desk, actor, session)
     return SeeOther("/account?done=ended")
+
+
+@post("/account/sessions/{session:str}/vouch", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+async def vouch(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
+    """Say that a session which is held back is one's own."""
+    await commands.vouch(desk, actor, session)
+    return SeeOther("/account?done=vouched")
 
 
 @post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
@@ -182,6 +189,7 @@ async def _codes(desk: Desk, actor: Actor, page: Page, view: CodesView) -> Html:
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_account,
     end_session,
+    vouch,
     end_other_sessions,
     switch_organisation,
     show_totp,

@@ -23,6 +23,7 @@ _HOW = {
 }
 DONE = {
     "ended": Flash("That session is ended."),
+    "vouched": Flash("Good. That browser goes on like any other."),
     "others": Flash("You are signed out everywhere but here."),
     "added": Flash("The second factor is set up. Other sessions stay signed in unless you end them below."),
     "removed": Flash("The second factor is removed. Other sessions stay signed in unless you end them below."),
@@ -61,6 +62,7 @@ def account(
         tokens=rest.tokens,
         organisations=tuple(OrganisationRow(str(m.org), m.org_name, str(m.role)) for m in organisations),
         needed=needed,
+        held=next((Moment.of(each.held_until, now) for each in devices if each.current and each.held_until), None),
     )
 
 
@@ -105,4 +107,5 @@ def _device(device: Device, now: datetime) -> DeviceRow:
         Moment.of(device.began, now),
         Moment.of(device.seen, now),
         device.current,
+        Moment.of(device.held_until, now) if device.held_until else None,
     )

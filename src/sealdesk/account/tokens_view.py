@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sealdesk.access.permissions import Permission
+from sealdesk.account.reminders import EARLY
 from sealdesk.account.tokens_queries import Token
 from sealdesk.core import clock
 from sealdesk.web.view import Choice, Moment
@@ -37,6 +38,7 @@ class TokenRow:
     issued: Moment
     used: Moment | None
     expires: Moment
+    soon: bool
     owner: str
 
     @classmethod
@@ -52,6 +54,7 @@ class TokenRow:
             Moment.of(token.issued_at, now),
             Moment.of(token.used_at, now) if token.used_at else None,
             Moment.of(token.expires_at, now),
+            token.expires_at - now <= min(EARLY, (token.expires_at - token.issued_at) / 2),
             token.owner,
         )
 

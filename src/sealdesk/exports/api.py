@@ -14,13 +14,13 @@ from sealdesk.core.errors import BadRequest
 from sealdesk.exports import commands, queries, scope
 from sealdesk.exports.commands import Asked
 from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, hand_out
-from sealdesk.exports.keys import read_key, written_key
 from sealdesk.exports.queries import Shown
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer, Download
 from sealdesk.web.binding import Json, Query
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import etag
+from sealdesk.web.paging import read_key, written_key
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 

@@ -15,7 +15,6 @@ from sealdesk.core.errors import Refusal
 from sealdesk.exports import commands, queries, showing
 from sealdesk.exports.form import ExportForm
 from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, hand_out
-from sealdesk.exports.keys import read_key
 from sealdesk.exports.view import NewExportView
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import PRIORITIES, STATUSES
@@ -24,6 +23,7 @@ from sealdesk.web.answers import Download, Html, SeeOther
 from sealdesk.web.binding import Query, Submitted
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.pages import Page
+from sealdesk.web.paging import read_key
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest, Refusal, StateConflict
-from sealdesk.members import commands, invitations, queries, showing
+from sealdesk.members import commands, invitations, queries, recovery, showing
 from sealdesk.members.commands import Wanted
 from sealdesk.members.fields import INVITING, MAILING, MANAGING, RoleName
 from sealdesk.members.invitations import Newcomer
@@ -154,7 +154,8 @@ async def _member(
 ) -> Html:
     async with desk.read(actor) as work:
         found = await queries.member(work, member)
-        view = showing.member(found, await queries.sessions(work, member), actor.member, error)
+        waits, sessions = bool(await recovery.waiting(work, member)), await queries.sessions(work, member)
+        view = showing.member(found, sessions, actor.member, error, recovery_waits=waits)
         around = await frame(work, page, found.member.name, PLACE, _flash(done))
     return page.render("member.html", status=status, frame=around, view=view)
 

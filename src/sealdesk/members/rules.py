@@ -68,7 +68,8 @@ async def sign_in_rules(work: Reading) -> tuple[SignInRules, int]:
     admit(work.actor, Permission.RULES_MANAGE)
     value, version = await _setting(work, "sign_in")
     if value is None:
-        return SignInRules(), 0
+        held = json.loads(str(await work.value("select sec.own_sign_in_rules()") or "{}"))
+        return SignInRules(tuple(Role(role) for role in held.get("second_factor", ()))), 0
     kept = cast("dict[str, object]", value)
     roles = tuple(Role(role) for role in cast("list[str]", kept["second_factor"]))
     return SignInRules(roles, cast("int", kept["idle_minutes"]), cast("int", kept["absolute_hours"])), version

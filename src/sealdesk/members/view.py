@@ -63,6 +63,7 @@ class MemberView:
     roles: tuple[Choice, ...]
     sessions: tuple[OpenRow, ...]
     myself: bool
+    recovery_waits: bool = False
     error: str | None = None
 
 
@@ -90,5 +91,6 @@ class RulesView:
     sign_in_version: int
     origins: str
     origins_version: int
+    confirmed_minutes: int
     error: str | None = None
     origins_error: str | None = None

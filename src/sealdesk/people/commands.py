@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, Refusal, SignedOut
+from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
 from sealdesk.people.emails import normalise_email
@@ -21,6 +23,8 @@ from sealdesk.web.tokens import new_token, token_hash
 
 WRONG = "E-mail or password is wrong."
 TOO_LATE = "That took too long, or was tried too often. Sign in again."
+TIME_IS_OVER = "The time to set up a new second factor is over. Ask an admin of your organisation to let you in again."
+_OVER = "SD003"
 CHALLENGE_LIFE = timedelta(minutes=10)
 
 log = structlog.get_logger("security")
@@ -58,7 +62,7 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
-    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"])
+    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"], number)
 
 
 async def tell(desk: Desk, person: UUID, detail: str) -> None:
@@ -92,7 +96,7 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
     if not chosen:
         raise SignedOut(WRONG)
     if len(chosen) > 1:
-        data = {"method": known.method, "factors": known.factors}
+        data = {"method": known.method, "factors": known.factors, "tries": known.tries}
         return Choice(tuple(chosen), await pose(desk, "choose", known.person, known.version, visit, data))
     return await issue(desk, known, chosen[0], visit)
 
@@ -109,7 +113,7 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     person, version, data = await attempt(desk, "choose", challenge, visit)
     for membership in await memberships(desk, person):
         if membership.org == org and await answered(desk, challenge):
-            known = Known(person, (membership,), data["factors"], data["method"], version)
+            known = Known(person, (membership,), data["factors"], data["method"], version, data["tries"])
             return await issue(desk, known, membership, visit)
     raise SignedOut(TOO_LATE)
 
@@ -128,39 +132,61 @@ async def terms_of(desk: Desk, org: UUID) -> Terms:
 async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) -> Issued:
     """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on.
 
-    `SignedOut` where the password was changed since it was checked.
+    `SignedOut` (401) where the password was changed since it was checked, or a new second factor was not set up in time.
     """
-    token, pool = new_token(), await desk.database.pool("desk_gate")
-    terms = await terms_of(desk, membership.org)
-    weak = terms.weak(membership.role, known.factors)
-    member = await pool.fetchval(
-        "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        token_hash(token),
-        known.person,
-        known.version,
-        membership.org,
-        terms.idle,
-        terms.absolute,
-        known.method,
-        visit.label,
-        weak,
-        visit.old,
-    )
-    if member is None:
-        raise SignedOut(TOO_LATE)
-    actor = Actor(token_hash(token), membership.org, member, membership.role, weak=weak)
+    token = new_token()
+    actor = await _opened(desk, known, membership, visit, token_hash(token))
     # If this fails, the session exists but nobody was given its token: it can only expire.
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
-        await change.lock(Stream("user", member))
-        change.record(events.signed_in(member, known.method, visit.origin))
-    log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
+        await change.lock(Stream("user", actor.member))
+        change.record(events.signed_in(actor.member, known.method, visit.origin))
+    who = {"org": str(actor.org), "member": str(actor.member)}
+    log.info("login", owasp="authn_login_success", **who, method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    kept = token_hash(token), known.person, token_hash(device), visit.label
-    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4)", *kept):
-        log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))
+    await _meet(desk, known, token_hash(token), (token_hash(device), visit.label), who)
     return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
+
+
+async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit, session: bytes) -> Actor:
+    pool, terms = await desk.database.pool("desk_gate"), await terms_of(desk, membership.org)
+    weak = terms.weak(membership.role, known.factors)
+    try:
+        member = await pool.fetchval(
+            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            session,
+            known.person,
+            known.version,
+            membership.org,
+            terms.idle,
+            terms.absolute,
+            known.method,
+            visit.label,
+            weak,
+            visit.old,
+        )
+    except asyncpg.PostgresError as error:
+        if sqlstate(error) == _OVER:
+            raise SignedOut(TIME_IS_OVER) from error
+        raise
+    if member is None:
+        raise SignedOut(TOO_LATE)
+    return Actor(session, membership.org, member, membership.role, weak=weak)
+
+
+async def _meet(desk: Desk, known: Known, session: bytes, browser: tuple[bytes, str], who: dict[str, str]) -> None:
+    """Look at the browser: whether it was seen before, and whether that, after wrong passwords, holds the session back (ASVS 8.2.4)."""
+    pool, held, (device, label) = await desk.database.pool("desk_gate"), None, browser
+    if known.method == "password":
+        failed = known.tries >= guard.TOLD_FROM
+        question = "select sec.hold_back($1, $2, $3, $4, $5)"
+        held = await pool.fetchval(question, session, known.person, device, failed, guard.HELD_FOR)
+    if held:
+        log.warning("held_back", owasp="authn_login_success", **who)
+    kept = session, known.person, device, label, "held" if held else "new"
+    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4, $5)", *kept):
+        log.warning("new_device", owasp="authn_login_success", **who)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:

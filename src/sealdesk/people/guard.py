@@ -10,6 +10,7 @@ owner the truth. So guessing through an organisation gets 300 tries in a quarter
 
 import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -27,6 +28,8 @@ SPIKE = 500
 """Sessions by one method in one organisation that are no alarm yet, in the same window."""
 TOLD_FROM = 4
 """A person is told of the right password when it came at this attempt or later (ASVS 6.3.5)."""
+HELD_FOR = timedelta(hours=24)
+"""From then on also, whatever browser was not seen before is held back for so long, unless more than a password is shown (ASVS 8.2.4)."""
 _NO_ORGANISATION = ("nobody",)
 
 log = structlog.get_logger("security")

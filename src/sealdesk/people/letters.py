@@ -103,6 +103,64 @@ LETTERS: Mapping[str, Wording] = {
         "Signed in from a new browser",
         ("Your account was used from a browser that had not signed in before.", _NOT_YOU),
     ),
+    "device.added/held": Wording(
+        "A new browser signed in after wrong passwords",
+        (
+            (
+                "Your password was given in a browser that had not signed in before, after several wrong ones. For a day that browser can't"
+                " change how you sign in, ask for exports, make tokens or act as an admin."
+            ),
+            "If it was you, say so under Account in a browser that you used before, and it is free at once.",
+            _NOT_YOU,
+        ),
+    ),
+    "credential.changed/factors_let_go": Wording(
+        "Set up a new second factor",
+        (
+            (
+                "Your second factors and recovery codes were removed, because you lost them: somebody of your organisation asked for it and"
+                " somebody else approved it. Wherever you were signed in, you are no longer, and your API tokens have ended."
+            ),
+            "Sign in with your password within 48 hours and set up a new second factor. Until then your account can do nothing else.",
+            "If you did not ask for this, tell an admin of your organisation at once.",
+        ),
+    ),
+    "credential.changed/factors_let_go_by_operator": Wording(
+        "Set up a new second factor",
+        (
+            (
+                "Your second factors and recovery codes were removed by whoever runs this desk. Wherever you were signed in, you no longer"
+                " are, and your API tokens have ended."
+            ),
+            "Sign in with your password within 48 hours and set up a new second factor. Until then your account can do nothing else.",
+            "If you did not ask for this, tell an admin of your organisation at once.",
+        ),
+    ),
+    "credential.changed/recovery_waits": Wording(
+        "Your second factors stay for now",
+        (
+            (
+                "Your organisation agreed to remove the second factors that you lost. You belong to another organisation too, which has to"
+                " agree as well: ask an admin there. If it does within seven days, you get a mail that says how to go on."
+            ),
+            "If you did not ask for this, tell an admin of your organisation at once.",
+        ),
+    ),
+    "recovery.asked": Wording(
+        "Shall your second factors be removed?",
+        (
+            "{{ asker }} asked for it in {{ organisation }}, because you lost them. A second person has to approve it first.",
+            "If you did not ask for this, tell an admin of {{ organisation }} at once.",
+        ),
+    ),
+    "recovery.waits": Wording(
+        "Your approval is needed for {{ name }}",
+        (
+            "{{ asker }} asks that the second factors of {{ name }} in {{ organisation }} be removed, because they are lost.",
+            "Make sure yourself that it is {{ name }} who asks, then approve or refuse it within 24 hours.",
+        ),
+        "Approve or refuse",
+    ),
     "auth.login/after_failures": Wording(
         "Your password was given after failed attempts",
         ("Your password was given to sign in, after several attempts with a wrong one.", _NOT_YOU),
@@ -128,6 +186,15 @@ LETTERS: Mapping[str, Wording] = {
     "session.revoked/admin": Wording(
         "You were signed out",
         ("An admin of {{ organisation }} ended your sessions there. You can sign in again.",),
+    ),
+    "token.ends": Wording(
+        "Your API token {{ token }} ends on {{ day }}",
+        (
+            "The API token {{ token }} ({{ hint }}…) that you made in {{ organisation }} works until {{ until }}, and no longer.",
+            "If a program still uses it, make a new token now, put it in the old one's place, and then revoke the old one.",
+            "If none does, nothing has to be done.",
+        ),
+        "My API tokens",
     ),
     "role.changed": Wording(
         "Your role in {{ organisation }} changed",

@@ -22,6 +22,8 @@ EVERY = 1.0
 MOST = 200
 MOST_PROBES = 2000
 
+_OF_TRIES = {"signed-out": "wrong-password", "too-many-requests": "soft-lock"}
+"""What a refusal is called on record where it was a try at an account: not every 401 is a wrong password."""
 _TYPES = {401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limited"}
 log = structlog.get_logger("security")
 
@@ -48,7 +50,7 @@ async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
             "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7, $8)",
             asked.session,
             kind,
-            refusal.slug.replace("-", "_"),
+            (_OF_TRIES.get(refusal.slug, refusal.slug) if refusal.tried else refusal.slug).replace("-", "_"),
             asked.route,
             list(asked.targets) if kind == "probe" else [],
             asked.address,

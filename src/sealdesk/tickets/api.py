@@ -13,7 +13,6 @@ from sealdesk.people.fields import origin_of
 from sealdesk.threads.api import OPENING, NewThread, ThreadView
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands, queries
-from sealdesk.tickets.keys import read_key, written_key
 from sealdesk.tickets.model import Ticket, Work
 from sealdesk.tickets.queries import Listed
 from sealdesk.unit import Desk, Key
@@ -23,6 +22,7 @@ from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected, etag
 from sealdesk.web.limits import Limit
+from sealdesk.web.paging import read_key, written_key
 from sealdesk.web.routes import get, patch, post, put
 from sealdesk.web.schema import Input
 

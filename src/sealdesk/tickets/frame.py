@@ -51,9 +51,11 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place("Members", "/members", "person", current == "/members"),
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
+    readers = work.actor.may(Permission.REFUSAL_READ)
+    security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
         PlaceGroup(None, views),
         *((PlaceGroup("Organisation", organisation),) if work.actor.may(Permission.MEMBER_MANAGE) else ()),
-        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"),)),
+        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *security)),
         PlaceGroup("You", (_account(current),)),
     )

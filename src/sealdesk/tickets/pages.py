@@ -20,7 +20,6 @@ from sealdesk.threads.view import InboxView, NewRequestView, NewsView
 from sealdesk.tickets import commands, queries, showing
 from sealdesk.tickets.conversation import conversation, names_of, record_of, sealed_since
 from sealdesk.tickets.frame import frame
-from sealdesk.tickets.keys import read_key
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk, Key, Reading
 from sealdesk.web.answers import Html, SeeOther
@@ -30,6 +29,7 @@ from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected
 from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page
+from sealdesk.web.paging import read_key
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 
