@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from sealdesk.core import clock
+from sealdesk.core.clock import in_words
 from sealdesk.core.counters import Count, Counters, Hit
 from sealdesk.core.errors import TooMany
 
@@ -24,6 +25,7 @@ SPIKE = 500
 """Sessions by one method in one organisation that are no alarm yet, in the same window."""
 TOLD_FROM = 4
 """A person is told of the right password when it came at this attempt or later (ASVS 6.3.5)."""
+LOCKED = "Too many attempts to sign in."
 _NO_ORGANISATION = ("nobody",)
 
 log = structlog.get_logger("security")
@@ -96,6 +98,6 @@ async def issued(counters: Counters, org: UUID, method: str) -> None:
 def _refusal(count: Count) -> TooMany:
     seconds = max(1, math.ceil((count.until - clock.now()).total_seconds()))
     return TooMany(
-        f"Too many attempts to sign in. Try again in {seconds} seconds, or from a browser in which you signed in before.",
+        f"{LOCKED} Try again in {in_words(seconds)}, or from a browser in which you signed in before.",
         headers={"Retry-After": str(seconds)},
     )
