@@ -48,7 +48,7 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
         raise SignedOut(WRONG)
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
-        await pool.execute("select sec.note_failures($1)", row["person_id"])
+        await pool.execute("select sec.note_failures($1, $2)", row["person_id"], json.dumps({"browser": visit.label}))
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
@@ -130,9 +130,10 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
     log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    if await pool.fetchval("select sec.keep_device($1, $2)", known.person, token_hash(device)):
+    about = json.dumps({"browser": visit.label, "at_organisation": membership.org_name})
+    if await pool.fetchval("select sec.keep_device($1, $2, $3)", known.person, token_hash(device), about):
         log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))
-    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
+    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device, known.method)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:

@@ -1,6 +1,7 @@
 -- Sign-in, second: counters that every process shares, known devices, factors, links, mail that waits, and the life of a session.
 set role desk_owner;
 alter table app.member add column invited boolean not null default false, add column version bigint not null default 1;
+create index member_person on app.member (person_id);
 -- What an organisation's admins have set, by name.
 create table app.setting (
   org_id uuid not null references app.org,
@@ -116,6 +117,7 @@ create index mail_due on sec.mail (due_at) where not failed;
 
 -- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it. `recorded`
 -- where whoever did it recorded it; `email` in one row of all that tell of one thing: where a notice goes, as it was when it happened.
+-- `about` is what the notice says of it beside when: the browser, the organisation.
 create table sec.happening (
   happening_id bigint generated always as identity primary key,
   person_id uuid not null,
@@ -125,6 +127,7 @@ create table sec.happening (
   detail text not null check (detail ~ '^[a-z_.]{1,64}$'),
   recorded boolean not null default false,
   email text,
+  about jsonb not null default '{}' check (octet_length(about::text) <= 4096),
   at timestamptz not null default clock_timestamp()
 );
 
@@ -155,6 +158,11 @@ create function sec.person() returns uuid language sql stable security definer s
   select person_id from app.member where org_id = sec.org() and member_id = sec.member()
 $$;
 
+-- Whether that person is a member of another organisation too.
+create function sec.elsewhere() returns boolean language sql stable security definer set search_path = pg_catalog as $$
+  select exists (select from app.member where person_id = sec.person() and org_id <> sec.org() and active)
+$$;
+
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
   select array(select email from sec.person where person_id = p_person
@@ -162,23 +170,23 @@ create function sec.words_about(p_person uuid) returns text[] language sql stabl
 $$;
 
 -- Tell every organisation of a person what happened (`p_but` recorded it itself), and the person, once.
-create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) returns void
+create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid, p_about jsonb default '{}') returns void
   language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
     select m.person_id, m.org_id, m.member_id, p_type, p_detail, m.org_id is not distinct from p_but,
-        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end
+        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active
 $$;
 -- Failures before a sign-in that worked: the sign-in is on record, the person is told.
-create function sec.note_failures(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
-    select m.person_id, m.org_id, m.member_id, 'auth.login', 'after_failures', true, p.email
+create function sec.note_failures(p_person uuid, p_about jsonb) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
+    select m.person_id, m.org_id, m.member_id, 'auth.login', 'after_failures', true, p.email, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active order by m.org_id limit 1
 $$;
 create function sec.happenings(p_most int)
-  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz)
+  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz, about jsonb)
   language sql stable security definer set search_path = pg_catalog as $$
-  select happening_id, org_id, member_id, type, detail, recorded, email, at from sec.happening order by happening_id limit p_most
+  select happening_id, org_id, member_id, type, detail, recorded, email, at, about from sec.happening order by happening_id limit p_most
 $$;
 create function sec.settle_happening(p_id bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.happening where happening_id = p_id and org_id = sec.org() returning 1) select exists (select from gone)
@@ -351,13 +359,14 @@ create function sec.knows_device(p_person uuid, p_hash bytea) returns boolean la
   select exists (select from sec.device where person_id = p_person and device_hash = p_hash)
 $$;
 -- True where the device is new to a person who has others, who is told.
-create function sec.keep_device(p_person uuid, p_hash bytea) returns boolean language plpgsql volatile security definer set search_path = pg_catalog as $$
+create function sec.keep_device(p_person uuid, p_hash bytea, p_about jsonb) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare others boolean := exists (select from sec.device where person_id = p_person);
 begin
   insert into sec.device (person_id, device_hash) values (p_person, p_hash)
     on conflict (person_id, device_hash) do update set seen_at = clock_timestamp();
   if others and (select first_at = seen_at from sec.device where person_id = p_person and device_hash = p_hash) then
-    perform sec.tell(p_person, 'device.added', 'new', null);
+    perform sec.tell(p_person, 'device.added', 'new', null, p_about);
     return true;
   end if;
   return false;
@@ -434,7 +443,7 @@ begin
   if p_purpose = 'email' then
     if exists (select from sec.person where email_norm = l.email_norm and person_id <> l.person_id) then return; end if;
     -- Told first: the notice goes to the address that was.
-    perform sec.tell(l.person_id, 'credential.changed', 'email', null);
+    perform sec.tell(l.person_id, 'credential.changed', 'email', null, jsonb_build_object('new_address', l.email));
     update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = l.person_id;
     update sec.link set used_at = clock_timestamp() where person_id = l.person_id and used_at is null;
   else
@@ -524,7 +533,8 @@ create function sec.use_recovery_code(p_person uuid, p_hash bytea) returns boole
 begin
   update sec.recovery_code set used_at = clock_timestamp() where person_id = p_person and code_hash = p_hash and used_at is null;
   if not found then return false; end if;
-  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null);
+  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null,
+    (select jsonb_build_object('left', count(*)::text) from sec.recovery_code where person_id = p_person and used_at is null));
   return true;
 end $$;
 
@@ -742,11 +752,11 @@ reset role;
 set role desk_context;
 grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(bytea[]), sec.forget_counts(bytea[]), sec.peek(bytea[]),
   sec.open_session(bytea, uuid, uuid, interval, interval, text, text, boolean, bytea),
-  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea), sec.pose(bytea, text, bytea, uuid, bytea, interval),
+  sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(uuid, bytea, jsonb), sec.pose(bytea, text, bytea, uuid, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text), sec.settle_email(bytea, text), sec.queue_mail(uuid, bytea), sec.note_failures(uuid, jsonb), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
+grant execute on function sec.person(), sec.elsewhere(), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, bytea, text[]),
   sec.issue_token(bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.own_link(bytea, text, text, text, interval),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
