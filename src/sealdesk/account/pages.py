@@ -33,7 +33,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed"] = ""
+    done: Literal["", "ended", "others", "added", "removed", "rules", "recovery"] = ""
 
 
 class OrganisationForm(Input, frozen=True):

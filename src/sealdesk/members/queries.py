@@ -63,6 +63,15 @@ async def sessions(work: Reading, member_id: UUID) -> list[Open]:
     return [Open(row["kind"], row["label"], row["seen_at"], row["until"]) for row in rows]
 
 
+async def without_factor(work: Reading) -> dict[Role, int]:
+    """How many active members of each role have no second factor."""
+    admit(work.actor, Permission.MEMBER_MANAGE)
+    rows = await work.rows(
+        "select role, count(*) as n from sec.members(null) where active and factors = 0 group by role"
+    )
+    return {Role(row["role"]): row["n"] for row in rows}
+
+
 def _listed(row: Row) -> Listed:
     found = Member(row["member_id"], row["name"], Role(row["role"]), row["active"], row["invited"], row["version"])
     return Listed(found, row["email"], row["factors"], row["verified"], row["seen_at"])

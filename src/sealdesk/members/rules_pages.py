@@ -70,7 +70,9 @@ async def show_rules(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuer
 async def set_sign_in(desk: Desk, actor: Actor, form: Form[SignInForm], expected: Expected) -> SeeOther:
     """How members sign in."""
     await rules.set_sign_in_rules(desk, actor, form.rules(), expected.require)
-    return SeeOther("/rules?done=rules")
+    # Whoever asked for a factor that they lack themselves can go nowhere else from here on.
+    now = await desk.peek(actor.session_hash)
+    return SeeOther("/account?done=rules" if now and now.weak else "/rules?done=rules")
 
 
 @post("/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE)
@@ -99,10 +101,11 @@ async def _rules(
     queries.admit(actor, Permission.RULES_MANAGE)
     async with desk.read(actor) as work:
         sign_in, (origins, version) = await rules.sign_in_rules(work), await rules.allowed_origins(work)
+        without = await queries.without_factor(work)
         flash = Flash(showing.DONE[done]) if done else None
         around = await frame(work, page, "Rules", PLACE, flash)
     listed = tuple(typed.split()) if error else origins
-    view = showing.rules(sign_in, (listed, version), origins_error=error)
+    view = showing.rules(sign_in, (listed, version), without, origins_error=error)
     return page.render("rules.html", status=status, frame=around, view=view)
 
 

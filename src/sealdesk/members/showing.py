@@ -1,9 +1,11 @@
 """From members and rules as found to what the pages show."""
 
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
 from sealdesk.access.permissions import Role
 from sealdesk.core import clock
+from sealdesk.core.errors import Refusal
 from sealdesk.members.invitations import Invitation
 from sealdesk.members.queries import Listed, Open
 from sealdesk.members.rules import ROLES, SignInRules
@@ -47,7 +49,9 @@ def members(found: list[Listed]) -> MembersView:
     )
 
 
-def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None = None) -> MemberView:
+def member(
+    found: Listed, sessions: list[Open], actor: UUID, error: str | None = None, error_in: str = ""
+) -> MemberView:
     """One member."""
     now, noun = clock.now(), found.member
     return MemberView(
@@ -66,12 +70,20 @@ def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None =
         sessions=tuple(OpenRow(each.label or each.kind, each.kind, Moment.of(each.seen_at, now)) for each in sessions),
         myself=noun.id == actor,
         error=error,
+        error_in=error_in,
     )
 
 
-def invite(email: str = "", name: str = "", role: str = "agent", error: str | None = None) -> InviteView:
+def invite(email: str = "", name: str = "", role: str = "agent", error: Refusal | None = None) -> InviteView:
     """The form to invite somebody."""
-    return InviteView(idempotency_key=uuid4().hex, roles=role_choices(role), email=email, name=name, error=error)
+    return InviteView(
+        idempotency_key=uuid4().hex,
+        roles=role_choices(role),
+        email=email,
+        name=name,
+        error=error.detail if error else None,
+        field=("name" if "/name" in str(error.members) else "email") if error else "",
+    )
 
 
 def invitation(found: Invitation, token: str, error: str | None = None) -> InvitationView:
@@ -91,12 +103,16 @@ def invitation(found: Invitation, token: str, error: str | None = None) -> Invit
 def rules(
     sign_in: tuple[SignInRules, int],
     origins: tuple[tuple[str, ...], int],
+    without: Mapping[Role, int],
     error: str | None = None,
     origins_error: str | None = None,
 ) -> RulesView:
     """The two forms."""
     held, version = sign_in
-    roles = tuple(Choice(str(role), f"{str(role).capitalize()}s", role in held.second_factor) for role in ROLES)
+    roles = tuple(
+        Choice(str(role), f"{str(role).capitalize()}s", role in held.second_factor, _lacking(without.get(role, 0)))
+        for role in ROLES
+    )
     return RulesView(
         roles=roles,
         idle_minutes=str(held.idle_minutes),
@@ -117,6 +133,12 @@ def role_choices(chosen: str) -> tuple[Choice, ...]:
 def path_of(member_id: UUID) -> str:
     """The page of a member."""
     return f"/members/{member_id}"
+
+
+def _lacking(count: int) -> str | None:
+    if not count:
+        return None
+    return "One of them has no second factor yet" if count == 1 else f"{count:,} of them have no second factor yet"
 
 
 def _state(found: Listed) -> Tag:
