@@ -14,17 +14,20 @@ pytestmark = pytest.mark.browser
 
 def test_tokens_are_found_and_say_when_they_expire(stage: Stage) -> None:
     """A day to come is a date with its year, never the time of a day that looks as if it had passed."""
-    page = stage.open(stage.agent).page()
+    eyes = stage.open(stage.agent, width=320, scheme="dark")
+    page = eyes.page()
     page.goto("/account")
     page.click("text=API tokens")
     expect(page.locator("h1")).to_have_text("API tokens")
     expect(page.locator("#place-links [aria-current]")).to_have_text("Account")
+    eyes.look(page, "tokens")
     page.fill("[name=name]", "Nightly report")
     page.check("[name=thread_read]")
     page.select_option("[name=days]", "30")
     page.click("text=Make the token")
     row = page.locator(".own-rows li", has_text="Nightly report")
     expect(row).to_contain_text(f"expires {dated(datetime.now(UTC) + timedelta(days=30))}")
+    eyes.look(page, "tokens-made")
     page.evaluate("document.querySelectorAll('time').forEach(time => { time.dataset.form = 'short'; })")
     page.evaluate("document.dispatchEvent(new Event('htmx:after:settle'))")
     assert not re.search(r"expires \d\d:\d\d", row.inner_text())
