@@ -33,7 +33,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed", "vouched"] = ""
+    done: Literal["", "ended", "others", "added", "removed", "vouched", "rules", "recovery"] = ""
 
 
 class OrganisationForm(Input, frozen=True):

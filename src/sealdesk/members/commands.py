@@ -89,7 +89,7 @@ async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
         email = await _email(change, member_id)
         change.record(events.reset_asked(member_id))
     # The act is on record before the mail: killed in between, the admin asks again.
-    await mail_reset(desk, normalise_email(email))
+    await mail_reset(desk, normalise_email(email), actor.org_name)
 
 
 async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:
