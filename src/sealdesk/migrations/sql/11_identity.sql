@@ -366,7 +366,8 @@ create function sec.org_tokens() returns table (session_id uuid, member_id uuid,
 $$;
 -- Gives whose it was, or null where the organisation has no such live token.
 create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null
+    and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() returning member_id
 $$;
 
 -- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
@@ -886,6 +887,9 @@ begin
     execute format('create policy change_%s on app.setting for update to %I using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', substr(r, 6), r);
   end loop;
 end $$;
+-- A bundle shows what its audience may read: who asked for it reaches it only in a role of that audience, also after a change of role.
+alter policy reach_requester on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience = 'requester');
+alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
 -- What the sign-in has to know before anybody is signed in.
 create policy context on app.setting for select to desk_context using (true);
 create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
