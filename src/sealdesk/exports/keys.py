@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import BadRequest
-from sealdesk.exports.queries import Before
+from sealdesk.exports.queries import NO_KEY, Before
 
 _KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
@@ -25,4 +25,4 @@ def read_key(text: str | None) -> Before | None:
             return Before(datetime.fromisoformat(match[1]), UUID(match[2]))
     except ValueError:
         pass
-    raise BadRequest("Take the key of a page from the answer before.", pointer="/before")
+    raise BadRequest(NO_KEY, pointer="/before")
