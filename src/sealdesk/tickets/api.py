@@ -101,7 +101,7 @@ async def list_conversations(desk: Desk, actor: Actor, query: Query[Listing]) ->
     return ListView(tuple(_row(row) for row in rows), written_key(older) if older else None)
 
 
-@get("/api/v1/threads/{thread:str}/ticket", permission=Permission.TICKET_WORK)
+@get("/api/v1/threads/{thread:str}/ticket", permission=Permission.NOTE_READ)
 async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
     """The ticket on a conversation, for staff."""
     return await _shown(desk, actor, thread)
