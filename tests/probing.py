@@ -94,12 +94,12 @@ def draft(method: str, route: Route, own: Tenant, place: str, text: str, number:
 
 _ONCE = (
     (re.compile(r"'nonce-[^']+'|nonce=\"[^\"]+\""), "NONCE"),
-    (re.compile(r"value=\"[A-Za-z0-9_-]{86}\""), "CSRF"),
+    (re.compile(r"\"[A-Za-z0-9_-]{86}\""), "CSRF"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "KEY"),
 )
 
 
-def essence(reply: Reply, asked: str) -> tuple[int, str, list[tuple[str, str]]]:
+def essence(reply: Reply, asked: str = "no id") -> tuple[int, str, list[tuple[str, str]]]:
     """All that a client can see of an answer, but for what is made anew for each and the id that it sent itself."""
 
     def plain(text: str) -> str:
