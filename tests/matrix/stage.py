@@ -31,7 +31,7 @@ from world import PASSWORD, World
 SECRET = b"s" * 32
 ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
 _SESSION = """insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at)
-values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, 'Matrix', $8) returning session_id"""
+values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, '', $8) returning session_id"""
 _NEWCOMER = """with p as (insert into sec.person (person_id, email, email_norm, password_hash)
 values (gen_random_uuid(), $1, $1, $2) returning person_id)
 insert into app.member (org_id, member_id, person_id, role, name) select $3, gen_random_uuid(), person_id, $4, 'Newcomer' from p
