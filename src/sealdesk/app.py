@@ -30,15 +30,18 @@ from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.members import api as members
-from sealdesk.members import invitation_pages, rules_pages
+from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
 from sealdesk.people import confirm_pages, password_rules
 from sealdesk.people import pages as people_pages
+from sealdesk.people.commands import tell_of
+from sealdesk.people.fields import agent_of
+from sealdesk.people.moving import Moves
 from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
-from sealdesk.record import refusals
+from sealdesk.record import refusals, security_pages
 from sealdesk.threads import api as threads
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
@@ -58,7 +61,9 @@ from sealdesk.web.telemetry import is_visit
 from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
-_PLACE = re.compile(r"/c/[0-9a-f-]{36}|/new|/exports/new|/account")
+_PLACE = re.compile(
+    r"/c/[0-9a-f-]{36}|/new|/exports/new|/account/tokens|/account|/members/[0-9a-f-]{36}(?:/recovery)?|/members/new|/members|/rules"
+)
 """Addresses under which a form stands, where what it posts to lies at or below them."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -96,12 +101,15 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     member_pages.ROUTES,
     invitation_pages.ROUTES,
     rules_pages.ROUTES,
+    recovery_api.ROUTES,
+    recovery_pages.ROUTES,
     exports.ROUTES,
     export_pages.ROUTES,
     tokens.ROUTES,
     token_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
+    security_pages.ROUTES,
 )
 
 
@@ -131,13 +139,14 @@ def problem_page(page: Page, refusal: Refusal) -> str:
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence = Presence(desk)
+    presence, moves = Presence(desk), Moves()
 
     async def peek(token_hash: bytes) -> Actor | None:
-        actor = await desk.peek(token_hash)
-        if actor is not None:
-            await presence.seen(actor, current.get().path)
-        return actor
+        actor, exchange = await desk.peek(token_hash), current.get()
+        if actor is None:
+            return None
+        await presence.seen(actor, exchange.path)
+        return moves.judged(actor, agent_of(exchange))
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
         if not is_visit(exchange, refusal):
@@ -149,6 +158,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
                 address_bucket(exchange.address),
             )
             await refusals.note(desk, asked, refusal)
+            await tell_of(desk, refusal)
 
     return build(
         peek,
@@ -157,7 +167,8 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
-            HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports")
+            HERE / name / "templates"
+            for name in ("web", "people", "threads", "account", "members", "exports", "record")
         ],
         resources={
             Desk: desk,
@@ -170,6 +181,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         note=note,
         proxies=settings.trusted_proxies,
         whose=partial(refusals.whose, desk),
+        trace=partial(refusals.trace, desk),
     )
 
 

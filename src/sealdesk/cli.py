@@ -126,7 +126,10 @@ def doctor(*, as_json: bool) -> None:
     settings = Settings.load()
 
     async def look() -> list[production.Finding]:
-        database = Database.of_credentials(settings.credentials, url=settings.database_url)
+        try:
+            database = Database.of_credentials(settings.credentials, url=settings.database_url)
+        except Fault as fault:
+            return [production.Finding("database", fine=False, say=str(fault))]
         try:
             return await production.look_at_database(database)
         except (*ABSENT, KeyError) as error:
@@ -135,12 +138,15 @@ def doctor(*, as_json: bool) -> None:
         finally:
             await database.close()
 
-    findings = sorted([*production.look_at_settings(settings), *asyncio.run(look())], key=lambda each: not each.fine)
+    findings = sorted(
+        [*production.look_at_settings(settings), *asyncio.run(look())], key=lambda each: (not each.fine, each.advice)
+    )
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
         for finding in findings:
-            click.echo(f"{'fine ' if finding.fine else 'WRONG'}  {finding.check}: {finding.say}")
+            word = "WRONG" if not finding.fine else "tip  " if finding.advice else "fine "
+            click.echo(f"{word}  {finding.check}: {finding.say}")
     if not all(finding.fine for finding in findings):
         sys.exit(1)
 

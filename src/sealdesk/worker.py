@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from sealdesk.access.actor import system
+from sealdesk.account import reminders
 from sealdesk.core import production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.db import ABSENT
@@ -98,6 +99,7 @@ async def work(settings: Settings) -> None:
             "followers": partial(follow, desk, FOLLOWERS),
             "refusals": partial(refusals.run, desk),
             "happenings": partial(happenings.run, desk),
+            "reminders": partial(reminders.run, desk),
             "mail": outbox.run,
             "sweep": partial(sweep, desk),
             "verification": Timers(desk, signer).run,

@@ -113,6 +113,8 @@ _ROWS = (
     _type("session.started", "user", method=enum("password", "passkey", "token", "visitor")),
     *(_type(name, "user", cause=code) for name in ("credential.changed", "device.added")),
     _type("reset.asked", "user"),
+    _type("recovery.asked", "user", "reason*", member=uuid),
+    *(_type(f"recovery.{act}", "user", "", 1, member=uuid) for act in ("approved", "refused")),
     *(_type(f"session.{act}", "user", cause=code) for act in ("rotated", "ended", "revoked")),
     _type("token.issued", "user", "details", token=uuid, permissions=array(code, 1, 64), expires_at=time),
     _type("token.revoked", "user", token=uuid, cause=code),

@@ -220,7 +220,7 @@ async def test_known_browsers_end_with_the_rest(world: World) -> None:
     assert len(found) == 3
 
     async def forget() -> None:
-        await ask_reset(world.desk, EMAIL)
+        await ask_reset(world.desk, EMAIL, VISIT)
         await reset(world.desk, await link(world, "reset", EMAIL), PASSWORD, here)
 
     for act in (

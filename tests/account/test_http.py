@@ -1,6 +1,8 @@
 """Second factors, step-up and switching over HTTP, as programs and browsers without scripts see them."""
 
 import re
+import time
+from email.utils import formatdate
 
 import httpx
 import msgspec
@@ -60,6 +62,19 @@ def test_it_works(running_desk: RunningDesk, person: Person) -> None:
     assert answers[1].json()["type"].endswith("/wrong-factor")
     client.take(answers[0])
     assert client.get("/api/v1/account/factors").json()["recovery_codes_left"] == len(codes) - 1
+
+
+def test_nobody_says_what_time_it_is(running_desk: RunningDesk, person: Person) -> None:
+    """V6.5.8: a code of another time is refused, whatever the request claims; a field for it is not known."""
+    seed, _ = set_up_app(running_desk.client(person))
+    client = running_desk.client()
+    first = client.post("/api/v1/session", json={"email": person.email, "password": PASSWORD}).json()
+    then = int(time.time()) - 600
+    stamps = {"date": formatdate(then, usegmt=True), "x-timestamp": str(then), "x-client-time": str(then * 1000)}
+    answer = {"challenge": first["challenge"], "code": TOTP(seed).at(then)}
+    assert client.post("/api/v1/session/second", json=answer, headers=stamps).status_code == 401
+    claimed = client.post("/api/v1/session/second", json={**answer, "time": then})
+    assert (claimed.status_code, claimed.json()["type"].rpartition("/")[2]) == (400, "unknown-field")
 
 
 def test_step_up_over_json(running_desk: RunningDesk, person: Person) -> None:
@@ -210,7 +225,7 @@ def test_an_organisation_that_asks_for_a_second_factor(running_desk: RunningDesk
     client = running_desk.client(strict)
     html = {"accept": "text/html"}
     assert client.get("/", headers=html).headers["location"] == "/account"
-    assert "asks for a second factor" in client.get("/account", headers=html).text
+    assert "A second factor is asked for" in client.get("/account", headers=html).text
     refused = client.act("POST", "/api/v1/tickets", json={"subject": "x", "body": "y"})
     assert (refused.status_code, refused.json()["type"][-14:]) == (403, "/factor-needed")
     begun = client.act("POST", "/api/v1/account/totp/options").json()

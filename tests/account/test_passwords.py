@@ -15,6 +15,7 @@ from sealdesk.account import email_commands, password_commands
 from sealdesk.account.commands import Ended
 from sealdesk.account.password_commands import (
     PER_ACCOUNT,
+    PER_ASKER,
     LinkOver,
     WrongCurrent,
     ask_reset,
@@ -23,15 +24,17 @@ from sealdesk.account.password_commands import (
     reset,
 )
 from sealdesk.core import clock
+from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.people import commands as people
-from sealdesk.people import founding, happenings
+from sealdesk.people import founding, guard, happenings
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.password_rules import WeakPassword
 from sealdesk.people.sessions import Issued, SecondNeeded, Visit
 from world import PASSWORD, World
 
 VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
+STRANGER = replace(VISIT, address="203.0.113.7")
 NEXT = "kettle and two cups"
 AGENT = "agent@acme.test"
 
@@ -57,7 +60,7 @@ async def signs_in(world: World, email: str, password: str) -> bool:
 
 async def test_it_works(world: World) -> None:
     """ASVS V6.4.3: one use, every session ends, the rules hold; an entry and one notice follow."""
-    await ask_reset(world.desk, "AGENT@acme.test ")
+    await ask_reset(world.desk, "AGENT@acme.test ", VISIT)
     token = await link(world, "reset", AGENT)
     for _ in range(3):
         await look_reset(world.desk, token)  # a mail scanner changes nothing
@@ -79,25 +82,29 @@ async def test_it_works(world: World) -> None:
     assert [mail.to for mail in await waiting(world, "credential.changed/reset")] == [AGENT]
 
 
-async def test_half_an_hour_and_the_newest_only(world: World) -> None:
-    await ask_reset(world.desk, AGENT)
+async def test_half_an_hour_and_the_first_use_ends_the_rest(world: World) -> None:
+    """Whoever asks in another's name takes away no link that is under way; of several, one is used."""
+    await ask_reset(world.desk, AGENT, VISIT)
     first = await link(world, "reset", AGENT)
-    await ask_reset(world.desk, AGENT)
+    await ask_reset(world.desk, AGENT, STRANGER)
     second = await link(world, "reset", AGENT)
-    with pytest.raises(LinkOver):
-        await look_reset(world.desk, first)
     ((life,),) = await sql(
         world, "select extract(epoch from max(until) - now())::int from sec.link where used_at is null"
     )
     assert isinstance(life, int)
     assert 1700 < life <= 1800
+    await reset(world.desk, first, NEXT, VISIT)
+    with pytest.raises(LinkOver):
+        await look_reset(world.desk, second)
+    await ask_reset(world.desk, AGENT, VISIT)
+    third = await link(world, "reset", AGENT)
     await sql(world, "update sec.link set until = now()")
     with pytest.raises(LinkOver):
-        await reset(world.desk, second, NEXT, VISIT)
+        await reset(world.desk, third, NEXT, VISIT)
 
 
 async def test_a_link_is_used_once_in_a_race_too(world: World) -> None:
-    await ask_reset(world.desk, AGENT)
+    await ask_reset(world.desk, AGENT, VISIT)
     token = await link(world, "reset", AGENT)
     ended = await asyncio.gather(
         *(reset(world.desk, token, f"{NEXT} {n}", VISIT) for n in range(4)), return_exceptions=True
@@ -113,7 +120,7 @@ async def test_a_reset_does_not_go_around_a_second_factor(world: World) -> None:
         " from sec.person where email_norm = $1",
         AGENT,
     )
-    await ask_reset(world.desk, AGENT)
+    await ask_reset(world.desk, AGENT, VISIT)
     await reset(world.desk, await link(world, "reset", AGENT), NEXT, VISIT)
     assert await sql(world, "select count(*) from sec.factor") == [(1,)]
     assert isinstance(await people.sign_in(world.desk, AGENT, NEXT, None, VISIT), SecondNeeded)
@@ -130,7 +137,7 @@ async def test_unknown_accounts_get_the_same_in_the_same_time(world: World) -> N
             else ((unknown, "adent@acme.test"), (known, AGENT))
         ):
             began = time.perf_counter()
-            await ask_reset(world.desk, email)
+            await ask_reset(world.desk, email, VISIT)
             times.append(time.perf_counter() - began)
     assert mann_whitney_z(known, unknown) < 2.6, (median(known), median(unknown))  # p > 0.01
     sizes = await sql(
@@ -152,21 +159,40 @@ def mann_whitney_z(one: list[float], other: list[float]) -> float:
 
 
 async def test_a_mailbox_is_not_flooded(world: World) -> None:
-    for _ in range(PER_ACCOUNT + 3):
-        await ask_reset(world.desk, AGENT)
+    for number in range(PER_ACCOUNT + 3):
+        await ask_reset(world.desk, AGENT, replace(STRANGER, address=f"203.0.113.{number}"))
     assert len(await waiting(world, "reset")) == PER_ACCOUNT
+
+
+async def test_nobodys_resets_can_be_used_up_by_strangers(world: World) -> None:
+    """ASVS V6.3.1: an address uses up its own count; all strangers together use up none of a browser that its owner knows."""
+    for _ in range(PER_ASKER + 3):
+        await ask_reset(world.desk, AGENT, STRANGER)
+    assert len(await waiting(world, "reset")) == PER_ASKER
+    await ask_reset(world.desk, AGENT, VISIT)
+    assert len(await waiting(world, "reset")) == PER_ASKER + 1
+    issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+    assert isinstance(issued, Issued)
+    for number in range(PER_ACCOUNT):
+        await ask_reset(world.desk, AGENT, replace(STRANGER, address=f"203.0.113.{number}"))
+    assert len(await waiting(world, "reset")) == PER_ACCOUNT
+    for _ in range(PER_ASKER + 1):
+        await ask_reset(world.desk, AGENT, replace(VISIT, device=issued.device))
+    assert len(await waiting(world, "reset")) == PER_ACCOUNT + PER_ASKER
+    await ask_reset(world.desk, AGENT, replace(VISIT, address="192.0.2.8", device="x" * 43))  # known to nobody
+    assert len(await waiting(world, "reset")) == PER_ACCOUNT + PER_ASKER
 
 
 @pytest.mark.parametrize("email", ["", "nonsense", "a@b.test\r\nBcc: x@y.test", "a,b@acme.test", "\u0130@acme.test"])
 async def test_what_is_no_address_is_an_unknown_account(world: World, email: str) -> None:
-    await ask_reset(world.desk, email)
+    await ask_reset(world.desk, email, VISIT)
     assert all(mail.void for mail in await waiting(world, "reset"))
 
 
 async def test_a_look_alike_gets_no_link(world: World) -> None:
     """What folds to a known address is mailed to that address, as it is stored."""
     await founding.add_person(world.desk, world.acme.org, NewPerson("Mike@acme.test", "Mike", Role.AGENT, PASSWORD))
-    await ask_reset(world.desk, "mi\u212ae@acme.test")  # a Kelvin sign
+    await ask_reset(world.desk, "mi\u212ae@acme.test", VISIT)  # a Kelvin sign
     assert [mail.to for mail in await waiting(world, "reset")] == ["Mike@acme.test"]
 
 
@@ -231,7 +257,54 @@ async def test_right_after_failures_is_told(world: World) -> None:
     assert await signs_in(world, AGENT, PASSWORD)
     await happenings.settle(world.desk)
     assert [mail.to for mail in await waiting(world, "auth.login/after_failures")] == [AGENT]
-    assert [mail.to for mail in await waiting(world, "device.added/new")] == [AGENT]
+    assert [mail.to for mail in await waiting(world, "device.added/held")] == [AGENT]
+
+
+async def failures(world: World, name: object) -> None:
+    """So many in the window that an organisation's count is used up."""
+    await world.desk.counters.hit(*[Hit(f"sign-in/org/{name}", guard.WINDOW)] * guard.PER_ORGANISATION)
+
+
+async def test_an_organisations_count_tells_nobody_apart(world: World) -> None:
+    """ASVS V6.3.8: whichever count is used up, a wrong password gets the same for known, unknown and former members, and elsewhere."""
+    await sql(world, "update app.member set active = false where member_id = $1", world.acme.auditor.member)
+    for name in ("nobody", world.acme.org):
+        await failures(world, name)
+        for email in (AGENT, "adent@acme.test", "auditor@acme.test", "agent@globex.test", "nonsense"):
+            with pytest.raises(SignedOut, match="E-mail or password is wrong"):
+                await people.sign_in(world.desk, email, "wrong", None, VISIT)
+
+
+async def test_an_organisation_at_which_somebody_guesses(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """ASVS V6.3.1: a right guess from a new browser gets what a wrong one gets; its owner is told, and goes on from a known one."""
+    issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+    assert isinstance(issued, Issued)
+    await failures(world, world.acme.org)
+    for _ in range(2):
+        with pytest.raises(SignedOut, match="E-mail or password is wrong") as held:
+            await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+        await people.tell_of(world.desk, held.value)
+    with pytest.raises(SignedOut) as wrong:
+        await people.sign_in(world.desk, "auditor@acme.test", "wrong", None, VISIT)
+    await people.tell_of(world.desk, wrong.value)
+    await happenings.settle(world.desk)
+    assert [mail.to for mail in await waiting(world, "auth.login/held")] == [AGENT]
+    known = replace(VISIT, device=issued.device)
+    assert isinstance(await people.sign_in(world.desk, AGENT, PASSWORD, None, known), Issued)
+    assert await signs_in(world, "agent@globex.test", PASSWORD)
+    await sql(
+        world,
+        "insert into sec.factor (factor_id, person_id, kind, name, secret) select gen_random_uuid(), person_id, 'totp', 'app', 'x'"
+        " from sec.person where email_norm = $1",
+        AGENT,
+    )
+    assert isinstance(await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT), SecondNeeded)
+    await world.desk.counters.forget(f"sign-in/org/{world.acme.org}")
+    await world.desk.counters.hit(*[Hit(f"sign-in/org/{world.acme.org}", 900)] * (guard.PER_ORGANISATION - 1))
+    capsys.readouterr()
+    assert not await signs_in(world, "requester@acme.test", "wrong")
+    assert not await signs_in(world, "requester@acme.test", "wrong")
+    assert capsys.readouterr().out.count("sign_in_attack") == 1
 
 
 async def test_the_address_is_confirmed(world: World) -> None:
@@ -283,7 +356,7 @@ async def test_somebody_elses_address(world: World) -> None:
         await email_commands.settle_address(world.desk, await link(world, "email$", "auditor@acme.test"), agent)
     with pytest.raises(BadRequest):
         await email_commands.ask_change(world.desk, agent, "a@b\r\nBcc: x@y.test")
-    await ask_reset(world.desk, AGENT)
+    await ask_reset(world.desk, AGENT, VISIT)
     await email_commands.ask_change(world.desk, agent, "elsewhere@acme.test")
     await email_commands.settle_address(world.desk, await link(world, "email$", "elsewhere@acme.test"), agent)
     with pytest.raises(LinkOver):
@@ -296,7 +369,7 @@ async def test_a_change_of_address_does_not_outlast_a_new_password(world: World)
     for number in range(2):
         await email_commands.ask_change(world.desk, agent, "thief@evil.test")
         if number:
-            await ask_reset(world.desk, AGENT)
+            await ask_reset(world.desk, AGENT, VISIT)
             await reset(world.desk, await link(world, "reset", AGENT), NEXT, VISIT)
         else:
             await change_password(world.desk, agent, PASSWORD, NEXT, VISIT, end_others=True)

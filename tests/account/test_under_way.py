@@ -42,7 +42,7 @@ async def change(world: World, old: str, new: str) -> None:
 
 async def forget(world: World, old: str, new: str) -> None:
     del old
-    await ask_reset(world.desk, EMAIL)
+    await ask_reset(world.desk, EMAIL, VISIT)
     await reset(world.desk, await link(world, "reset", EMAIL), new, VISIT)
 
 
@@ -75,7 +75,7 @@ async def test_sign_ins_beside_a_reset(world: World) -> None:
     for old, new in pairwise(passwords):
         async with holding(world, "select") as connection:
             await connection.execute("delete from sec.counter")  # or soon nobody is let in at all
-        await ask_reset(world.desk, EMAIL)
+        await ask_reset(world.desk, EMAIL, VISIT)
         token = await link(world, "reset", EMAIL)
         tries = (commands.sign_in(world.desk, EMAIL, old, None, VISIT) for _ in range(9))
         _, *found = await asyncio.gather(reset(world.desk, token, new, VISIT), *tries, return_exceptions=True)

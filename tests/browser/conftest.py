@@ -146,7 +146,9 @@ class Stage:
             accept_downloads=True,
         )
         if person:
-            token = self.desk.client(person).token
+            client = self.desk.client()
+            client.headers["user-agent"] = f"Chrome/{self.browser.version} Linux"  # a session belongs to its browser
+            token = client.sign_in(person).token
             assert token
             cookie = {
                 "name": "__Host-sid",

@@ -55,3 +55,32 @@ def test_a_value_without_sense_is_named(name: str, value: str) -> None:
 )
 def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
     assert Settings.load({"SEALDESK_HOST": host}).loopback is loopback
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"ENV": "demo", "HOST": "0.0.0.0"}, "binds loopback"),
+        ({"ENV": "demo", "ORIGINS": "https://public.example"}, "public.example out of"),
+        ({"ENV": "demo", "ORIGINS": "http://127.0.0.1:8000 http://public.example"}, "public.example out of"),
+        ({"ENV": "development", "HOST": "0.0.0.0"}, "plain http"),
+        ({"ENV": "development", "HOST": "0.0.0.0", "ORIGINS": "http://127.0.0.1:8000"}, "plain http"),
+        ({"ENV": "development", "ORIGINS": "http://10.0.0.5:8000"}, "plain http"),
+        ({"ENV": "development", "ORIGINS": "https://desk.example http://desk.example"}, "plain http"),
+    ],
+)
+def test_plain_http_and_made_up_people_stay_on_this_machine(variables: dict[str, str], said: str) -> None:
+    with pytest.raises(Fault, match=said):
+        Settings.load({f"SEALDESK_{name}": value for name, value in variables.items()})
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ENV": "demo", "ORIGINS": "http://localhost:8000 http://[::1]:8000"},
+        {"ENV": "development", "HOST": "0.0.0.0", "ORIGINS": "https://desk.example"},
+        {"ENV": "development", "HOST": "::1"},
+    ],
+)
+def test_what_stays_on_this_machine_or_is_encrypted_may_be(variables: dict[str, str]) -> None:
+    assert Settings.load({f"SEALDESK_{name}": value for name, value in variables.items()})

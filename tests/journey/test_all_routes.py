@@ -29,6 +29,7 @@ JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
     "/api/v1/members/{member:str}": {"role": "auditor"},
+    "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
@@ -40,11 +41,14 @@ FORMS: dict[str, dict[str, str]] = {
     "/members/{member:str}/access": {"active": "no"},
     "/members/{member:str}/reset": {},
     "/members/{member:str}/sessions/end": {},
+    "/members/{member:str}/recovery": {"reason": "seen in person"},
+    "/members/{member:str}/recovery/answer": {"answer": "refuse"},
     "/reset/{token:str}": {"password": "kettle and two cups"},
     "/address/{token:str}": {},
     "/invitation/{token:str}": {"password": "kettle and two cups"},
     "/c/{thread:str}/ticket": {"status": "solved", "priority": "high", "assignee": ""},
     "/account/sessions/{session:str}/end": {},
+    "/account/sessions/{session:str}/vouch": {},
     "/account/factors/{factor:str}/remove": {},
 }
 QUERIES = {"/c/{thread:str}/news": "?after=0"}

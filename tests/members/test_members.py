@@ -19,7 +19,7 @@ from sealdesk.members.model import NotThem, Yourself
 from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
-from sealdesk.people.sessions import Issued, Visit
+from sealdesk.people.sessions import Issued, SecondNeeded, Visit
 from sealdesk.verification.terminal import with_state
 from sealdesk.web.tokens import token_hash
 from world import PASSWORD, World
@@ -157,7 +157,7 @@ async def test_an_admin_has_a_reset_mailed_and_never_chooses(world: World) -> No
     before = await sql(world, "select password_hash from sec.person order by 1")
     await commands.mail_a_reset(world.desk, admin, agent.member)
     assert (await last(world, agent.member))[0] == "reset.asked"
-    (mail,) = await waiting(world, "reset")
+    (mail,) = await waiting(world, "reset_by_admin")
     assert mail.to == "agent@acme.test"
     assert await sql(world, "select password_hash from sec.person order by 1") == before
     async with world.desk.keep(admin) as connection:
@@ -308,6 +308,38 @@ async def test_who_is_known_gives_their_own_password(world: World) -> None:
     assert not await dead(world, world.globex.agent)
     with pytest.raises(StateConflict, match="already"):
         await invitations.invite(world.desk, admin, Newcomer("agent@globex.test", "Gil", Role.ADMIN))
+
+
+async def listed(world: World, member: UUID) -> queries.Listed:
+    async with world.desk.read(world.acme.admin) as work:
+        return await queries.member(work, member)
+
+
+async def test_who_is_invited_is_listed_as_typed_until_they_join(world: World) -> None:
+    """ASVS V6.3.8: neither the stored spelling nor factors nor a shown address tell that the desk knows somebody elsewhere."""
+    admin = world.acme.admin
+    await sql(world, "update sec.person set verified_at = now() where email_norm = 'agent@globex.test'")
+    await sql(
+        world,
+        "insert into sec.factor (factor_id, person_id, kind, name, secret) select gen_random_uuid(), person_id, 'totp', 'app', 'x'"
+        " from sec.person where email_norm = 'agent@globex.test'",
+    )
+    seen: list[tuple[str, int, bool]] = []
+    for email in ("Agent@Globex.test", "Nobody@Globex.test"):
+        member = await invitations.invite(world.desk, admin, Newcomer(email, "Gil", Role.AGENT))
+        found = await listed(world, member)
+        seen.append((found.email.replace("Nobody", "Agent"), found.factors, found.verified))
+    assert seen == [("Agent@Globex.test", 0, False)] * 2
+    member = await invitations.invite(world.desk, admin, Newcomer("AGENT@globex.test", "Gil", Role.AGENT))
+    assert (await listed(world, member)).email == "AGENT@globex.test"
+    token = await link(world, "invitation", "agent@globex.test")  # it goes to the address as it is stored
+    await change_member(world.desk, admin, member, Wanted(active=False), whatever)
+    assert (await listed(world, member)).factors == 0  # withdrawn, they are as unknown as before
+    await invitations.invite(world.desk, admin, Newcomer("AGENT@globex.test", "Gil", Role.AGENT))
+    token = await link(world, "invitation", "agent@globex.test")
+    assert isinstance(await invitations.accept(world.desk, token, PASSWORD, VISIT), SecondNeeded)
+    found = await listed(world, member)
+    assert (found.email, found.factors, found.verified) == ("agent@globex.test", 1, True)
 
 
 async def test_two_accept_at_once(world: World) -> None:

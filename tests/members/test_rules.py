@@ -120,10 +120,20 @@ async def test_allowed_sites(world: World) -> None:
             await set_allowed_origins(world.desk, admin, (wrong,), whatever)
     with pytest.raises(BadRequest):
         await set_sign_in_rules(world.desk, admin, SignInRules((), 4, 24), whatever)
+    with pytest.raises(BadRequest, match="without use"):
+        await set_sign_in_rules(world.desk, admin, SignInRules((), 61, 1), whatever)
     assert await differences(world) == []
 
 
-async def test_only_admins(world: World) -> None:
+async def test_only_admins_and_in_production_they_need_a_second_factor(world: World) -> None:
+    """ASVS V6.3.3: until an organisation's admins set otherwise, which is on record."""
+    await sql(world, "update sec.deployment set environment = 'production'")
+    for email, weak in (("admin@acme.test", True), ("agent@acme.test", False)):
+        issued = await people.sign_in(world.desk, email, PASSWORD, None, VISIT)
+        assert isinstance(issued, Issued)
+        assert issued.actor.weak is weak
+    async with world.desk.read(world.acme.admin) as work:
+        assert await rules.sign_in_rules(work) == (SignInRules((Role.ADMIN,)), 0)
     for actor in (world.acme.agent, world.acme.auditor, world.acme.requester):
         with pytest.raises(NotPermitted):
             await set_sign_in_rules(world.desk, actor, SignInRules(), whatever)

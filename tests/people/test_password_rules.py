@@ -4,7 +4,9 @@ import hashlib
 import secrets
 from pathlib import Path
 
+import bcrypt
 import pytest
+from argon2 import PasswordHasher
 
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
@@ -75,11 +77,72 @@ async def test_nothing_is_changed_or_cut() -> None:
         assert not await passwords.verify(other, encoded)
 
 
+async def test_a_no_costs_the_same_whatever_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ASVS V6.3.8: an unknown account, one of today and ones of former days (bcrypt, argon2 with other parameters) take the same work."""
+    passwords.tune(2, 19_456, 1)
+    today = passwords.hash_password("kettle and cups")
+    stored = {
+        "unknown": None,
+        "today": today,
+        "cheaper": PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("kettle and cups"),
+        "dearer": PasswordHasher(time_cost=3, memory_cost=20_480, parallelism=1).hash("kettle and cups"),
+        "bcrypt": bcrypt.hashpw(b"kettle and cups", bcrypt.gensalt(4)).decode(),
+    }
+    for encoded in stored.values():
+        assert not await passwords.verify("wrong", encoded)  # each kind is met once
+    done: list[str] = []
+    argon, old = PasswordHasher.verify, bcrypt.checkpw
+
+    def argon_noted(self: PasswordHasher, encoded: str, password: str) -> bool:
+        done.append(encoded.split("$")[3])
+        return argon(self, encoded, password)
+
+    def old_noted(password: bytes, encoded: bytes) -> bool:
+        done.append(encoded[:7].decode())
+        return old(password, encoded)
+
+    monkeypatch.setattr(PasswordHasher, "verify", argon_noted)
+    monkeypatch.setattr(bcrypt, "checkpw", old_noted)
+    work: dict[str, list[str]] = {}
+    for name, encoded in stored.items():
+        for wrong in ("wrong", "w" * 100):
+            done.clear()
+            assert not await passwords.verify(wrong, encoded)
+            work[f"{name} {len(wrong)}"] = sorted(done)
+        done.clear()
+        assert await passwords.verify("kettle and cups", encoded, hide=True) is (encoded is not None)
+        work[f"{name} hidden"] = sorted(done)
+        assert await passwords.verify("kettle and cups", encoded) is (encoded is not None)
+    assert set(map(tuple, work.values())) == {("$2b$04$", "m=19456,t=2,p=1", "m=20480,t=3,p=1", "m=8192,t=1,p=1")}
+
+
 def test_common_passwords() -> None:
     """ASVS V6.2.4: at least the 3,000 most common ones that are long enough are refused, in any case."""
     common = [each for each in password_rules._common() if len(each) >= password_rules.LEAST]
     assert len(common) >= 3000
     assert not any(taken(each) or taken(each.upper()) for each in common)
+
+
+def test_long_common_passwords() -> None:
+    """ASVS V6.2.4: for admins too there are 3,000 common ones that have their 12 characters; words that nobody used are taken."""
+    assert len(password_rules._long()) >= 3000
+    raw = password_rules.LONG.read_bytes()
+    hashes = [raw[at : at + 8] for at in range(0, len(raw), 8)]
+    assert hashes == sorted(set(hashes))
+    known = (
+        "coffee123456",
+        "ilovemymommy",
+        "digitalcamera",
+        "justin4ever2",
+        "the revenge of the sith",
+        "adminadmin123",
+    )
+    for each in known:
+        assert each not in password_rules._common()
+        assert not taken(each, admin=True), each
+        assert not taken(each.title(), admin=True), each
+    assert all(taken(secrets.token_urlsafe(12), admin=True) for _ in range(500))
+    assert taken("kettle and two cups", admin=True)
 
 
 def test_words_that_lie_close_to_hand() -> None:

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -41,12 +41,16 @@ def test_each_refusal_has_its_name(running_desk: RunningDesk) -> None:
     assert dead.act("DELETE", "/api/v1/session").status_code == 204
     with Client(running_desk.base) as nobody:
         wrong = nobody.post("/api/v1/session", json={"email": agent.email, "password": "wrong"}, headers=PROBLEM)
+        unknown = nobody.post(
+            "/api/v1/session", json={"email": "nobody@events.test", "password": "wrong"}, headers=PROBLEM
+        )
         garbage = nobody.get("/api/v1/session", headers={"authorization": f"Bearer {secrets.token_urlsafe(32)}"})
     ticket = f"/api/v1/threads/{thread}/ticket"
     note = {"body": "x", "visibility": "internal"}
     own = other.open()
     answers = {
-        ("failed_login", "authn_login_fail", None): wrong,
+        ("failed_login", "authn_login_fail", str(agent.member)): wrong,
+        ("failed_login", "authn_login_fail", None): unknown,
         ("failed_login", "authn_login_fail", ""): garbage,
         ("dead_session", "session_use_after_expire", str(agent.member)): dead.get("/api/v1/session"),
         ("bad_origin", "malicious_csrf", str(agent.member)): client.act("POST", "/api/v1/tickets", headers=origin),
@@ -64,6 +68,10 @@ def test_each_refusal_has_its_name(running_desk: RunningDesk) -> None:
         assert record["member"] == (member or None), name
         assert record["org"] == (str(running_desk.orgs["events"]) if member else None)
         assert record["route"] != "unknown", name
+        if answer in (wrong, unknown):
+            UUID(record["account"])
+            UUID(record["address"])
+            assert agent.email not in json.dumps(record)
         assert "evil.example" not in json.dumps(record)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
 import places
 from databases import Clone
 from needs import ROOT
-from running import apart
+from running import apart, running
 from sealdesk.core import credentials
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.seal import make_master
@@ -82,6 +83,19 @@ def test_it_works(environ: dict[str, str]) -> None:
     assert wrong(environ) == {}
 
 
+def test_a_list_of_breached_passwords_is_advised(environ: dict[str, str]) -> None:
+    """ASVS V6.2.12: production starts without one, and the doctor says what it lacks."""
+    done = run(environ, "sealdesk.cli", "doctor")
+    (said,) = [line for line in done.stdout.splitlines() if "breached passwords" in line]
+    assert said.startswith("tip")
+    assert "SEALDESK_BREACHED_PASSWORDS" in said
+    assert done.returncode == 0
+    listed = Path(environ["SEALDESK_DATA"]) / "breached"
+    listed.write_text("0" * 40 + ":1\n")
+    done = run({**environ, "SEALDESK_BREACHED_PASSWORDS": str(listed)}, "sealdesk.cli", "doctor")
+    assert done.stdout.count("fine ") == 8
+
+
 def loosen(path: str) -> Callable[[dict[str, str]], None]:
     return lambda environ: (Path(environ["SEALDESK_DATA"]) / path).chmod(0o644)
 
@@ -92,6 +106,12 @@ def shorten(environ: dict[str, str]) -> None:
     logins = credentials.read(path)["logins"]
     assert isinstance(logins, dict)
     credentials.merge(path, {"logins": {**logins, "desk_auditor": "changeme-please-2026"}})
+
+
+def open_to_all(environ: dict[str, str]) -> None:
+    """The server's own superuser under a password that everybody tries."""
+    path = Settings.load(environ).credentials
+    credentials.merge(path, {"admin": "postgresql://postgres:postgres@127.0.0.1/sealdesk"})
 
 
 def blank_key(environ: dict[str, str]) -> None:
@@ -114,6 +134,7 @@ SETTINGS: dict[str, tuple[str, Callable[[dict[str, str]], None], str]] = {
     "readable credentials": ("files", loosen("credentials.json"), "chmod 600"),
     "readable key": ("files", loosen("keys/kek.bin"), "chmod 600"),
     "default password": ("passwords", shorten, "sealdesk db migrate"),
+    "a guessable superuser": ("passwords", open_to_all, "sealdesk db migrate"),
     "a key of zeros": ("sealing key", blank_key, "sealdesk init"),
 }
 
@@ -157,13 +178,15 @@ def test_production_refuses_a_superuser(environ: dict[str, str], database: Clone
 
 
 def test_a_production_database_takes_no_demonstration(environ: dict[str, str], database: Clone) -> None:
-    execute(
-        database,
-        "insert into sec.deployment (ledger_name, environment, web_secret) values ('d', 'production', sha256('x'))",
-    )
+    """ASVS V6.3.2: a fresh desk knows nobody, so that there is no default account, and nobody made up gets in."""
+    founded = run(environ, "sealdesk.cli", "init")
+    assert founded.returncode == 0, founded.stderr
+    for table in ("sec.person", "app.member", "app.org", "sec.session"):
+        execute(database, f"do $$ begin if exists (select from {table}) then raise 'somebody is there'; end if; end $$")
     refused_by_settings = run(environ, "sealdesk.cli", "demo")
     assert "no demonstration" in refused_by_settings.stderr
-    refused_by_database = run({**environ, "SEALDESK_ENV": "demo"}, "sealdesk.cli", "demo")
+    at_home = {**environ, "SEALDESK_ENV": "demo", "SEALDESK_ORIGINS": ""}
+    refused_by_database = run(at_home, "sealdesk.cli", "demo")
     assert "belongs to production" in refused_by_database.stderr
     assert (refused_by_settings.returncode, refused_by_database.returncode) == (1, 1)
 
@@ -173,3 +196,31 @@ def test_elsewhere_the_doctor_only_warns(environ: dict[str, str]) -> None:
     environ |= {"SEALDESK_ENV": "development", "SEALDESK_ORIGINS": ""}
     assert set(wrong(environ)) == {"origins"}
     assert "not founded yet" in run(environ, "sealdesk.app").stderr
+
+
+def test_the_doctor_speaks_before_the_first_start() -> None:
+    """What the settings alone tell is told, and what is missing."""
+    with places.folder() as folder:
+        found = wrong({"SEALDESK_DATA": str(folder), "SEALDESK_ENV": "production", "SEALDESK_ORIGINS": ""})
+    assert set(found) == {"origins", "database"}
+    assert "sealdesk db migrate" in found["database"]
+
+
+def test_a_database_that_is_away_is_one_sentence(environ: dict[str, str]) -> None:
+    environ["SEALDESK_DATABASE_URL"] = "postgresql://127.0.0.1:1/sealdesk"
+    for program in (("sealdesk.cli", "up"), ("sealdesk.app",), ("sealdesk.worker",)):
+        done = run(environ, *program)
+        assert done.returncode == 1, program
+        assert "Traceback" not in done.stderr, program
+        assert "database" in done.stderr.lower(), program
+
+
+def test_production_runs() -> None:
+    """Behind TLS, under the one name that people use: ready by its own word, and no other name is answered for."""
+    with running(ENV="production", ORIGINS=HTTPS) as desk:
+        assert f"Sealdesk is at {HTTPS}" in desk.log.read_text()
+        host = {"host": HTTPS.removeprefix("https://")}
+        page = httpx.get(f"{desk.base}/sign-in", headers=host)
+        assert page.status_code == 200
+        assert httpx.get(f"{desk.base}/sign-in").status_code == 421
+        assert desk.process.poll() is None

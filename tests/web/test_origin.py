@@ -5,6 +5,7 @@ import itertools
 import httpx
 import pytest
 
+from sealdesk.core.errors import BadOrigin
 from sealdesk.web.origin import BadSetting, Origins, serialised_origin
 from web.conftest import Session
 from web.toy import ORIGIN
@@ -44,7 +45,7 @@ def passes(origin: str | None, site: str | None, credential: str) -> bool:
     """The rule, as the threat model words it."""
     if origin is not None:
         # An HTTP field's value has no blanks around it: the one with a trailing blank is the exact origin.
-        return origin.strip() == ORIGIN
+        return origin.strip() == ORIGIN and site in (None, "same-origin", "none")
     if credential == "cookie":
         return site == "same-origin"
     return True
@@ -70,6 +71,14 @@ async def test_only_the_exact_origin_passes(
         if refused == passes(origin, site, credential):
             wrong.append((origin, site, answer.status_code))
     assert wrong == []
+
+
+async def test_of_two_origins_neither_acts_under_the_other() -> None:
+    """Both are the desk's own, and to a browser they are two sites."""
+    origins = Origins(["http://127.0.0.1:8000", "http://localhost:8000"])
+    origins.check({b"origin": b"http://localhost:8000", b"host": b"localhost:8000", b"cookie": b"a=b"})
+    with pytest.raises(BadOrigin):
+        origins.check({b"origin": b"http://localhost:8000", b"host": b"127.0.0.1:8000", b"cookie": b"a=b"})
 
 
 async def test_reading_needs_no_origin(client: httpx.AsyncClient, session: Session) -> None:

@@ -31,6 +31,13 @@ class FactorNeeded(NotPermitted):
     title = "Set up a second factor first"
 
 
+class HeldBack(NotPermitted):
+    """The session was opened by a password alone, after wrong ones, in a browser that was never seen."""
+
+    slug = "held-back"
+    title = "Held back in this browser"
+
+
 class ConfirmFirst(NotPermitted):
     """The act asks that whoever holds the session shows again who they are."""
 
@@ -44,7 +51,8 @@ class Actor:
 
     The role is a hint that chooses the database login: `sec.enter` has the last word. `session_id` names the session without its token,
     `scopes` are an API token's permissions (None: all of the role's), `confirmed_at` is when a factor was last shown, `weak` says that
-    the organisation's rules demand a second factor that the person does not have yet.
+    a second factor is demanded that the person does not have yet, `label` is the browser it was opened in, `held_until` until when it
+    may do nothing that asks for a confirmation.
     """
 
     session_hash: bytes
@@ -58,6 +66,8 @@ class Actor:
     scopes: frozenset[str] | None = None
     confirmed_at: datetime | None = None
     weak: bool = False
+    label: str = ""
+    held_until: datetime | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the role is granted `permission`, and this session or token carries it. Says nothing of confirmation."""
@@ -81,13 +91,18 @@ class Actor:
         """Raise `NotPermitted` (403) unless the actor may; `FactorNeeded` and `ConfirmFirst` say what would change that."""
         if not self.may(permission):
             if self.weak and permission in GRANTS[self.role]:
-                raise FactorNeeded(
-                    "Your organisation asks for a second factor. Set one up under your account, then go on."
-                )
+                raise FactorNeeded("A second factor is asked for. Set one up under your account, then go on.")
             if self.kind == "token" and permission in GRANTS[self.role]:
                 raise NotPermitted("This token may not do that; its permissions were chosen when it was made.")
             raise NotPermitted(f"As {self.role} you may not do this. An admin of your organisation can say who may.")
-        if permission in CONFIRMED and self.kind == "session" and not self.confirmed:
+        if permission not in CONFIRMED or self.kind != "session":
+            return
+        if self.held_until is not None and clock.now() < self.held_until:
+            raise HeldBack(
+                f"This browser was new when it signed in after wrong passwords, so it can't do this until"
+                f" {self.held_until:%d %B, %H:%M} UTC. If it is yours, say so under your account in a browser that you used before."
+            )
+        if not self.confirmed:
             raise ConfirmFirst("This asks for your password or second factor once more. Nothing was changed.")
 
     @property
@@ -102,7 +117,8 @@ def actor_of(row: Mapping[str, Any]) -> Actor:
     """The actor that a row of `sec.peek` stands for."""
     scopes = frozenset(row["scopes"]) if row["scopes"] is not None else None
     who = (row["hash"], row["org_id"], row["member_id"], Role(row["role"]), row["kind"], row["name"], row["org_name"])
-    return Actor(*who, row["session_id"], scopes, row["confirmed_at"], row["weak"])
+    more = (row["session_id"], scopes, row["confirmed_at"], row["weak"], row["label"], row["held_until"])
+    return Actor(*who, *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,19 @@ class Holder:
     org: UUID
     member: UUID
     live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a record says of a try at an account: random ids that stand for the account and the address for a day, and whose it is.
+
+    Somebody in several organisations is named as a member of the first; each organisation's own record names its own member.
+    """
+
+    account: UUID
+    address: UUID
+    org: UUID | None
+    member: UUID | None
 
 
 def system(org: UUID, component: str = "worker") -> Actor:

@@ -38,6 +38,7 @@ class Permission(StrEnum):
     INVITATION_ACCEPT = "invitation.accept"
     MEMBER_MANAGE = "member.manage"
     RULES_MANAGE = "rules.manage"
+    RECOVERY_APPROVE = "recovery.approve"
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_READ = "refusal.read"
@@ -55,6 +56,7 @@ CONFIRMED = frozenset(
         Permission.EXPORT_REQUEST,
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
+        Permission.RECOVERY_APPROVE,
     }
 )
 """What a session may do only shortly after its holder showed a factor (step-up)."""
@@ -66,6 +68,7 @@ NEVER_BY_TOKEN = frozenset(
         Permission.INVITATION_ACCEPT,
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
+        Permission.RECOVERY_APPROVE,
     }
 )
 """What no API token may do, whatever its scopes: it can't show a factor."""
@@ -96,6 +99,7 @@ _TABLE: dict[Permission, str] = {
     Permission.INVITATION_ACCEPT:     "allow  allow  allow  allow  deny",
     Permission.MEMBER_MANAGE:         "deny   deny   allow  deny   deny",
     Permission.RULES_MANAGE:          "deny   deny   allow  deny   deny",
+    Permission.RECOVERY_APPROVE:      "deny   deny   allow  allow  deny",
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",

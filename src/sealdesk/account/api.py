@@ -28,7 +28,7 @@ _ONCE = "A challenge is answered once."
 
 
 class DeviceView(msgspec.Struct, frozen=True):
-    """One session; `method` is how it was opened, such as `password+totp`."""
+    """One session; `method` is how it was opened, such as `password+totp`, `held_until` until when it is held back, if it is."""
 
     id: UUID
     label: str
@@ -39,6 +39,7 @@ class DeviceView(msgspec.Struct, frozen=True):
     seen_at: datetime
     ends_at: datetime
     current: bool
+    held_until: datetime | None
 
 
 class BrowserView(msgspec.Struct, frozen=True):
@@ -154,7 +155,8 @@ async def list_sessions(desk: Desk, actor: Actor, exchange: Exchange) -> Devices
         found, known = await queries.devices(work), await queries.browsers(work, visit_of(exchange))
     return DevicesView(
         tuple(
-            DeviceView(d.id, d.label, d.method, d.org, d.org_name, d.began, d.seen, d.until, d.current) for d in found
+            DeviceView(d.id, d.label, d.method, d.org, d.org_name, d.began, d.seen, d.until, d.current, d.held_until)
+            for d in found
         ),
         tuple(BrowserView(b.label, b.first, b.seen, b.current) for b in known),
     )
@@ -170,6 +172,19 @@ async def list_sessions(desk: Desk, actor: Actor, exchange: Exchange) -> Devices
 async def end_session(desk: Desk, actor: Actor, session: UUID) -> Answer[None]:
     """End one session; it is dead on the next request."""
     await commands.end_session(desk, actor, session)
+    return Answer(None, status=204)
+
+
+@post(
+    "/api/v1/account/sessions/{session:str}/vouch",
+    limit=CHANGING,
+    status=204,
+    permission=Permission.CREDENTIAL_OWN,
+    repeats="A session that is not held back is not found.",
+)
+async def vouch(desk: Desk, actor: Actor, session: UUID) -> Answer[None]:
+    """Say that a session which is held back, because it began in a new browser after wrong passwords, is one's own."""
+    await commands.vouch(desk, actor, session)
     return Answer(None, status=204)
 
 
@@ -283,6 +298,7 @@ def _added(done: Done, exchange: Exchange, page: Page) -> AddedView:
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     list_sessions,
     end_session,
+    vouch,
     end_other_sessions,
     switch_organisation,
     list_factors,

@@ -75,6 +75,20 @@ async def end_rest(change: Change, cause: str, *, sessions: bool, tokens: bool) 
     return Ended(signed_out, revoked)
 
 
+async def vouch(desk: Desk, actor: Actor, session: UUID) -> None:
+    """Say, from a browser that is known, that a session which is held back is one's own: it goes on like any other (ASVS 8.2.4).
+
+    `OutsideReach` (404) for any id but that of such a session, `HeldBack` (403) from one that is held back itself.
+    """
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.CREDENTIAL_OWN)
+        await change.lock(Stream("user", actor.member))
+        if not await change.value("select sec.vouch($1, $2)", session, actor.session_hash):
+            raise OutsideReach
+        change.record(events.device_added(actor.member, "vouched"))
+    log.info("session_vouched", owasp="authn_login_success", org=str(actor.org), member=str(actor.member))
+
+
 async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
     """Go on in another organisation, under a new token. `OutsideReach` (404) unless the person is a member there."""
     for membership in await queries.organisations(desk, actor):

@@ -76,9 +76,9 @@ class EndedView(msgspec.Struct, frozen=True):
     status=202,
     repeats="A link makes those before it void.",
 )
-async def ask_reset(desk: Desk, body: Json[Forgotten]) -> Answer[None]:
+async def ask_reset(desk: Desk, body: Json[Forgotten], exchange: Exchange) -> Answer[None]:
     """Have a link mailed. The answer is the same for every address."""
-    await password_commands.ask_reset(desk, body.email)
+    await password_commands.ask_reset(desk, body.email, visit_of(exchange))
     return Answer(None, status=202)
 
 

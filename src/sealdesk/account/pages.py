@@ -33,7 +33,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed"] = ""
+    done: Literal["", "ended", "others", "added", "removed", "vouched", "rules", "recovery"] = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -84,6 +84,13 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
     return SeeOther("/account?done=ended")
 
 
+@post("/account/sessions/{session:str}/vouch", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+async def vouch(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
+    """Say that a session which is held back is one's own."""
+    await commands.vouch(desk, actor, session)
+    return SeeOther("/account?done=vouched")
+
+
 @post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
 async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm], exchange: Exchange) -> SeeOther:
     """End all sessions but this one, and API tokens where that is ticked."""
@@ -98,7 +105,7 @@ async def switch_organisation(desk: Desk, actor: Actor, form: Form[OrganisationF
     return SeeOther("/")
 
 
-@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
 async def show_totp(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """A new seed, as a QR code and as text."""
     begun = await enrolment.begin_totp(desk, actor, visit_of(exchange))
@@ -116,7 +123,7 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
-@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
 async def show_passkey(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """The way to a new passkey."""
     begun = await enrolment.begin_passkey(desk, actor, visit_of(exchange))
@@ -182,6 +189,7 @@ async def _codes(desk: Desk, actor: Actor, page: Page, view: CodesView) -> Html:
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     show_account,
     end_session,
+    vouch,
     end_other_sessions,
     switch_organisation,
     show_totp,

@@ -12,16 +12,17 @@ from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, OutsideReach, Stale
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, outbox, password_rules, passwords
-from sealdesk.people.commands import known_email
+from sealdesk.people.commands import known_device, known_email
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Visit
 from sealdesk.unit import Desk
+from sealdesk.web.limits import address_bucket
 from sealdesk.web.tokens import is_token, new_token, token_hash
 
 RESET_LIFE = timedelta(minutes=30)
-PER_ACCOUNT, WINDOW = 5, 3600
-"""Letters to one address in an hour; what is asked beyond that is answered alike and sends none."""
-OVER = "This link is over: it was used, it is older than it may be, or another one was sent since. Ask for a new one."
+PER_ASKER, PER_ACCOUNT, WINDOW = 5, 20, 3600
+"""Letters to one account in an hour, for one who asks and for all strangers; what is asked beyond that is answered alike and sends none."""
+OVER = "This link is over: it or another was used, it is older than it may be, or a newer one took its place. Ask for a new one."
 
 log = structlog.get_logger("security")
 
@@ -44,20 +45,34 @@ class Choosing:
     admin: bool
 
 
-async def ask_reset(desk: Desk, email: str) -> None:
-    """Mail a link to whoever signs in with this address. For any other the same is done, to no effect: nothing tells them apart."""
+async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
+    """Mail a link to whoever signs in with this address. For any other the same is done, to no effect: nothing tells them apart.
+
+    Each address that asks has a count of its own, so a stranger uses up none but theirs; a browser in which the owner signed in before
+    asks past all strangers together.
+    """
     norm = known_email(email)
-    (count,) = await desk.counters.hit(Hit(f"reset/{norm}", WINDOW))
-    if count.number <= PER_ACCOUNT:
+    device = await known_device(desk, norm, visit)
+    asker = f"device/{device.hex()}" if device else f"address/{address_bucket(visit.address)}"
+    (own,) = await desk.counters.hit(Hit(f"reset/{norm}/{asker}", WINDOW))
+    if own.number > PER_ASKER:
+        return
+    (all_strangers,) = await desk.counters.hit(Hit(f"reset/{norm}{'/known' if device else ''}", WINDOW))
+    if device or all_strangers.number <= PER_ACCOUNT:
         await mail_reset(desk, norm)
 
 
-async def mail_reset(desk: Desk, norm: str) -> None:
-    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike."""
+async def mail_reset(desk: Desk, norm: str, asked_in: str = "") -> None:
+    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike.
+
+    `asked_in` names the organisation whose admin asked for it; else its owner did, as far as anybody knows.
+    """
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
     token = new_token()
-    mail = Mail(row["email"] if row else norm, "reset", {"path": f"/reset/{token}"})
+    data = {"path": f"/reset/{token}"}
+    to = row["email"] if row else norm
+    mail = Mail(to, "reset_by_admin", {**data, "organisation": asked_in}) if asked_in else Mail(to, "reset", data)
     number, content = outbox.sealed(desk.sealer, mail)
     await pool.execute(
         "select sec.mail_link($1, 'reset', $2, $3, $4, $5)", token_hash(token), norm, RESET_LIFE, number, content

@@ -14,7 +14,7 @@ from sealdesk.unit import Desk, Reading
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One session: where it was opened, in which organisation, and whether it is the one that asks."""
+    """One session: where it was opened, in which organisation, whether it is the one that asks, and until when it is held back."""
 
     id: UUID
     label: str
@@ -25,6 +25,7 @@ class Device:
     seen: datetime
     until: datetime
     current: bool
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ async def devices(work: Reading) -> tuple[Device, ...]:
             row["seen_at"],
             row["until"],
             row["hash"] == own,
+            row["held_until"],
         )
         for row in rows
     )

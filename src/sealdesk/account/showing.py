@@ -22,7 +22,10 @@ _HOW = {
     "invitation": "invitation",
 }
 DONE = {
+    "rules": Flash("The rules hold from now on, for you too: set up a second factor, then you can go on."),
+    "recovery": Flash("You signed in with a recovery code, which is used up now. See below how many are left.", "warn"),
     "ended": Flash("That session is ended."),
+    "vouched": Flash("Good. That browser goes on like any other."),
     "others": Flash("You are signed out everywhere but here."),
     "added": Flash("The second factor is set up. Other sessions stay signed in unless you end them below."),
     "removed": Flash("The second factor is removed. Other sessions stay signed in unless you end them below."),
@@ -61,6 +64,7 @@ def account(
         tokens=rest.tokens,
         organisations=tuple(OrganisationRow(str(m.org), m.org_name, str(m.role)) for m in organisations),
         needed=needed,
+        held=next((Moment.of(each.held_until, now) for each in devices if each.current and each.held_until), None),
     )
 
 
@@ -105,4 +109,5 @@ def _device(device: Device, now: datetime) -> DeviceRow:
         Moment.of(device.began, now),
         Moment.of(device.seen, now),
         device.current,
+        Moment.of(device.held_until, now) if device.held_until else None,
     )

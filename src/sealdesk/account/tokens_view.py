@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sealdesk.access.permissions import Permission
+from sealdesk.account.reminders import EARLY
 from sealdesk.account.tokens_queries import Token
 from sealdesk.core import clock
 from sealdesk.web.view import Choice, Moment
@@ -37,6 +38,7 @@ class TokenRow:
     issued: Moment
     used: Moment | None
     expires: Moment
+    soon: bool
     owner: str
 
     @classmethod
@@ -52,13 +54,14 @@ class TokenRow:
             Moment.of(token.issued_at, now),
             Moment.of(token.used_at, now) if token.used_at else None,
             Moment.of(token.expires_at, now),
+            token.expires_at - now <= min(EARLY, (token.expires_at - token.issued_at) / 2),
             token.owner,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensView:
-    """The list, the form as it was typed, and the token that was just made: shown this once."""
+    """The list, the form as it was typed, and the token that was just made: shown this once. `field` is what the error is about."""
 
     rows: tuple[TokenRow, ...]
     others: tuple[TokenRow, ...] | None
@@ -68,3 +71,4 @@ class TokensView:
     name: str = ""
     made: str | None = None
     error: str | None = None
+    field: str = ""

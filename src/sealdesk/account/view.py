@@ -7,7 +7,10 @@ from sealdesk.web.view import Moment
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One session. `how` is the way it was opened, in words; the current one can't be ended here, but signed out."""
+    """One session. `how` is the way it was opened, in words; the current one can't be ended here, but signed out.
+
+    `held` is until when it is held back, because it was opened in a new browser after wrong passwords.
+    """
 
     session_id: str
     label: str
@@ -16,6 +19,7 @@ class DeviceRow:
     began: Moment
     seen: Moment
     current: bool
+    held: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class OrganisationRow:
 class AccountView:
     """The account page; `tokens` is how many API tokens there are.
 
-    `needed`: the organisation asks for a second factor, and nothing else works until there is one.
+    `needed`: a second factor is asked for, and nothing else works until there is one. `held`: see `DeviceRow`.
     """
 
     email: str
@@ -63,6 +67,7 @@ class AccountView:
     tokens: int
     organisations: tuple[OrganisationRow, ...]
     needed: bool = False
+    held: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

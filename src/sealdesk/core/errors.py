@@ -1,7 +1,23 @@
 """What the product says no to. Each refusal becomes problem details (RFC 9457) at the edge."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """At whose account something was tried: `account` is what was typed, normalised, `person` None where that is nobody's.
+
+    `locks`: this try closed the account to browsers that are new to it. `held`: the password was right and did not do. All of it is for
+    the record, after the answer; nothing of it is for the answer, which is the same for everybody.
+    """
+
+    account: str
+    person: UUID | None
+    locks: bool = False
+    held: bool = False
 
 
 class Refusal(Exception):
@@ -9,7 +25,7 @@ class Refusal(Exception):
 
     `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` (else `sentence`) says
     what is so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
-    header fields of the answer.
+    header fields of the answer. `tried` is for the record alone.
     """
 
     status: ClassVar[int] = 400
@@ -22,6 +38,12 @@ class Refusal(Exception):
         self.detail = detail or self.sentence or self.title
         self.headers: dict[str, str] = dict(headers or {})
         self.members = members
+        self.tried: Tried | None = None
+
+    def at(self, tried: Tried) -> Self:
+        """The same, put down to an account."""
+        self.tried = tried
+        return self
 
 
 class BadRequest(Refusal):

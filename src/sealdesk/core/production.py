@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote, urlsplit
 
 from sealdesk.core import credentials
 from sealdesk.core.db import Database
@@ -20,16 +21,21 @@ DEFAULTS = ("password", "passwort", "changeme", "change-me", "secret", "postgres
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `say` is a sentence: what is so, or what is wrong and what to do about it."""
+    """One thing looked at. `say` is a sentence: what is so, or what is wrong and what to do about it.
+
+    `advice`: nothing is wrong, but it could be better; production starts all the same.
+    """
 
     check: str
     fine: bool
     say: str
+    advice: bool = False
 
 
 def look_at_settings(settings: Settings) -> list[Finding]:
     """What can be judged without a database."""
-    return [_origins(settings), _limits(settings), _files(settings), _passwords(settings), _key(settings)]
+    looked = (_origins, _limits, _files, _passwords, _key, _breached)
+    return [look(settings) for look in looked]
 
 
 async def look_at_database(database: Database) -> list[Finding]:
@@ -101,7 +107,11 @@ def _files(settings: Settings) -> Finding:
 
 
 def _passwords(settings: Settings) -> Finding:
-    logins = cast("dict[str, object]", credentials.read(settings.credentials).get("logins") or {})
+    known = credentials.read(settings.credentials)
+    logins = dict(cast("dict[str, object]", known.get("logins") or {}))
+    if isinstance(admin := known.get("admin"), str):
+        address = urlsplit(admin)
+        logins |= {address.username or "postgres": unquote(address.password)} if address.password else {}
     weak = sorted(name for name, password in logins.items() if _is_guessable(str(password), name))
     return _finding(
         "passwords",
@@ -120,6 +130,18 @@ def _key(settings: Settings) -> Finding:
         "The key that seals content is random.",
         f"{settings.kek} is not {KEK_BYTES} random bytes: put the key back that `sealdesk init` made.",
     )
+
+
+def _breached(settings: Settings) -> Finding:
+    if settings.breached_passwords:
+        return Finding(
+            "breached passwords", fine=True, say="People's passwords are looked up in your list of breached ones."
+        )
+    say = (
+        "Only common passwords are refused, not breached ones: download the SHA-1 list of Have I Been Pwned, ordered by hash, and set"
+        " SEALDESK_BREACHED_PASSWORDS to the file."
+    )
+    return Finding("breached passwords", fine=True, say=say, advice=True)
 
 
 def _readable_by_others(path: Path) -> bool:

@@ -46,11 +46,11 @@ class Settings:
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
-        """From `environ` (default: the process's own). Raises `Fault` naming the first variable that makes no sense."""
+        """From `environ` (default: the process's own). Raises `Fault` naming the first variable that makes no sense or is not safe."""
         environ = os.environ if environ is None else environ
         host = environ.get("SEALDESK_HOST") or "127.0.0.1"
         port = _whole_number(environ, "SEALDESK_PORT", 8000, 1, 65_535)
-        return cls(
+        made = cls(
             data=Path(environ.get("SEALDESK_DATA") or _default_data()).expanduser().absolute(),
             database_url=environ.get("SEALDESK_DATABASE_URL", ""),
             env=Environment.DEMO if demo else _environment(environ),
@@ -70,6 +70,8 @@ class Settings:
             breached_passwords=environ.get("SEALDESK_BREACHED_PASSWORDS", ""),
             argon2=_argon2(environ),
         )
+        _stay_at_home(made)
+        return made
 
     def environ(self) -> dict[str, str]:
         """The variables that make a child process load equal settings."""
@@ -102,10 +104,7 @@ class Settings:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the bound address."""
-        try:
-            return self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
     @property
     def address(self) -> str:
@@ -179,6 +178,30 @@ class Settings:
     def demo_file(self) -> Path:
         """The sign-ins of the demonstration (0600)."""
         return self.data / "demo.json"
+
+
+def _stay_at_home(settings: Settings) -> None:
+    """Made-up people and plain http are for this machine alone; what production refuses beyond that, `core.production` says."""
+    away = [each for each in settings.origins if not _is_loopback(urlsplit(each).hostname or "")]
+    if settings.env is Environment.DEMO:
+        if not settings.loopback:
+            raise Fault("A demonstration binds loopback addresses only: leave SEALDESK_HOST unset, or drop --demo.")
+        if away:
+            raise Fault(f"A demonstration is for this machine only: take {away[0]} out of SEALDESK_ORIGINS.")
+    if settings.env is Environment.DEVELOPMENT:
+        plain = [each for each in settings.origins if each.startswith("http://")]
+        if plain and (set(plain) & set(away) or not settings.loopback):
+            raise Fault(
+                f"Over plain http ({plain[0]}) the desk is for this machine only: leave SEALDESK_HOST unset,"
+                " or put TLS in front and set SEALDESK_ORIGINS to the https:// address."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _default_data() -> str:

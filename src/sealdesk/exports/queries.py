@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
@@ -14,9 +13,9 @@ from sealdesk.exports.model import COLUMNS, Export, NotBuilt
 from sealdesk.exports.scope import Scope, describe
 from sealdesk.ledger.events import Ref
 from sealdesk.unit import Reading
+from sealdesk.web.paging import TOP, Before
 
 PAGE = 25
-_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _LIST = f"""select {COLUMNS}, x.purpose_commit, x.scope_commit, coalesce(m.name, '') as requester
 from app.export x left join app.member m on m.org_id = x.org_id and m.member_id = x.requester_id
 where x.org_id = $1 and """  # noqa: S608 - names come from code
@@ -41,14 +40,6 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """The last row of the page before: its time and id."""
-
-    at: datetime
-    export: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class Holdings:
     """What a bundle would hold if it were asked for now. `record_bytes` is about the size of entries and content."""
 
@@ -63,25 +54,26 @@ class Holdings:
 async def exports(work: Reading, before: Before | None, limit: int = PAGE) -> tuple[list[Shown], Before | None]:
     """One page, newest first, of the exports within reach, and where there is more the key of the next."""
     work.demand(Permission.EXPORT_READ)
-    bound = (before.at, before.export) if before else (_LATEST, UUID(int=2**128 - 1))
-    rows = await work.rows(_PAGE, work.actor.org, *bound, limit + 1)
+    bound = before or TOP
+    rows = await work.rows(_PAGE, work.actor.org, bound.at, bound.id, limit + 1)
     page = rows[:limit]
     more = Before(page[-1]["requested_at"], page[-1]["export_id"]) if len(rows) > limit else None
     return await _shown(work, page), more
 
 
-async def export(work: Reading, export_id: UUID) -> Shown:
+async def export(work: Reading, export_id: UUID, permission: Permission = Permission.EXPORT_READ) -> Shown:
     """One export. `OutsideReach` (404) if it is out of reach."""
     rows = await work.rows(_ONE, work.actor.org, export_id)
     if not rows:
         raise OutsideReach
-    work.demand(Permission.EXPORT_READ)
+    work.demand(permission)
     return (await _shown(work, rows))[0]
 
 
 async def preview(work: Reading, scope: Scope, audience: Role | None) -> Holdings:
     """What a bundle of `scope` for `audience` would hold. Refuses what `request_export` refuses."""
-    chosen = audiences.checked(work.actor.role, audience)
+    work.demand(Permission.EXPORT_REQUEST)
+    chosen = audiences.checked(work.actor, audience)
     threads = await resolve.conversations(work, scope)
     heads = await resolve.heads(work, threads, audiences.stream_kinds(chosen))
     kinds = list(audiences.stream_kinds(chosen))

@@ -8,10 +8,10 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import queries, view
-from sealdesk.exports.keys import written_key
 from sealdesk.exports.model import KEEP_FOR, Export
-from sealdesk.exports.queries import Before, Shown
+from sealdesk.exports.queries import Shown
 from sealdesk.exports.view import Digest, ExportRow, ExportState, ExportStep, ExportsView, ExportView
+from sealdesk.web.paging import Before, written_key
 from sealdesk.web.view import Choice, Empty, Moment
 
 _STATES: dict[str, ExportState] = {
@@ -114,7 +114,7 @@ def holdings(found: queries.Holdings) -> view.Holdings:
 
 def audience_choices(actor: Actor, chosen: str) -> tuple[Choice, ...]:
     """Who may be named as reader by this member."""
-    offered = audiences.audiences(actor.role)
+    offered = audiences.audiences(actor)
     return tuple(
         Choice(
             str(role), _AUDIENCES[role][0], chosen=str(role) == (chosen or str(offered[0])), hint=_AUDIENCES[role][1]

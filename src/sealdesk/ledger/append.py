@@ -5,7 +5,7 @@ its key, its place in `pending` and the new stream head all do. The stream row s
 number n implies a visible n-1, and ordering a batch by `qid` keeps each stream in order.
 """
 
-import os
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -115,7 +115,7 @@ class Appender:
             id=str(entry_id),
             type=event.type,
             at=clock.stamp(at),
-            nonce=os.urandom(16).hex(),
+            nonce=secrets.token_bytes(16).hex(),
             actor=self._actor,
             stream=(event.stream.kind, str(event.stream.id), head.seq + 1, head.leaf.hex()),
             body=event.body,

@@ -1,6 +1,7 @@
 """Sealing content: off the log, bound to it by a salted commitment, readable only with a key that can be destroyed (ledger.md 5.1)."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -59,7 +60,7 @@ def make_master(path: Path) -> None:
         return
     scratch = path.with_suffix(".new")
     with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(os.urandom(32))
+        file.write(secrets.token_bytes(32))
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(path)
@@ -83,9 +84,9 @@ class Sealer:
 
     def seal(self, org: UUID, slot: Slot) -> Sealed:
         """Seal one slot under a key of its own."""
-        salt, dek = os.urandom(SALT_BYTES), os.urandom(32)
+        salt, dek = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(32)
         commit = commitment(salt, slot.content)
-        nonce, key_nonce = os.urandom(NONCE_BYTES), os.urandom(NONCE_BYTES)
+        nonce, key_nonce = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(NONCE_BYTES)
         sealed = nonce + AESGCM(dek).encrypt(nonce, salt + slot.content, commit)
         wrapped = key_nonce + self._kek(org).encrypt(key_nonce, dek, commit)
         return Sealed(slot.name, slot.media, len(slot.content), commit, sealed, wrapped)
@@ -104,7 +105,7 @@ class Sealer:
 
     def wrap(self, org: UUID, key: bytes, label: bytes) -> bytes:
         """A key of 32 bytes under the organisation's: nonce || AES-256-GCM(KEK, key, aad = label)."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._kek(org).encrypt(nonce, key, label)
 
     def unwrap(self, org: UUID, wrapped: bytes, label: bytes) -> bytes:

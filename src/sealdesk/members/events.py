@@ -3,7 +3,7 @@
 import json
 from uuid import UUID
 
-from sealdesk.ledger.events import Event, Stream, document, text
+from sealdesk.ledger.events import Event, Ref, Stream, document, text
 from sealproof.canonical import JSON
 
 
@@ -40,6 +40,21 @@ def member_reactivated(member: UUID) -> Event:
 def reset_asked(member: UUID) -> Event:
     """An admin had a link mailed with which the member may choose a new password."""
     return Event("reset.asked", Stream("user", member), {})
+
+
+def recovery_asked(member: UUID, reason: str) -> Event:
+    """An admin asked that the member's second factors, which are lost, be removed; `reason` is how they made sure who it is."""
+    return Event("recovery.asked", Stream("user", member), {"member": str(member)}, [text("reason", reason)])
+
+
+def recovery_approved(member: UUID, asked: Ref) -> Event:
+    """A second person approved it."""
+    return Event("recovery.approved", Stream("user", member), {"member": str(member)}, refs=[asked])
+
+
+def recovery_refused(member: UUID, asked: Ref) -> Event:
+    """A second person refused it, or who asked withdrew it."""
+    return Event("recovery.refused", Stream("user", member), {"member": str(member)}, refs=[asked])
 
 
 def rules_changed(org: UUID, setting: str, old: JSON, new: JSON) -> Event:

@@ -128,8 +128,8 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
         raise LinkOver from None  # somebody was quicker
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
-    factors, version = (known.factors, known.version) if known else (0, invitation.version)
-    entered = Known(person, tuple(await memberships(desk, person)), factors, "password", version)
+    factors, version, tries = (known.factors, known.version, known.tries) if known else (0, invitation.version, 1)
+    entered = Known(person, tuple(await memberships(desk, person)), factors, "password", version, tries)
     return await go_on(desk, entered, invitation.org, visit)
 
 

@@ -45,6 +45,8 @@ class SignInRules:
         ):
             if not least <= value <= most:
                 raise BadRequest(f"It is {least} to {most:,}.", pointer=f"/{name}")
+        if self.idle_minutes > self.absolute_hours * 60:
+            raise BadRequest("A session can't last longer without use than in all.", pointer="/idle_minutes")
         roles = tuple(role for role in ROLES if role in self.second_factor)
         return SignInRules(roles, self.idle_minutes, self.absolute_hours)
 
@@ -68,7 +70,8 @@ async def sign_in_rules(work: Reading) -> tuple[SignInRules, int]:
     admit(work.actor, Permission.RULES_MANAGE)
     value, version = await _setting(work, "sign_in")
     if value is None:
-        return SignInRules(), 0
+        held = json.loads(str(await work.value("select sec.own_sign_in_rules()") or "{}"))
+        return SignInRules(tuple(Role(role) for role in held.get("second_factor", ()))), 0
     kept = cast("dict[str, object]", value)
     roles = tuple(Role(role) for role in cast("list[str]", kept["second_factor"]))
     return SignInRules(roles, cast("int", kept["idle_minutes"]), cast("int", kept["absolute_hours"])), version

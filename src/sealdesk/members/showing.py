@@ -1,12 +1,15 @@
 """From members and rules as found to what the pages show."""
 
+from collections.abc import Mapping
 from uuid import UUID, uuid4
 
+from sealdesk.access.actor import CONFIRMED_FOR
 from sealdesk.access.permissions import Role
 from sealdesk.core import clock
+from sealdesk.core.errors import Refusal
 from sealdesk.members.invitations import Invitation
 from sealdesk.members.queries import Listed, Open
-from sealdesk.members.rules import ROLES, SignInRules
+from sealdesk.members.rules import ABSOLUTE_HOURS, IDLE_MINUTES, ROLES, SignInRules
 from sealdesk.members.view import InvitationView, InviteView, MemberRow, MembersView, MemberView, OpenRow, RulesView
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS
 from sealdesk.web.view import Choice, Moment, Tag, Tone
@@ -18,6 +21,7 @@ HINTS = {
     Role.AUDITOR: "Reads everything, changes nothing",
 }
 _TONES: dict[str, Tone] = {"active": "good", "invited": "warn", "deactivated": "plain"}
+BOUNDS = f"Minutes without use are {IDLE_MINUTES[0]} to {IDLE_MINUTES[1]:,}, hours in all {ABSOLUTE_HOURS[0]} to {ABSOLUTE_HOURS[1]}."
 DONE = {
     "invited": "The invitation is on its way.",
     "changed": "Done. All their sessions have ended.",
@@ -47,7 +51,15 @@ def members(found: list[Listed]) -> MembersView:
     )
 
 
-def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None = None) -> MemberView:
+def member(
+    found: Listed,
+    sessions: list[Open],
+    actor: UUID,
+    error: str | None = None,
+    error_in: str = "",
+    *,
+    recovery_waits: bool = False,
+) -> MemberView:
     """One member."""
     now, noun = clock.now(), found.member
     return MemberView(
@@ -65,13 +77,22 @@ def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None =
         roles=role_choices(str(noun.role)),
         sessions=tuple(OpenRow(each.label or each.kind, each.kind, Moment.of(each.seen_at, now)) for each in sessions),
         myself=noun.id == actor,
+        recovery_waits=recovery_waits,
         error=error,
+        error_in=error_in,
     )
 
 
-def invite(email: str = "", name: str = "", role: str = "agent", error: str | None = None) -> InviteView:
+def invite(email: str = "", name: str = "", role: str = "agent", error: Refusal | None = None) -> InviteView:
     """The form to invite somebody."""
-    return InviteView(idempotency_key=uuid4().hex, roles=role_choices(role), email=email, name=name, error=error)
+    return InviteView(
+        idempotency_key=uuid4().hex,
+        roles=role_choices(role),
+        email=email,
+        name=name,
+        error=error.detail if error else None,
+        field=("name" if "/name" in str(error.members) else "email") if error else "",
+    )
 
 
 def invitation(found: Invitation, token: str, error: str | None = None) -> InvitationView:
@@ -91,22 +112,36 @@ def invitation(found: Invitation, token: str, error: str | None = None) -> Invit
 def rules(
     sign_in: tuple[SignInRules, int],
     origins: tuple[tuple[str, ...], int],
-    error: str | None = None,
-    origins_error: str | None = None,
+    found: list[Listed],
+    kept: Mapping[str, str],
 ) -> RulesView:
-    """The two forms."""
+    """The two forms: with what was typed, where one comes back, else with what holds."""
     held, version = sign_in
-    roles = tuple(Choice(str(role), f"{str(role).capitalize()}s", role in held.second_factor) for role in ROLES)
+    typed = "idle_minutes" in kept or "absolute_hours" in kept
     return RulesView(
-        roles=roles,
-        idle_minutes=str(held.idle_minutes),
-        absolute_hours=str(held.absolute_hours),
+        roles=tuple(
+            Choice(
+                str(role),
+                f"{str(role).capitalize()}s",
+                kept.get(str(role)) == "yes" if typed else role in held.second_factor,
+                _have_one(role, found),
+            )
+            for role in ROLES
+        ),
+        idle_minutes=kept.get("idle_minutes", str(held.idle_minutes)),
+        absolute_hours=kept.get("absolute_hours", str(held.absolute_hours)),
         sign_in_version=version,
-        origins="\n".join(origins[0]),
+        origins=kept.get("origins", "\n".join(origins[0])),
         origins_version=origins[1],
-        error=error,
-        origins_error=origins_error,
+        confirmed_minutes=int(CONFIRMED_FOR.total_seconds() // 60),
     )
+
+
+def _have_one(role: Role, found: list[Listed]) -> str:
+    """How many members of a role have a second factor: what a rule would ask of the others."""
+    theirs = [each for each in found if each.member.role is role and each.member.active]
+    have = sum(each.factors > 0 for each in theirs)
+    return f"{have} of {len(theirs)} {'has' if have == 1 else 'have'} one" if theirs else "there are none"
 
 
 def role_choices(chosen: str) -> tuple[Choice, ...]:

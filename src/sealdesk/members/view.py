@@ -27,13 +27,14 @@ class MembersView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteView:
-    """The form to invite somebody, with what was typed."""
+    """The form to invite somebody, with what was typed. `field` is what the error is about."""
 
     idempotency_key: str
     roles: tuple[Choice, ...]
     email: str = ""
     name: str = ""
     error: str | None = None
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
-    """One member and what an admin can do. `myself` asks for one's own name in words."""
+    """One member and what an admin can do. `myself` asks for one's own name in words, `error_in` is the form refused."""
 
     href: str
     name: str
@@ -63,7 +64,9 @@ class MemberView:
     roles: tuple[Choice, ...]
     sessions: tuple[OpenRow, ...]
     myself: bool
+    recovery_waits: bool = False
     error: str | None = None
+    error_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +93,6 @@ class RulesView:
     sign_in_version: int
     origins: str
     origins_version: int
+    confirmed_minutes: int
     error: str | None = None
     origins_error: str | None = None

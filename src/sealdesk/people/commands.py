@@ -1,15 +1,19 @@
 """Sign in, sign out."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.core.counters import Hit
+from sealdesk.core.errors import BadRequest, Refusal, SignedOut
+from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
 from sealdesk.people.emails import normalise_email
@@ -19,6 +23,8 @@ from sealdesk.web.tokens import new_token, token_hash
 
 WRONG = "E-mail or password is wrong."
 TOO_LATE = "That took too long, or was tried too often. Sign in again."
+TIME_IS_OVER = "The time to set up a new second factor is over. Ask an admin of your organisation to let you in again."
+_OVER = "SD003"
 CHALLENGE_LIFE = timedelta(minutes=10)
 
 log = structlog.get_logger("security")
@@ -40,20 +46,37 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     if device is not None:
         person = row["person_id"] if row else UUID(int=0)
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
-    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else ())
+    attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
-    if not await passwords.verify(password, encoded) or row is None or encoded is None:
+    held = await guard.holds(desk.counters, attempt) and not (row and row["factors"])
+    right = await passwords.verify(password, encoded, hide=held)
+    if held or not right or row is None or encoded is None:
+        # Held back, a right one takes the same work and gets the same answer as a wrong one; the owner is told when that is out.
         await guard.failed(desk.counters, attempt)
-        raise SignedOut(WRONG)
+        raise SignedOut(WRONG).at(replace(attempt.tried, held=right))
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
-        await pool.execute("select sec.note_failures($1)", row["person_id"])
+        await tell(desk, row["person_id"], "after_failures", {"browser": visit.label})
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
-    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"])
+    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"], number)
+
+
+async def tell(desk: Desk, person: UUID, detail: str, about: dict[str, str] | None = None) -> None:
+    """Mail the owner what happened at the sign-in, once in a window; `about` is what the letter says beside when."""
+    (count,) = await desk.counters.hit(Hit(f"told/{detail}/{person}", guard.WINDOW))
+    if count.number == 1:
+        pool = await desk.database.pool("desk_gate")
+        await pool.execute("select sec.note_sign_in($1, $2, $3)", person, detail, json.dumps(about or {}))
+
+
+async def tell_of(desk: Desk, refusal: Refusal) -> None:
+    """What the owner of an account has to know of a refusal there; called after the answer, whose time tells nothing of it."""
+    if refusal.tried is not None and refusal.tried.held and refusal.tried.person is not None:
+        await tell(desk, refusal.tried.person, "held")
 
 
 async def memberships(desk: Desk, person: UUID) -> list[Membership]:
@@ -74,7 +97,7 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
     if not chosen:
         raise SignedOut(WRONG)
     if len(chosen) > 1:
-        data = {"method": known.method, "factors": known.factors}
+        data = {"method": known.method, "factors": known.factors, "tries": known.tries}
         return Choice(tuple(chosen), await pose(desk, "choose", known.person, known.version, visit, data))
     return await issue(desk, known, chosen[0], visit)
 
@@ -91,7 +114,7 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     person, version, data = await attempt(desk, "choose", challenge, visit)
     for membership in await memberships(desk, person):
         if membership.org == org and await answered(desk, challenge):
-            known = Known(person, (membership,), data["factors"], data["method"], version)
+            known = Known(person, (membership,), data["factors"], data["method"], version, data["tries"])
             return await issue(desk, known, membership, visit)
     raise SignedOut(TOO_LATE)
 
@@ -110,39 +133,63 @@ async def terms_of(desk: Desk, org: UUID) -> Terms:
 async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) -> Issued:
     """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on.
 
-    `SignedOut` where the password was changed since it was checked.
+    `SignedOut` (401) where the password was changed since it was checked, or a new second factor was not set up in time.
     """
-    token, pool = new_token(), await desk.database.pool("desk_gate")
-    terms = await terms_of(desk, membership.org)
-    weak = terms.weak(membership.role, known.factors)
-    member = await pool.fetchval(
-        "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        token_hash(token),
-        known.person,
-        known.version,
-        membership.org,
-        terms.idle,
-        terms.absolute,
-        known.method,
-        visit.label,
-        weak,
-        visit.old,
-    )
-    if member is None:
-        raise SignedOut(TOO_LATE)
-    actor = Actor(token_hash(token), membership.org, member, membership.role, weak=weak)
+    token = new_token()
+    actor = await _opened(desk, known, membership, visit, token_hash(token))
     # If this fails, the session exists but nobody was given its token: it can only expire.
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
-        await change.lock(Stream("user", member))
-        change.record(events.signed_in(member, known.method, visit.origin))
-    log.info("login", owasp="authn_login_success", org=str(membership.org), member=str(member), method=known.method)
+        await change.lock(Stream("user", actor.member))
+        change.record(events.signed_in(actor.member, known.method, visit.origin))
+    log.info("login", owasp="authn_login_success", org=str(actor.org), member=str(actor.member), method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    kept = token_hash(token), known.person, token_hash(device), visit.label
-    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4)", *kept):
-        log.warning("new_device", owasp="authn_login_success", org=str(membership.org), member=str(member))
-    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
+    await _meet(
+        desk, known, actor, token_hash(device), {"browser": visit.label, "at_organisation": membership.org_name}
+    )
+    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device, known.method)
+
+
+async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit, session: bytes) -> Actor:
+    pool, terms = await desk.database.pool("desk_gate"), await terms_of(desk, membership.org)
+    weak = terms.weak(membership.role, known.factors)
+    try:
+        member = await pool.fetchval(
+            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            session,
+            known.person,
+            known.version,
+            membership.org,
+            terms.idle,
+            terms.absolute,
+            known.method,
+            visit.label,
+            weak,
+            visit.old,
+        )
+    except asyncpg.PostgresError as error:
+        if sqlstate(error) == _OVER:
+            raise SignedOut(TIME_IS_OVER) from error
+        raise
+    if member is None:
+        raise SignedOut(TOO_LATE)
+    return Actor(session, membership.org, member, membership.role, weak=weak)
+
+
+async def _meet(desk: Desk, known: Known, actor: Actor, device: bytes, about: dict[str, str]) -> None:
+    """Look at the browser: whether it was seen before, and whether that, after wrong passwords, holds the session back (ASVS 8.2.4)."""
+    pool, held = await desk.database.pool("desk_gate"), None
+    who = {"org": str(actor.org), "member": str(actor.member)}
+    if known.method == "password":
+        failed = known.tries >= guard.TOLD_FROM
+        question = "select sec.hold_back($1, $2, $3, $4, $5)"
+        held = await pool.fetchval(question, actor.session_hash, known.person, device, failed, guard.HELD_FOR)
+    if held:
+        log.warning("held_back", owasp="authn_login_success", **who)
+    kept = actor.session_hash, known.person, device, about["browser"], "held" if held else "new", json.dumps(about)
+    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4, $5, $6)", *kept):
+        log.warning("new_device", owasp="authn_login_success", **who)
 
 
 async def sign_out(desk: Desk, actor: Actor) -> None:
@@ -195,6 +242,17 @@ async def answered(desk: Desk, challenge: str) -> bool:
     """Use a challenge up; false for whoever comes second."""
     pool = await desk.database.pool("desk_gate")
     return bool(await pool.fetchval("select sec.answered($1)", token_hash(challenge)))
+
+
+async def known_device(desk: Desk, norm: str, visit: Visit) -> bytes | None:
+    """The hash of the visit's device, if whoever signs in with the address `norm` did so from it; the same work for nobody's."""
+    if visit.device is None:
+        return None
+    pool = await desk.database.pool("desk_gate")
+    person = await pool.fetchval("select person_id from sec.credential($1)", norm)
+    device = token_hash(visit.device)
+    known = await pool.fetchval("select sec.knows_device($1, $2)", person or UUID(int=0), device)
+    return device if known else None
 
 
 def known_email(email: str) -> str:

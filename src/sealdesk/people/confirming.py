@@ -66,16 +66,17 @@ async def confirm(desk: Desk, actor: Actor, password: str, challenge: str, shown
         await change.lock(Stream("user", actor.member))
         if not await change.value("select sec.own_credential_holds($1)", person.version):
             raise WrongFactor  # it was right when it was looked at; another password holds by now
-        token = await rotate(change, "confirmed", method)
+        token = await rotate(change, "confirmed", method, visit.label)
     log.info("confirmed", owasp="session_renewed", org=str(actor.org), member=str(actor.member), method=method)
     return await renewed(desk, actor, token)
 
 
-async def rotate(change: Change, cause: str, method: str | None = None) -> str:
-    """A new token for the actor's session, whose stream is locked; the old one is dead at COMMIT."""
+async def rotate(change: Change, cause: str, method: str | None = None, label: str | None = None) -> str:
+    """A new token for the actor's session, whose stream is locked; the old one is dead at COMMIT. `label` is the browser it is in now."""
     actor, token = change.actor, new_token()
     change.record(events.session_rotated(actor.member, cause))
-    if not await change.value("select sec.rotate_session($1, $2, $3)", actor.session_hash, token_hash(token), method):
+    rotated = "select sec.rotate_session($1, $2, $3, $4)"
+    if not await change.value(rotated, actor.session_hash, token_hash(token), method, label):
         raise SignedOut("Your session has ended. Sign in again.")
     return token
 

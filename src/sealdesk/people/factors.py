@@ -91,7 +91,7 @@ async def attempt_of(desk: Desk, what: str, person: UUID, orgs: tuple[UUID, ...]
     if device is not None:
         pool = await desk.database.pool("desk_gate")
         device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
-    return guard.Attempt(f"{what}/{person}", device, orgs)
+    return guard.Attempt(f"{what}/{person}", device, orgs, person)
 
 
 async def _use_totp(desk: Desk, person: UUID, code: str) -> bool:

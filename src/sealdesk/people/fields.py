@@ -28,9 +28,14 @@ Code = Annotated[str, msgspec.Meta(max_length=64)]
 CONFIRMING = Limit("confirm", per_person="30/minute", per_address="120/minute")
 
 
+def agent_of(exchange: Exchange) -> str:
+    """What the browser or program says it is."""
+    return exchange.fields.get(b"user-agent", b"").decode("latin-1")
+
+
 def origin_of(exchange: Exchange) -> dict[str, str]:
     """Where a request comes from, for the sealed slot `origin`: address, user agent and a fingerprint of the session."""
-    agent = exchange.fields.get(b"user-agent", b"").decode("latin-1")[:300]
+    agent = agent_of(exchange)[:300]
     session = exchange.actor.session_hash[:8].hex() if exchange.actor else ""
     return {"address": exchange.address, "agent": agent, "session": session}
 
@@ -45,7 +50,7 @@ def visit_of(exchange: Exchange) -> Visit:
         exchange.address,
         cookie_token(cookies, DEVICE_COOKIE),
         token_hash(presession) if presession else bytes(32),
-        label_of(exchange.fields.get(b"user-agent", b"").decode("latin-1")),
+        label_of(agent_of(exchange)),
         token_hash(old) if old else None,
     )
 

@@ -1,7 +1,8 @@
 """Which passwords are taken: ASVS 6.2 and nothing beyond it. No rule of composition, no expiry; what is typed is taken as it is.
 
-A password has 8 to 1,024 characters, 12 for an admin. It is refused where it is on the list of common passwords (30,000, from zxcvbn),
-on the operator's list of breached ones, or made of words about the product, the organisation or the person: docs/decisions/0015.
+A password has 8 to 1,024 characters, 12 for an admin. It is refused where it is on a list of common passwords (30,000, from zxcvbn, and
+12,063 of 12 and more characters), on the operator's list of breached ones, or made of words about the product, the organisation or the
+person: docs/decisions/0015.
 """
 
 import hashlib
@@ -35,6 +36,9 @@ PRODUCT_WORDS = (
 """Words that lie close to hand at any desk."""
 LEAST_LETTERS = 4
 """So many letters must be left when the words are taken out."""
+LONG = Path(__file__).with_name("long_passwords.bin")
+HASH_BYTES = 8
+"""The list of long common passwords: so much of the SHA-256 of each, in order. By chance it refuses one password in 10^15."""
 _LOOKALIKES = str.maketrans("0134578@$!", "oieastbasi")
 _LINE = re.compile(rb"[0-9A-F]{40}(?::[0-9]+)?\r?\n")
 
@@ -94,7 +98,8 @@ def check(password: str, about: Iterable[str], *, admin: bool = False, pointer: 
     if not least <= len(password) <= MOST:
         whose = "An admin's password" if admin else "A password"
         raise WeakPassword(f"{whose} has {least} to {MOST:,} characters, of any kind.", pointer=pointer)
-    if password.casefold() in _common():
+    folded = password.casefold()
+    if folded in _common() or hashlib.sha256(folded.encode()).digest()[:HASH_BYTES] in _long():
         raise WeakPassword(
             "This is one of the most common passwords. Choose another; a few unrelated words do well.", pointer=pointer
         )
@@ -104,7 +109,9 @@ def check(password: str, about: Iterable[str], *, admin: bool = False, pointer: 
         )
     if _made_of(password, about):
         raise WeakPassword(
-            "This password is made of your name, your organisation's or the product's. Choose another.", pointer=pointer
+            "This password is made of your name, your organisation's, or words close to hand at any desk, such as password or"
+            " support. Choose another.",
+            pointer=pointer,
         )
 
 
@@ -134,3 +141,9 @@ def _common() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415
 
     return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+@cache
+def _long() -> frozenset[bytes]:
+    raw = LONG.read_bytes()
+    return frozenset(raw[at : at + HASH_BYTES] for at in range(0, len(raw), HASH_BYTES))

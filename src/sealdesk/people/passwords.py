@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -27,7 +27,8 @@ _BCRYPT = ("$2a$", "$2b$", "$2y$")
 @dataclass(slots=True)
 class _Work:
     hasher: PasswordHasher
-    decoy: str | None = None
+    # A hash of each kind that is stored, by what it costs: whoever fails, fails at all of them.
+    decoys: dict[str, str] = field(default_factory=dict[str, str])
     waiting: int = 0
 
 
@@ -47,7 +48,7 @@ _gate = ThreadPoolExecutor(1, thread_name_prefix="argon2", initializer=_stand_ba
 def tune(time_cost: int, memory_kib: int, parallelism: int) -> None:
     """Hash with these parameters from now on; a hash with others is renewed when its password is next shown."""
     _work.hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
-    _work.decoy = None
+    _work.decoys.clear()
 
 
 def hash_password(password: str) -> str:
@@ -60,12 +61,12 @@ async def hashed(password: str) -> str:
     return await _through_the_gate(hash_password, password)
 
 
-async def verify(password: str, encoded: str | None) -> bool:
-    """Whether `password` is that of `encoded`; without a hash, the same work is done for nothing, so both take as long.
+async def verify(password: str, encoded: str | None, *, hide: bool = False) -> bool:
+    """Whether `password` is that of `encoded`. A no takes as long without a hash as with any kind met before: it does the work of all.
 
-    Raises `Overloaded` (503) where too many wait already.
+    With `hide` a yes takes as long as a no. Raises `Overloaded` (503) where too many wait already.
     """
-    return await _through_the_gate(_verify, password, encoded)
+    return await _through_the_gate(_verify, password, encoded, hide)
 
 
 async def rehash_if_old(password: str, encoded: str) -> str | None:
@@ -85,13 +86,33 @@ async def _through_the_gate(work: Callable[P, R], *arguments: P.args, **named: P
         _work.waiting -= 1
 
 
-def _verify(password: str, encoded: str | None) -> bool:
-    if encoded is not None and encoded.startswith(_BCRYPT):
-        # bcrypt reads 72 bytes; the library refuses more instead of cutting.
-        return len(password.encode()) <= 72 and bcrypt.checkpw(password.encode(), encoded.encode())
-    if encoded is None:
-        _work.decoy = _work.decoy or hash_password("no such account")
+def _verify(password: str, encoded: str | None, hide: bool) -> bool:  # noqa: FBT001 - passed through the gate
+    if not _work.decoys:
+        today = hash_password("no such account")
+        _work.decoys[_kind(today)] = today
+    right = encoded is not None and _fits(password, encoded)
+    if right and not hide:
+        return True
+    if encoded is not None:
+        # Met for the first time, a kind of former days is still told by its time; from then on it is part of every no.
+        _work.decoys.setdefault(_kind(encoded), encoded)
+    for kind, decoy in _work.decoys.items():
+        if encoded is None or kind != _kind(encoded):
+            _fits(password, decoy)
+    return right
+
+
+def _fits(password: str, encoded: str) -> bool:
+    if encoded.startswith(_BCRYPT):
+        # bcrypt reads 72 bytes; the library refuses more instead of cutting. What is cut here is no match, but costs as much.
+        typed = password.encode()
+        return bcrypt.checkpw(typed[:72], encoded.encode()) and len(typed) <= 72
     try:
-        return _work.hasher.verify(encoded or _work.decoy or "", password) and encoded is not None
+        return _work.hasher.verify(encoded, password)
     except (VerifyMismatchError, VerificationError, InvalidHashError):
         return False
+
+
+def _kind(encoded: str) -> str:
+    """What decides on the cost of a hash: `$2b$12$` of bcrypt, `$argon2id$v=19$m=...,t=...,p=...$` of argon2."""
+    return encoded[:7] if encoded.startswith(_BCRYPT) else encoded[: encoded.rfind("$", 0, encoded.rfind("$")) + 1]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sealdesk.core.errors import SignedOut
+from sealdesk.core.errors import SignedOut, Tried
 from sealdesk.people import commands, factors, guard
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
@@ -22,7 +22,9 @@ async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | No
     right = await factors.check(desk, person, challenge, shown)
     if right is None:
         await guard.failed(desk.counters, tried)
-        raise WrongFactor(again=await commands.second_needed(desk, person, challenge))
+        # Whoever tries this has the password: the owner has to know (ASVS 6.3.5).
+        await commands.tell(desk, person, "wrong_factor")
+        raise WrongFactor(again=await commands.second_needed(desk, person, challenge)).at(tried.tried)
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     await guard.passed(desk.counters, tried)
@@ -51,7 +53,8 @@ async def sign_in_with_passkey(
     known = await factors.find_passkey(desk, shown.assertion) if shown.assertion else None
     right = await factors.use_passkey(desk, known, challenge, shown) if known else None
     if known is None or right is None or not right.alone:
-        raise WrongFactor("This passkey did not sign you in. Use another one, or your password.")
+        wrong = WrongFactor("This passkey did not sign you in. Use another one, or your password.")
+        raise wrong.at(Tried("passkey", known.person)) if known else wrong
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     found = tuple(await commands.memberships(desk, known.person))

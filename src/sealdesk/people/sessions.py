@@ -11,6 +11,8 @@ from sealdesk.web.tokens import token_hash
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=30)
 """What holds where an organisation's admins have set nothing else (ASVS 7.1.1)."""
+ENROL_WITHIN = timedelta(hours=48)
+"""How long somebody whose lost second factors were removed has to set up a new one (ASVS 6.4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Known:
     """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have.
 
     `version` is that of the credential that it was checked against: where another one holds by now, nothing opens.
+    `tries` is at which attempt the password was right.
     """
 
     person: UUID
@@ -69,18 +72,20 @@ class Known:
     factors: int
     method: str
     version: int
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
     """A new session: the token (43 characters of base64url) goes into the cookie, the actor into the answer.
 
-    `device` is a token for a browser that had none: it is let in during an attack on the account.
+    `device` is a token for a browser that had none: it is let in during an attack on the account. `method` is how they signed in.
     """
 
     token: str
     actor: Actor
     device: str | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

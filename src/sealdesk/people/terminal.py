@@ -73,12 +73,28 @@ def add_person(email: str, slug: str, role: str, name: str, *, password_stdin: b
     click.echo(f"{email} is now {role} of {slug}.{note}")
 
 
+@person.command(
+    "let-in", epilog='Example: sealdesk person let-in ada@example.org --reason "called back, the only admin"'
+)
+@click.argument("email")
+@click.option("--reason", required=True, help="How you made sure who it is; kept on record.")
+def let_in(email: str, reason: str) -> None:
+    """Remove the second factors of somebody who lost them, where no two people of their organisation can approve it."""
+    run(_let_in(Settings.load(), email, reason))
+    click.echo(f"{email} signs in with the password and sets up a new second factor, within 48 hours.")
+
+
 def run(work: Coroutine[None, None, T]) -> T:
     """Run a command's work; what it refuses is one sentence."""
     try:
         return asyncio.run(work)
     except Refusal as error:
         raise Fault(str(error)) from error
+
+
+async def _let_in(settings: Settings, email: str, reason: str) -> None:
+    async with Desk.opened(settings) as desk:
+        await founding.let_in(desk, email, reason)
 
 
 async def _founded(settings: Settings) -> bool:

@@ -1,7 +1,7 @@
 """Receipts, checkpoints and the policy over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -12,15 +12,19 @@ from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import Overloaded
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerUnavailable
-from sealdesk.record import queries
+from sealdesk.record import queries, refused
 from sealdesk.record.policy import policy
+from sealdesk.record.refused import Chosen, Refused
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Bytes
 from sealdesk.web.binding import Query
 from sealdesk.web.headers import etag
 from sealdesk.web.limits import Limit
+from sealdesk.web.paging import read_key, written_key
 from sealdesk.web.routes import get
 from sealdesk.web.schema import Input
+
+READING = Limit("refusals", per_person="120/minute", per_address="600/minute")
 
 
 class Waiting(Input, frozen=True):
@@ -69,16 +73,29 @@ async def show_policy(signer: SignerClient) -> Bytes:
         raise Overloaded("The signer can't be reached right now.", headers={"Retry-After": "2"}) from error
 
 
-class Older(Input, frozen=True):
-    """Where the page before ended: `last_at` of its last row."""
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-    before: datetime | None = None
+
+class RefusalsQuery(Input, frozen=True):
+    """Which ones: of one type, of one member, recorded from `since` until before `until`; `before` is where the page before ended."""
+
+    before: Annotated[str, msgspec.Meta(max_length=80)] | None = None
+    type: Literal["auth.failed", "authz.denied", "rate.limited", "suspicious.activity"] | None = None
+    member: UUID | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def chosen(self) -> Chosen:
+        """As the query takes it."""
+        types = (self.type,) if self.type else refused.TYPES
+        return Chosen(types, self.member, since=self.since, until=self.until)
 
 
 class RefusalView(msgspec.Struct, frozen=True):
-    """`count` refusals of one `kind` on one `route` by one member (`member`) or address (`bucket`, a name that means it for a day).
+    """`count` refusals of one `kind` on one `route`, last seen at `last_at`.
 
-    `kind` is `probed` where somebody of another organisation asked for ids of this one: by whom and for which is not told.
+    `member` is who was refused, or at whose account somebody tried; an address without either is a `bucket`, a name that means it for a
+    day. `kind` is `probed` where somebody of another organisation asked for ids of this one: by whom and for which is not told.
     """
 
     entry_id: UUID
@@ -90,24 +107,31 @@ class RefusalView(msgspec.Struct, frozen=True):
     count: int
     first_at: datetime
     last_at: datetime
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, found: Refused) -> Self:
+        """As JSON."""
+        return msgspec.convert(found, cls, from_attributes=True)
+
+
+class RefusalsView(msgspec.Struct, frozen=True):
+    """A page of refusals, newest first. Pass `older` as `before` for the next."""
+
+    refusals: tuple[RefusalView, ...]
+    older: str | None
 
 
 @get(
     "/api/v1/ledger/refusals",
-    limit=Limit("refusals", per_person="120/minute", per_address="600/minute"),
+    limit=READING,
     permission=Permission.REFUSAL_READ,
 )
-async def list_refusals(desk: Desk, actor: Actor, query: Query[Older]) -> list[RefusalView]:
+async def list_refusals(desk: Desk, actor: Actor, query: Query[RefusalsQuery]) -> RefusalsView:
     """What was refused in the organisation, newest first."""
     async with desk.read(actor) as work:
-        found = await queries.refusals(work, query.before)
-    return [_refusal(each) for each in found]
-
-
-def _refusal(entry: dict[str, Any]) -> RefusalView:
-    told = {name: entry["body"][name] for name in ("kind", "route", "bucket", "count", "first_at", "last_at")}
-    member = entry["stream"]["id"] if entry["stream"]["kind"] == "user" else None
-    return msgspec.convert({**told, "entry_id": entry["id"], "type": entry["type"], "member": member}, RefusalView)
+        found, older = await refused.page(work, query.chosen(), read_key(query.before))
+    return RefusalsView(tuple(RefusalView.of(each) for each in found), written_key(older) if older else None)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_receipt, show_checkpoint, show_policy, list_refusals)

@@ -1,8 +1,6 @@
 """Receipts and checkpoints, under the reader's own reach."""
 
 import asyncio
-import json
-from datetime import datetime
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
@@ -11,11 +9,8 @@ from sealdesk.core.errors import OutsideReach
 from sealdesk.ledger import receipts
 from sealdesk.ledger.receipts import Place
 from sealdesk.unit import Desk, Reading
-from sealproof.canonical import JSON
 
 MOST_SECONDS = 10
-MOST_REFUSALS = 100
-REFUSALS = ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")
 _STEP = 0.2
 
 
@@ -47,20 +42,6 @@ async def receipt(desk: Desk, actor: Actor, entry: UUID, seconds: float) -> byte
     async with desk.read(actor) as work:
         proof = await work.ledger(receipts.receipt, found.index, found.size)
     return proof.encode()
-
-
-async def refusals(work: Reading, before: datetime | None) -> list[dict[str, JSON]]:
-    """What was refused in the reader's organisation, newest first, at most `MOST_REFUSALS` older than `before`: entries, decoded."""
-    work.demand(Permission.REFUSAL_READ)
-    rows = await work.rows(
-        "select entry from ledger.entry where org_id = $1 and type = any ($2) and ($3::timestamptz is null or at < $3)"
-        " order by at desc, qid desc limit $4",
-        work.actor.org,
-        REFUSALS,
-        before,
-        MOST_REFUSALS,
-    )
-    return [json.loads(row["entry"]) for row in rows]
 
 
 async def newest_checkpoint(work: Reading) -> bytes:

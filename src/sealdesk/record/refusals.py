@@ -10,10 +10,10 @@ from uuid import UUID
 
 import structlog
 
-from sealdesk.access.actor import NOBODY, Holder, system
+from sealdesk.access.actor import NOBODY, Holder, Traced, system
 from sealdesk.access.permissions import Permission
 from sealdesk.core.db import ABSENT, Row
-from sealdesk.core.errors import Refusal
+from sealdesk.core.errors import Refusal, Tried
 from sealdesk.ledger.events import Stream
 from sealdesk.record import events
 from sealdesk.unit import Desk
@@ -22,6 +22,8 @@ EVERY = 1.0
 MOST = 200
 MOST_PROBES = 2000
 
+_OF_TRIES = {"signed-out": "wrong-password", "too-many-requests": "soft-lock"}
+"""What a refusal is called on record where it was a try at an account: not every 401 is a wrong password."""
 _TYPES = {401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limited"}
 log = structlog.get_logger("security")
 
@@ -45,14 +47,15 @@ async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
     try:
         pool = await desk.database.pool("desk_gate")
         await pool.execute(
-            "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7)",
+            "select sec.note_refusal($1, $2, $3, $4, $5, $6, $7, $8)",
             asked.session,
             kind,
-            refusal.slug.replace("-", "_"),
+            (_OF_TRIES.get(refusal.slug, refusal.slug) if refusal.tried else refusal.slug).replace("-", "_"),
             asked.route,
             list(asked.targets) if kind == "probe" else [],
             asked.address,
             asked.request,
+            refusal.tried.person if refusal.tried else None,
         )
     except ABSENT as error:
         # The person has the answer; what is lost is the entry, and the log says so.
@@ -64,6 +67,14 @@ async def whose(desk: Desk, token_hash: bytes) -> Holder | None:
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.whose($1)", token_hash)
     return Holder(row["org_id"], row["member_id"], row["live"]) if row else None
+
+
+async def trace(desk: Desk, tried: Tried, address: str) -> Traced:
+    """What is written of a try at an account, from an address: neither of the two."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.trace($1, $2, $3) limit 1", tried.person, tried.account, address)
+    assert row is not None
+    return Traced(row["account"], row["address"], row["org_id"], row["member_id"])
 
 
 async def settle(desk: Desk) -> int:
@@ -104,7 +115,7 @@ async def _record(desk: Desk, row: Row) -> None:
                 row["type"],
                 row["kind"],
                 row["route"],
-                row["bucket"],
+                gone["bucket"],
                 gone["count"],
                 gone["first_at"],
                 gone["last_at"],

@@ -1,14 +1,15 @@
 """Lists of conversations: newest activity first, paged by key, never by counting."""
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
 from sealdesk.unit import Reading
+from sealdesk.web.paging import TOP, Before
 
 View = Literal["mine", "unassigned", "open", "all"]
 PAGE = 25
@@ -41,15 +42,6 @@ left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
 where tm.org_id = $1 and tm.member_id = (select sec.member()) and (s.last_at, s.stream_id) < ($2, $3) and {where}
 order by s.last_at desc, s.stream_id desc limit $4"""
 _OWN_WHERE = {"open": _WHERE["open"], "all": "true"}
-_EVERYTHING = datetime(9999, 12, 31, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """The last row of the page before: its time and id."""
-
-    at: datetime
-    thread_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +62,29 @@ class Listed:
     assignee: str | None
     requester: str | None
 
+    def without_desk_work(self) -> "Listed":
+        """As it is for who may not read the desk's own work."""
+        return replace(self, priority=None, assignee_id=None, assignee=None)
+
 
 async def conversations(
-    work: Reading, view: str, after: After | None, limit: int = PAGE
-) -> tuple[list[Listed], After | None]:
+    work: Reading, view: str, before: Before | None, limit: int = PAGE
+) -> tuple[list[Listed], Before | None]:
     """One page of a view and, where there is more, the key of the next."""
     work.demand(Permission.THREAD_READ)
     staff = work.actor.role is not Role.REQUESTER
     where = _WHERE[view] if staff else _OWN_WHERE.get(view, "true")
     query = (_STAFF if staff else _OWN).format(last=_LAST, where=where)
-    bound = (after.at, after.thread_id) if after else (_EVERYTHING, UUID(int=2**128 - 1))
-    rows = await work.rows(query, work.actor.org, *bound, limit + 1)
+    bound = before or TOP
+    rows = await work.rows(query, work.actor.org, bound.at, bound.id, limit + 1)
     page = rows[:limit]
     wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
     opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
-    more = After(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
-    return [_row(row, opened) for row in page], more
+    more = Before(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
+    listed = [_row(row, opened) for row in page]
+    if not work.actor.may(Permission.NOTE_READ):
+        listed = [row.without_desk_work() for row in listed]
+    return listed, more
 
 
 async def counts(work: Reading) -> dict[str, int]:

@@ -21,10 +21,10 @@ from sealdesk.threads.view import (
     SealMark,
     TimelineItem,
 )
-from sealdesk.tickets.keys import written_key
 from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
-from sealdesk.tickets.queries import After, Listed
+from sealdesk.tickets.queries import Listed
 from sealdesk.tickets.sentences import sentence
+from sealdesk.web.paging import Before, written_key
 from sealdesk.web.view import Choice, Empty, Moment, Tag
 
 _TONES = {"open": "good", "pending": "warn", "solved": "plain", "closed": "plain"}
@@ -43,7 +43,7 @@ HEADINGS = {"mine": "Mine", "unassigned": "Unassigned", "open": "Open", "all": "
 
 
 def inbox(
-    actor: Actor, view: str, rows: Sequence[Listed], older: After | None, *, paged: bool, current: UUID | None = None
+    actor: Actor, view: str, rows: Sequence[Listed], older: Before | None, *, paged: bool, current: UUID | None = None
 ) -> InboxView:
     """The list of a view."""
     now, staff = clock.now(), actor.role is not Role.REQUESTER

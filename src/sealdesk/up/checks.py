@@ -10,12 +10,6 @@ from sealdesk.core.postgres.account import server_account
 from sealdesk.core.settings import Environment, Settings
 
 
-def demo_stays_at_home(settings: Settings) -> None:
-    """A demonstration has made-up people with sign-ins on the terminal, so no other machine may reach it."""
-    if settings.env is Environment.DEMO and not settings.loopback:
-        raise Fault("A demonstration binds loopback addresses only: leave SEALDESK_HOST unset, or drop --demo.")
-
-
 def fit_for_production(settings: Settings) -> None:
     """Production starts on nothing that `sealdesk doctor` finds wrong; what only the database knows, its parts look at."""
     if settings.env is Environment.PRODUCTION:

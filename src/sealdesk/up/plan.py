@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sealdesk import migrations
+from sealdesk.core.faults import Fault
 from sealdesk.core.postgres import Cluster
 from sealdesk.core.settings import Environment, Settings
 from sealdesk.ledger.signer.places import socket_path
@@ -83,11 +84,16 @@ def _is_newest(cluster: Cluster) -> bool:
 
 
 async def _ask(settings: Settings, question: str) -> bool:
-    from sealdesk.core.db import Database  # noqa: PLC0415 - with a server of our own, the supervisor stays without a driver
+    from sealdesk.core.db import ABSENT, Database  # noqa: PLC0415 - with a server of our own, the supervisor stays without a driver
 
     database = Database.of_credentials(settings.credentials, url=settings.database_url)
-    connection = await database.connect("desk_verifier")
     try:
-        return bool(await connection.fetchval(question))
-    finally:
-        await connection.close()
+        connection = await database.connect("desk_verifier")
+        try:
+            return bool(await connection.fetchval(question))
+        finally:
+            await connection.close()
+    except ABSENT as error:
+        raise Fault(
+            f"The database of SEALDESK_DATABASE_URL can't be asked ({error}): is it running, and did `sealdesk db migrate` run?"
+        ) from error

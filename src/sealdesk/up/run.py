@@ -37,7 +37,6 @@ def up(settings: Settings, plan: Plan, *, show: Show | None = None, stop: Stop |
     Children write to our standard error, but in a demonstration to files of the run folder, so that the sign-ins stay in sight.
     """
     show, stop = show or Show(), stop or Stop()
-    checks.demo_stays_at_home(settings)
     checks.fit_for_production(settings)
     checks.data_can_be_kept(settings)
     with checks.alone(settings):
@@ -90,9 +89,13 @@ def _log(settings: Settings, name: str) -> Path | None:
 
 
 def _greet(settings: Settings, show: Show) -> None:
-    show.headline(f"Sealdesk is at {settings.address}")
+    show.headline(f"Sealdesk is at {settings.origins[0]}")
+    if settings.env is Environment.PRODUCTION:
+        show.tell(f"What puts TLS in front finds it at {settings.address}.")
     if settings.env is Environment.DEMO:
         show.sign_ins(sign_ins(settings))
+        if not settings.smtp_url:
+            show.tell(f"Mail is not sent; what would be is in {settings.mail}.")
         show.tell(f"Logs are in {settings.run}. Ctrl-C ends it; the data stays.")
 
 

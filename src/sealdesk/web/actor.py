@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
 
-from sealdesk.access.actor import Actor, Holder
-from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.access.actor import Actor, Holder, Traced
+from sealdesk.core.errors import BadRequest, SignedOut, Tried
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.tokens import SESSION_COOKIE, cookie_token, token_hash
 
@@ -19,6 +19,10 @@ Peek = Callable[[bytes], Awaitable[Actor | None]]
 
 Whose = Callable[[bytes], Awaitable[Holder | None]]
 """SHA-256 of a token to whom it was made for, however long ago; None for one that never was."""
+
+
+Trace = Callable[[Tried, str], Awaitable[Traced]]
+"""At whose account something was tried, from which address; asked after the answer went out."""
 
 
 def presented(exchange: Exchange) -> bytes | None:

@@ -5,7 +5,7 @@ show JSON or a download as a document runs no script in it).
 """
 
 import base64
-import os
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -45,7 +45,7 @@ NO_STORE: Final[Field] = (b"cache-control", b"no-store")
 
 def new_nonce() -> str:
     """A CSP nonce of 144 bits in base64, for one answer."""
-    return base64.b64encode(os.urandom(18)).decode()
+    return base64.b64encode(secrets.token_bytes(18)).decode()
 
 
 class AnswerHeaders:

@@ -11,14 +11,14 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.core.errors import Refusal
-from sealdesk.web.actor import Peek, Whose, presented
+from sealdesk.web.actor import Peek, Trace, Whose, presented
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.checks import check_routes, routes_of
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.kit import Kit
-from sealdesk.web.limits import Limiter
+from sealdesk.web.limits import Limiter, address_bucket
 from sealdesk.web.openapi import Description, send_description
 from sealdesk.web.origin import Origins
 from sealdesk.web.outer import Outer
@@ -51,12 +51,14 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
     lifespan: Lifespan | None = None,
     proxies: Sequence[str] = (),
     whose: Whose | None = None,
+    trace: Trace | None = None,
 ) -> Outer:
     """The ASGI application of one web process.
 
     `peek` finds the actor behind a token, `origins` is the allow-list, `secret` (at least 32 bytes) is shared by all web processes,
     `resources` are what routes take by type (the desk is one), `problem_page` words a refusal as HTML, `note` puts one on record after it
-    was answered, `proxies` are the networks whose X-Forwarded-For is believed, `whose` finds the member behind any token, dead ones too.
+    was answered, `proxies` are the networks whose X-Forwarded-For is believed, `whose` finds the member behind any token, dead ones too,
+    `trace` whose account a refused request was a try at.
     Raises `BadRoute` for a route without a policy and `BadSetting` for an origin that no browser sends.
     """
     static = StaticFiles(static_dir)
@@ -88,7 +90,7 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
         Origins(origins),
         kit.headers,
         partial(say, kit),
-        partial(_note, RouteTemplates(routes_of(app)), whose, note),
+        partial(_note, RouteTemplates(routes_of(app)), whose, trace, note),
         Peers(proxies),
     )
 
@@ -99,7 +101,12 @@ def _pass_on(_: Request[Any, Any, Any], error: Exception) -> NoReturn:
 
 
 async def _note(
-    templates: RouteTemplates, whose: Whose | None, note: Note | None, exchange: Exchange, refusal: Refusal
+    templates: RouteTemplates,
+    whose: Whose | None,
+    trace: Trace | None,
+    note: Note | None,
+    exchange: Exchange,
+    refusal: Refusal,
 ) -> None:
     # Here, after the answer: what it takes to say who asked for what tells the asker nothing by its duration.
     exchange.route = exchange.route or templates.find(exchange.path)
@@ -107,6 +114,8 @@ async def _note(
     try:
         if exchange.actor is None and token is not None and whose is not None:
             exchange.holder = await whose(token)
+        if refusal.tried is not None and trace is not None:
+            exchange.traced = await trace(refusal.tried, address_bucket(exchange.address))
         note_refusal(exchange, refusal)
         if note is not None:
             await note(exchange, refusal)

@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
+import secrets
 from typing import Final
 
 from sealdesk.core.errors import BadToken
@@ -47,7 +47,7 @@ class AntiCsrf:
 
 
 def _mask(mac: bytes) -> str:
-    pad = os.urandom(_SIZE)
+    pad = secrets.token_bytes(_SIZE)
     return base64.urlsafe_b64encode(pad + _xor(pad, mac)).rstrip(b"=").decode("ascii")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from litestar.types import HTTPScope, Message, Receive, Send
 
-from sealdesk.access.actor import Actor, Holder
+from sealdesk.access.actor import Actor, Holder, Traced
 from sealdesk.core.errors import Refusal
 from sealdesk.core.ids import new_id
 from sealdesk.web.answer_headers import NO_STORE, AnswerHeaders, Field, new_nonce
@@ -24,7 +24,8 @@ class Exchange:
 
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
     fields that the kit looks at, `form` a form's fields once read, `route` the route's template once known, `refusal` the no that was
-    answered, if one was, `public` whether the route is one that nobody signs in for, `holder` whose the token of a refused request was.
+    answered, if one was, `public` whether the route is one that nobody signs in for, `holder` whose the token of a refused request was,
+    `traced` at whose account it was a try.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Exchange:
         "route",
         "set_cookies",
         "status",
+        "traced",
     )
 
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send, headers: AnswerHeaders) -> None:
@@ -67,6 +69,7 @@ class Exchange:
         self.refusal: Refusal | None = None
         self.public = False
         self.holder: Holder | None = None
+        self.traced: Traced | None = None
         self.status = 0
         self._headers = headers
         self._nonce: str | None = None

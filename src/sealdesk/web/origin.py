@@ -1,7 +1,8 @@
 """Where a request may come from: the allow-list of origins, and what a browser says about the sender.
 
 The order is that of Go 1.25's CrossOriginProtection, made stricter: a mutation that carries a cookie and neither an allowed Origin nor
-`Sec-Fetch-Site: same-origin` is refused, and a present Origin is checked whatever else the request carries.
+`Sec-Fetch-Site: same-origin` is refused; a present Origin is checked whatever else the request carries, has to be that of the very Host
+asked, and does not help a request of which the browser says that it comes from another site.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Final
 from sealdesk.core.errors import BadOrigin
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITE: Final = (None, b"same-origin", b"none")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?")
 
@@ -45,17 +47,17 @@ class Origins:
 
         Raises `BadOrigin`. A bearer token without a cookie needs no Origin: no browser attaches it by itself.
         """
-        origin = fields.get(b"origin")
+        origin, site = fields.get(b"origin"), fields.get(b"sec-fetch-site")
         if origin is not None:
-            if not self.allows(origin):
-                raise BadOrigin("The Origin of the request is not one of this desk's.")
+            # Of two origins of one desk each is another site to the other: a page under one does nothing under the other.
+            if not self.allows(origin) or origin.partition(b"://")[2] != fields.get(b"host") or site not in _OWN_SITE:
+                raise BadOrigin("The Origin of the request is not that of this desk.")
             return
-        site = fields.get(b"sec-fetch-site")
         if b"cookie" in fields:
             trusted = site == b"same-origin"
         elif b"authorization" in fields:
             trusted = True
         else:
-            trusted = site in (None, b"same-origin", b"none")
+            trusted = site in _OWN_SITE
         if not trusted:
             raise BadOrigin("A request that changes something needs an Origin of this desk.")

@@ -34,7 +34,8 @@ def note_refusal(exchange: Exchange, refusal: Refusal) -> None:
     names = _names(exchange, refusal)
     if names is None:
         return
-    actor = exchange.actor or exchange.holder
+    actor, traced = exchange.actor or exchange.holder, exchange.traced
+    about = traced if traced and traced.member else actor
     _log.warning(
         names[0],
         owasp=names[1],
@@ -44,8 +45,9 @@ def note_refusal(exchange: Exchange, refusal: Refusal) -> None:
         route=exchange.route,
         method=exchange.method,
         status=refusal.status,
-        org=str(actor.org) if actor else None,
-        member=str(actor.member) if actor else None,
+        org=str(about.org) if about else None,
+        member=str(about.member) if about else None,
+        **({"account": str(traced.account), "address": str(traced.address)} if traced else {}),
     )
 
 
@@ -60,6 +62,8 @@ def is_visit(exchange: Exchange, refusal: Refusal) -> bool:
 
 
 def _names(exchange: Exchange, refusal: Refusal) -> tuple[str, str] | None:
+    if refusal.tried is not None and refusal.tried.locks:
+        return "soft_lock", "authn_login_lock"
     if refusal.status != HTTPStatus.UNAUTHORIZED:
         return _NAMES.get(refusal.slug) or (_DENIED if refusal.status == HTTPStatus.FORBIDDEN else None)
     if is_visit(exchange, refusal):

@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
-import os
 import re
+import secrets
 from typing import Final
 
 SESSION_COOKIE: Final = "__Host-sid"
@@ -17,7 +17,7 @@ _FLAGS: Final = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 
 def new_token() -> str:
     """32 random bytes as 43 characters of base64url (RFC 4648, 5, without padding)."""
-    return base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode("ascii")
 
 
 def new_api_token() -> str:

@@ -1,6 +1,7 @@
 -- Sign-in, second: counters that every process shares, known devices, factors, links, mail that waits, and the life of a session.
 set role desk_owner;
 alter table app.member add column invited boolean not null default false, add column version bigint not null default 1;
+create index member_person on app.member (person_id);
 -- What an organisation's admins have set, by name.
 create table app.setting (
   org_id uuid not null references app.org,
@@ -109,6 +110,14 @@ create table sec.link (
 );
 create index link_person on sec.link (person_id, purpose);
 
+-- The address that an admin typed in an invitation, until it is accepted: what the desk knows of that person is not theirs to see before.
+create table sec.invited (
+  org_id uuid not null,
+  member_id uuid not null,
+  email text not null check (octet_length(email) <= 1024),
+  primary key (org_id, member_id)
+);
+
 -- Mail waits here, sealed whole, until the worker has handed it on. A void one looks the same to whoever asked for it.
 create table sec.mail (
   mail_id uuid primary key,
@@ -123,6 +132,7 @@ create index mail_due on sec.mail (due_at) where not failed;
 
 -- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it. `recorded`
 -- where whoever did it recorded it; `email` in one row of all that tell of one thing: where a notice goes, as it was when it happened.
+-- `about` is what the notice says of it beside when: the browser, the organisation.
 create table sec.happening (
   happening_id bigint generated always as identity primary key,
   person_id uuid not null,
@@ -132,6 +142,7 @@ create table sec.happening (
   detail text not null check (detail ~ '^[a-z_.]{1,64}$'),
   recorded boolean not null default false,
   email text,
+  about jsonb not null default '{}' check (octet_length(about::text) <= 4096),
   at timestamptz not null default clock_timestamp()
 );
 
@@ -190,6 +201,10 @@ $$;
 create function sec.void_links(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
   update sec.link set used_at = clock_timestamp() where person_id = p_person and used_at is null
 $$;
+-- Whether that person is a member of another organisation too.
+create function sec.elsewhere() returns boolean language sql stable security definer set search_path = pg_catalog as $$
+  select exists (select from app.member where person_id = sec.person() and org_id <> sec.org() and active)
+$$;
 
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
@@ -198,23 +213,24 @@ create function sec.words_about(p_person uuid) returns text[] language sql stabl
 $$;
 
 -- Tell every organisation of a person what happened (`p_but` recorded it itself), and the person, once.
-create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) returns void
+create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid, p_about jsonb default '{}') returns void
   language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
     select m.person_id, m.org_id, m.member_id, p_type, p_detail, m.org_id is not distinct from p_but,
-        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end
+        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active
 $$;
--- Failures before a sign-in that worked: the sign-in is on record, the person is told.
-create function sec.note_failures(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
-    select m.person_id, m.org_id, m.member_id, 'auth.login', 'after_failures', true, p.email
+-- What a sign-in shows that its owner has to know: failures before one that worked, a right password that was held back. The person is
+-- told; what is to be on record is there already.
+create function sec.note_sign_in(p_person uuid, p_detail text, p_about jsonb) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
+    select m.person_id, m.org_id, m.member_id, 'auth.login', p_detail, true, p.email, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active order by m.org_id limit 1
 $$;
 create function sec.happenings(p_most int)
-  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz)
+  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz, about jsonb)
   language sql stable security definer set search_path = pg_catalog as $$
-  select happening_id, org_id, member_id, type, detail, recorded, email, at from sec.happening order by happening_id limit p_most
+  select happening_id, org_id, member_id, type, detail, recorded, email, at, about from sec.happening order by happening_id limit p_most
 $$;
 create function sec.settle_happening(p_id bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.happening where happening_id = p_id and org_id = sec.org() returning 1) select exists (select from gone)
@@ -350,7 +366,8 @@ create function sec.org_tokens() returns table (session_id uuid, member_id uuid,
 $$;
 -- Gives whose it was, or null where the organisation has no such live token.
 create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null
+    and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() returning member_id
 $$;
 
 -- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
@@ -461,14 +478,13 @@ create function sec.answered(p_hash bytea) returns boolean language sql volatile
   with gone as (delete from sec.challenge where hash = p_hash and until > clock_timestamp() returning 1) select exists (select from gone)
 $$;
 
--- A link for a person known by e-mail, and its mail; for anybody else the same work, to no effect.
+-- A link for a person known by e-mail, and its mail; for anybody else the same work, to no effect. Links before it stay good: whoever asks
+-- in another's name must not take away the one that their owner is about to use. The first that is used voids the rest.
 create function sec.mail_link(p_hash bytea, p_purpose text, p_email_norm text, p_life interval, p_mail uuid, p_sealed bytea) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p record;
 begin
   select person_id, email, email_norm into p from sec.person where email_norm = p_email_norm and active;
-  update sec.link set used_at = clock_timestamp()
-    where person_id = coalesce(p.person_id, '00000000-0000-0000-0000-000000000000') and purpose = p_purpose and used_at is null;
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     values (p_hash, p_purpose, p.person_id, p.email, p.email_norm, clock_timestamp() + p_life);
   insert into sec.mail (mail_id, sealed, void) values (p_mail, p_sealed, p.person_id is null);
@@ -531,7 +547,7 @@ begin
     and until > clock_timestamp() returning email, email_norm into l;
   if not found or exists (select from sec.person where email_norm = l.email_norm and person_id <> p) then return null; end if;
   -- Told first: the notice goes to the address that was.
-  perform sec.tell(p, 'credential.changed', 'email', sec.org());
+  perform sec.tell(p, 'credential.changed', 'email', sec.org(), jsonb_build_object('new_address', l.email));
   update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = p;
   perform sec.void_links(p);
   return l.email;
@@ -632,7 +648,8 @@ create function sec.use_recovery_code(p_person uuid, p_hash bytea) returns boole
 begin
   update sec.recovery_code set used_at = clock_timestamp() where person_id = p_person and code_hash = p_hash and used_at is null;
   if not found then return false; end if;
-  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null);
+  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null,
+    (select jsonb_build_object('left', count(*)::text) from sec.recovery_code where person_id = p_person and used_at is null));
   return true;
 end $$;
 
@@ -648,9 +665,11 @@ begin
   if m.active then return null; end if;
   if m.member_id is null then
     insert into app.member (org_id, member_id, person_id, role, name, active, invited) values (o, p_member, p, p_role, p_name, false, true);
+    insert into sec.invited (org_id, member_id, email) values (o, p_member, p_email);
     m.member_id := p_member;
   else
     update app.member set role = p_role, name = p_name, invited = true, version = version + 1 where org_id = o and member_id = m.member_id;
+    update sec.invited set email = p_email where org_id = o and member_id = m.member_id;
     update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
   end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
@@ -672,17 +691,22 @@ begin
   end if;
   update sec.person set password_hash = coalesce(password_hash, p_new), verified_at = coalesce(verified_at, clock_timestamp()), active = true where person_id = p;
   update app.member set active = true, invited = false, version = version + 1 where org_id = sec.org() and member_id = sec.member();
+  delete from sec.invited where org_id = sec.org() and member_id = sec.member();
   return p;
 end $$;
 -- The admin may have a reset mailed, and never chooses the password.
 create function sec.member_email(p_member uuid) returns text language sql stable security definer set search_path = pg_catalog as $$
   select p.email from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and m.member_id = p_member
 $$;
+-- Of somebody who never joined, the address as it was typed and nothing of who they are elsewhere: known and unknown look alike.
 create function sec.members(p_member uuid) returns table (member_id uuid, name text, email text, role text, active boolean, invited boolean, factors int, verified boolean, version bigint, created_at timestamptz, seen_at timestamptz)
   language sql stable security definer set search_path = pg_catalog as $$
-  select m.member_id, m.name, p.email, m.role, m.active, m.invited, (select count(*)::int from sec.factor f where f.person_id = p.person_id), p.verified_at is not null, m.version, m.created_at,
+  select m.member_id, m.name, coalesce(i.email, p.email), m.role, m.active, m.invited,
+      (select count(*)::int from sec.factor f where f.person_id = p.person_id and i.email is null), i.email is null and p.verified_at is not null,
+      m.version, m.created_at,
       (select max(s.seen_at) from sec.session s where s.org_id = m.org_id and s.member_id = m.member_id and s.kind = 'session')
-    from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and (p_member is null or m.member_id = p_member) order by m.name, m.member_id
+    from app.member m join sec.person p using (person_id) left join sec.invited i on i.org_id = m.org_id and i.member_id = m.member_id
+    where m.org_id = sec.org() and (p_member is null or m.member_id = p_member) order by m.name, m.member_id
 $$;
 -- New rules of signing in hold for those who are signed in already, from their next request on.
 create function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
@@ -727,8 +751,10 @@ $$;
 -- What is counted together has one key, stored and indexed: a spool of a hundred thousand is settled without reading it whole each time.
 alter table sec.refusal
   add column request_id uuid,
+  -- Not what its member was refused, but what somebody was at its member's account: counted together, from wherever it came.
+  add column tried boolean not null default false,
   add column key text not null generated always as (coalesce(org_id::text, '-') || '|' || coalesce(member_id::text, '-') || '|'
-    || coalesce(bucket::text, '-') || '|' || type || '|' || kind || '|' || route) stored;
+    || case when tried then 'tried' else coalesce(bucket::text, '-') end || '|' || type || '|' || kind || '|' || route) stored;
 create index refusal_due on sec.refusal (key, refusal_id) where type <> 'probe';
 create index refusal_probe on sec.refusal (refusal_id) where type = 'probe';
 
@@ -739,20 +765,40 @@ create function sec.whose(p_session bytea) returns table (org_id uuid, member_id
     from sec.session s join app.member m on m.org_id = s.org_id and m.member_id = s.member_id where s.hash = p_session
 $$;
 
+-- The random id that stands for an address, or for an account, for a day.
+create function sec.bucket_of(p_text text) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare mac bytea := sec.day_mac(current_date, sha256(convert_to(p_text, 'UTF8'))); b uuid;
+begin
+  insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
+  select bucket into b from sec.bucket where address_mac = mac;
+  return b;
+end $$;
+-- At whose account was something tried? A row a membership, one without for nobody. Only for the record of a refusal, after the answer.
+create function sec.trace(p_person uuid, p_account text, p_address text) returns table (account uuid, address uuid, org_id uuid, member_id uuid)
+  language sql volatile security definer set search_path = pg_catalog as $$
+  select sec.bucket_of('account/' || coalesce(p_person::text, p_account)), sec.bucket_of(p_address), m.org_id, m.member_id
+    from (select 1) one left join app.member m on m.person_id = p_person and m.active order by m.org_id
+$$;
+
 drop function sec.note_refusal(bytea, text, text, text, uuid, text);
 -- A refusal, by a caller with or without a session; the address becomes a random bucket. A probe is a row for each id that was asked for.
-create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid) returns void
+-- What was tried at the account of `p_person` stands in each organisation of theirs, whose admins are who can act.
+create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid,
+    p_person uuid default null) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare s record; b uuid; mac bytea;
+declare s record; b uuid; n int := 0;
 begin
   select x.org_id, x.member_id into s from (select 1) one left join sec.session x on x.hash = p_session;
-  if s.member_id is null and p_address is not null then
-    mac := sec.day_mac(current_date, sha256(convert_to(p_address, 'UTF8')));
-    insert into sec.bucket (address_mac) values (mac) on conflict do nothing;
-    select bucket into b from sec.bucket where address_mac = mac;
+  if (s.member_id is null or p_person is not null) and p_address is not null then b := sec.bucket_of(p_address); end if;
+  if p_person is not null then
+    insert into sec.refusal (org_id, member_id, type, kind, route, bucket, request_id, tried)
+      select m.org_id, m.member_id, p_type, p_kind, p_route, b, p_request, true
+      from app.member m where m.person_id = p_person and m.active and m.member_id is distinct from s.member_id;
+    get diagnostics n = row_count;
   end if;
+  if s.member_id is null and n > 0 then return; end if;
   insert into sec.refusal (org_id, member_id, type, kind, route, target, bucket, request_id)
-    select s.org_id, s.member_id, p_type, p_kind, p_route, t, b, p_request
+    select s.org_id, s.member_id, p_type, p_kind, p_route, t, case when s.member_id is null then b end, p_request
     from unnest(case when p_type = 'probe' then p_targets else array[null]::uuid[] end) t;
 end $$;
 
@@ -765,7 +811,7 @@ create function sec.classify_probes(p_most int) returns table (org_id uuid, memb
 declare r record; o uuid;
 begin
   for r in select * from sec.refusal where type = 'probe' order by refusal_id limit p_most for update skip locked loop
-    o := sec.owner_of(r.target);
+    o := sec.owner_of(r.target, r.org_id);
     if o is null or o is not distinct from r.org_id then
       delete from sec.refusal where refusal_id = r.refusal_id;
     else
@@ -776,29 +822,36 @@ begin
     end if;
   end loop;
 end $$;
-create or replace function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, bucket uuid, type text, kind text, route text, upto bigint)
+drop function sec.due_refusals(int);
+create function sec.due_refusals(p_most int) returns table (key text, org_id uuid, member_id uuid, type text, kind text, route text, upto bigint)
   language sql stable security definer set search_path = pg_catalog as $$
-  select r.key, r.org_id, r.member_id, r.bucket, r.type, r.kind, r.route, max(r.refusal_id)
+  select r.key, r.org_id, r.member_id, r.type, r.kind, r.route, max(r.refusal_id)
   from sec.refusal r where r.type <> 'probe'
     and not exists (select from sec.refusal_window w where w.key = r.key and w.until > clock_timestamp())
-  group by 1, 2, 3, 4, 5, 6, 7 order by max(r.refusal_id) limit p_most
+  group by 1, 2, 3, 4, 5, 6 order by max(r.refusal_id) limit p_most
 $$;
-create or replace function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz)
+drop function sec.settle_refusals(text, bigint);
+-- `bucket` is where all of them came from; null where they came from several addresses.
+create function sec.settle_refusals(p_key text, p_upto bigint) returns table (count bigint, first_at timestamptz, last_at timestamptz, bucket uuid)
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
   insert into sec.refusal_window (key, until) values (p_key, clock_timestamp() + interval '60 seconds')
     on conflict (key) do update set until = excluded.until;
-  return query with gone as (delete from sec.refusal r where r.key = p_key and r.refusal_id <= p_upto and r.type <> 'probe' returning r.at)
-    select count(*), min(gone.at), max(gone.at) from gone;
+  return query with gone as (delete from sec.refusal r where r.key = p_key and r.refusal_id <= p_upto and r.type <> 'probe' returning r.at, r.bucket)
+    select count(*), min(gone.at), max(gone.at), case when count(distinct gone.bucket) = 1 then (array_agg(gone.bucket))[1] end from gone;
 end $$;
 drop function sec.refusal_key(sec.refusal);
-create or replace function sec.owner_of(p_id uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
+drop function sec.owner_of(uuid);
+-- Whose an id is. A factor is a person's, so it may be in several organisations: then it is `p_near`'s first.
+create function sec.owner_of(p_id uuid, p_near uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
   select l.org_id from ledger.log l
     where exists (select from app.thread t where t.org_id = l.org_id and t.thread_id = p_id)
        or exists (select from app.export x where x.org_id = l.org_id and x.export_id = p_id)
        or exists (select from app.member m where m.org_id = l.org_id and m.member_id = p_id)
        or exists (select from sec.session s where s.org_id = l.org_id and s.session_id = p_id)
-       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id) limit 1
+       or exists (select from sec.factor f join app.member m using (person_id) where m.org_id = l.org_id and f.factor_id = p_id)
+       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id)
+    order by l.org_id is not distinct from p_near desc limit 1
 $$;
 reset role;
 
@@ -834,6 +887,9 @@ begin
     execute format('create policy change_%s on app.setting for update to %I using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', substr(r, 6), r);
   end loop;
 end $$;
+-- A bundle shows what its audience may read: who asked for it reaches it only in a role of that audience, also after a change of role.
+alter policy reach_requester on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience = 'requester');
+alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
 -- What the sign-in has to know before anybody is signed in.
 create policy context on app.setting for select to desk_context using (true);
 create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
@@ -852,17 +908,17 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(bytea, uuid, bytea, text), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_failures(uuid), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text, jsonb), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
+grant execute on function sec.person(), sec.elsewhere(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
   sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 grant execute on function sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.end_member_sessions(uuid, text[]), sec.member_sessions(uuid),
   sec.member_email(uuid), sec.members(uuid), sec.apply_sign_in_rules(text[], interval, interval), sec.org_tokens(), sec.end_org_token(uuid) to desk_admin;
-grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid), sec.whose(bytea), sec.environment() to desk_gate;
-grant execute on function sec.classify_probes(int) to desk_worker;
+grant execute on function sec.note_refusal(bytea, text, text, text, uuid[], text, uuid, uuid), sec.trace(uuid, text, text), sec.whose(bytea), sec.environment() to desk_gate;
+grant execute on function sec.classify_probes(int), sec.due_refusals(int), sec.settle_refusals(text, bigint) to desk_worker;
 grant execute on function sec.credential(text), sec.held_demo(), sec.happenings(int), sec.settle_happening(bigint), sec.take_mail(int), sec.mail_done(uuid, boolean),
   sec.queue_mail(uuid, bytea), sec.end_member_sessions(uuid, text[]), sec.member_email(uuid) to desk_worker;
 reset role;
