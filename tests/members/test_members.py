@@ -163,7 +163,7 @@ async def test_an_admin_has_a_reset_mailed_and_never_chooses(world: World) -> No
     async with world.desk.keep(admin) as connection:
         await connection.execute("savepoint before")
         for statement in (
-            "select sec.reset_password('\\x00', 'x')",
+            "select sec.reset_password('\\x00', 'x', null)",
             "select * from sec.person",
             "select * from sec.mail",
         ):
