@@ -366,7 +366,8 @@ create function sec.org_tokens() returns table (session_id uuid, member_id uuid,
 $$;
 -- Gives whose it was, or null where the organisation has no such live token.
 create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null
+    and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() returning member_id
 $$;
 
 -- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
