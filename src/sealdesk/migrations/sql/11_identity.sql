@@ -887,6 +887,9 @@ begin
     execute format('create policy change_%s on app.setting for update to %I using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', substr(r, 6), r);
   end loop;
 end $$;
+-- A bundle shows what its audience may read: who asked for it reaches it only in a role of that audience, also after a change of role.
+alter policy reach_requester on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience = 'requester');
+alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
 -- What the sign-in has to know before anybody is signed in.
 create policy context on app.setting for select to desk_context using (true);
 create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
