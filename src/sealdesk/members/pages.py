@@ -67,7 +67,7 @@ async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQu
     return page.render("members.html", frame=around, view=view)
 
 
-@get("/members/new", permission=Permission.MEMBER_MANAGE)
+@get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True)
 async def show_invite(desk: Desk, actor: Actor, page: Page) -> Html:
     """The form to invite somebody."""
     actor.demand(Permission.MEMBER_MANAGE)
