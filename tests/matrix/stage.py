@@ -12,21 +12,18 @@ from uuid import UUID, uuid4
 import httpx
 from litestar import Litestar
 
-from sealdesk.access.actor import CONFIRMED_FOR, Actor, operator
+from newcomers import hashed, join
+from sealdesk.access.actor import CONFIRMED_FOR, Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.app import application
 from sealdesk.core.db import Connection
-from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
-from sealdesk.ledger.events import Stream
-from sealdesk.people import events
-from sealdesk.people.passwords import hash_password
 from sealdesk.web.checks import routes_of
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.outer import Outer
 from sealdesk.web.route import Route
 from sealdesk.web.tokens import SESSION_COOKIE, new_token, token_hash
-from world import PASSWORD, World
+from world import World
 
 SECRET = b"s" * 32
 ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
@@ -91,7 +88,6 @@ class Stage:
     http: httpx.AsyncClient
     admin: Connection
     settings: Settings
-    hashed: str
     demanded: list[Permission] = field(default_factory=list[Permission])
     looked: list[Permission] = field(default_factory=list[Permission])
 
@@ -108,21 +104,13 @@ class Stage:
     async def newcomer(self, role: Role) -> Member:
         """Somebody new in the first organisation, in one statement: there are many of them."""
         email, org = f"{secrets.token_hex(8)}@matrix.test", self.world.acme.org
-        member = await self.admin.fetchval(_NEWCOMER, email, self.hashed, org, str(role))
+        member = await self.admin.fetchval(_NEWCOMER, email, hashed(), org, str(role))
         return Member(org, member, role, email)
 
     async def joined(self, role: Role, org: UUID | None = None, *, email: str = "", name: str = "Joined") -> Member:
-        """A new member as `founding` adds one, on record, with a password that was hashed once for all."""
-        member, org = new_id(), org or self.world.acme.org
-        email = email or f"{secrets.token_hex(8)}@matrix.test"
-        async with self.world.desk.change(operator(org)) as change:
-            change.demand(Permission.PEOPLE_ADD)
-            adding = "select sec.add_person($1, $2, $3, $4, false)"
-            person = await change.value(adding, new_id(), email, email, self.hashed)
-            await change.insert("app.member", member_id=member, person_id=person, role=str(role), name=name)
-            await change.lock(Stream("user", member))
-            change.record(events.member_added(member, str(role), name, email))
-        return Member(org, member, role, email)
+        """A new member on record."""
+        org, email = org or self.world.acme.org, email or f"{secrets.token_hex(8)}@matrix.test"
+        return Member(org, await join(self.world.desk, org, role, email, name), role, email)
 
     async def mint(
         self,
@@ -210,7 +198,7 @@ async def opened(world: World) -> AsyncGenerator[Stage]:
     admin = await world.superuser()
     try:
         async with httpx.AsyncClient(transport=transport, base_url=settings.origins[0]) as http:
-            stage = Stage(world, app, http, admin, settings, hash_password(PASSWORD))
+            stage = Stage(world, app, http, admin, settings)
             with observed(stage):
                 yield stage
     finally:
