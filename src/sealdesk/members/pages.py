@@ -27,6 +27,7 @@ from sealdesk.web.schema import Input
 from sealdesk.web.view import Flash
 
 PLACE = "/members"
+MEMBER = "/members/{member:str}"
 Name = Annotated[str, msgspec.Meta(max_length=400)]
 
 
@@ -67,14 +68,14 @@ async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQu
     return page.render("members.html", frame=around, view=view)
 
 
-@get("/members/new", permission=Permission.MEMBER_MANAGE)
+@get("/members/new", permission=Permission.MEMBER_MANAGE, away=PLACE)
 async def show_invite(desk: Desk, actor: Actor, page: Page) -> Html:
     """The form to invite somebody."""
     actor.demand(Permission.MEMBER_MANAGE)
     return await _invite(desk, actor, page, showing.invite())
 
 
-@post("/members/new", limit=INVITING, permission=Permission.MEMBER_MANAGE)
+@post("/members/new", limit=INVITING, permission=Permission.MEMBER_MANAGE, act="invite somebody")
 async def invite(
     desk: Desk, actor: Actor, page: Page, form: Submitted[InviteForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:
@@ -93,13 +94,19 @@ async def invite(
     return SeeOther("/members?done=invited")
 
 
-@get("/members/{member:str}", permission=Permission.MEMBER_MANAGE)
+@get(MEMBER, permission=Permission.MEMBER_MANAGE)
 async def show_member(desk: Desk, actor: Actor, page: Page, member: UUID, query: Query[DoneQuery]) -> Html:
     """One member."""
     return await _member(desk, actor, page, member, done=query.done)
 
 
-@post("/members/{member:str}/role", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/role",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="change their role",
+)
 async def change_role(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Form[RoleForm], expected: Expected
 ) -> Html | SeeOther:
@@ -108,7 +115,13 @@ async def change_role(
     return await _changed(desk, page, actor, member, wanted, expected)
 
 
-@post("/members/{member:str}/access", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/access",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="change who may sign in",
+)
 async def change_access(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Form[AccessForm], expected: Expected
 ) -> Html | SeeOther:
@@ -117,21 +130,39 @@ async def change_access(
     return await _changed(desk, page, actor, member, wanted, expected)
 
 
-@post("/members/{member:str}/reset", limit=MAILING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/reset",
+    limit=MAILING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="mail them a link",
+)
 async def mail_reset(desk: Desk, actor: Actor, member: UUID) -> SeeOther:
     """Have a link to choose a new password mailed."""
     await commands.mail_a_reset(desk, actor, member)
     return SeeOther(f"{showing.path_of(member)}?done=reset")
 
 
-@post("/members/{member:str}/sessions/end", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/sessions/end",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="end their sessions",
+)
 async def end_sessions(desk: Desk, actor: Actor, member: UUID) -> SeeOther:
     """End what the member has open here."""
     await commands.end_sessions(desk, actor, member)
     return SeeOther(f"{showing.path_of(member)}?done=ended")
 
 
-@post("/members/sessions/end", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/sessions/end",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=PLACE,
+    act="end all sessions and tokens",
+)
 async def end_all_sessions(desk: Desk, actor: Actor) -> SeeOther:
     """End what everybody else has open here."""
     await commands.end_all_sessions(desk, actor)

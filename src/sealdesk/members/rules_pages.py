@@ -66,14 +66,16 @@ async def show_rules(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuer
     return await _rules(desk, actor, page, done=query.done)
 
 
-@post("/rules/sign-in", limit=MANAGING, permission=Permission.RULES_MANAGE)
+@post("/rules/sign-in", limit=MANAGING, permission=Permission.RULES_MANAGE, stands=PLACE, act="change the rules")
 async def set_sign_in(desk: Desk, actor: Actor, form: Form[SignInForm], expected: Expected) -> SeeOther:
     """How members sign in."""
     await rules.set_sign_in_rules(desk, actor, form.rules(), expected.require)
     return SeeOther("/rules?done=rules")
 
 
-@post("/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE)
+@post(
+    "/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE, stands=PLACE, act="change the allowed sites"
+)
 async def set_origins(
     desk: Desk, actor: Actor, page: Page, form: Form[OriginsForm], expected: Expected, exchange: Exchange
 ) -> Html | SeeOther:

@@ -109,6 +109,6 @@ async def issued(counters: Counters, org: UUID, method: str) -> None:
 def _refusal(count: Count) -> TooMany:
     seconds = max(1, math.ceil((count.until - clock.now()).total_seconds()))
     return TooMany(
-        f"Too many attempts to sign in. Try again in {seconds} seconds, or from a browser in which you signed in before.",
-        headers={"Retry-After": str(seconds)},
+        "Too many attempts to sign in. A browser in which you signed in before may let you in meanwhile.",
+        seconds=seconds,
     )
