@@ -196,6 +196,11 @@ def test_the_pages_without_scripts(running_desk: RunningDesk, person: Person) ->
     assert "Phone &lt;b&gt;" in codes.text
     listed = re.findall(r"<code>([a-z2-7-]+)</code>", codes.text)
     assert len(listed) == 10
+    # The page with the codes loaded anew is the form sent again.
+    again = client.act("POST", "/account/totp", data={**form, "code": code}, headers=html)
+    assert "It is set up already" in client.get(again.headers["location"], headers=html).text
+    other_name = client.act("POST", "/account/totp", data={**form, "code": code, "name": "Tablet"}, headers=html)
+    assert other_name.status_code == 409
     ended = client.act("POST", "/account/sessions/end-others", data={"csrf": client.csrf}, headers=html)
     assert ended.headers["location"] == "/account?done=others"
     assert other.get("/api/v1/session").status_code == 401

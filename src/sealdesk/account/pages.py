@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account import commands, enrolment, queries, showing
-from sealdesk.account.enrolment import Done, WrongCode
+from sealdesk.account.enrolment import Done, TooLate, WrongCode
 from sealdesk.account.fields import CHANGING, Name
 from sealdesk.account.view import CodesView, PasskeyView, TotpView
 from sealdesk.core.errors import BadRequest
@@ -34,7 +34,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed"] = ""
+    done: Literal["", "ended", "others", "added", "already", "removed"] = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -132,6 +132,8 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     except WrongCode as refusal:
         view = showing.totp(refusal.begun, form.name, refusal.detail)
         return replace(await _totp(desk, actor, page, view), status=refusal.status)
+    except TooLate:
+        return await _already(desk, actor, "totp", form.name)
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
@@ -155,6 +157,8 @@ async def add_passkey(
         begun = await enrolment.begin_passkey(desk, actor, visit)
         view = showing.passkey(begun, form.name, refusal.detail)
         return replace(await _passkey(desk, actor, page, view), status=refusal.status)
+    except TooLate:
+        return await _already(desk, actor, "passkey", form.name)
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
@@ -181,6 +185,13 @@ async def remove_factor(desk: Desk, actor: Actor, factor: UUID) -> SeeOther:
 async def renew_codes(desk: Desk, actor: Actor, page: Page) -> Html:
     """New recovery codes, this once."""
     return await _codes(desk, actor, page, CodesView(codes=await commands.renew_codes(desk, actor)))
+
+
+async def _already(desk: Desk, actor: Actor, kind: str, name: str) -> SeeOther:
+    """After the page with the codes was loaded anew: the form comes again, and what it asks for is so."""
+    if not await enrolment.set_up_lately(desk, actor, kind, name):
+        raise TooLate
+    return SeeOther("/account?done=already")
 
 
 async def _done(desk: Desk, actor: Actor, page: Page, exchange: Exchange, done: Done, name: str) -> Html | SeeOther:

@@ -30,7 +30,9 @@ log = structlog.get_logger("security")
 class LinkOver(OutsideReach):
     """A link that leads nowhere, whatever the reason."""
 
+    title = "This link is over"
     sentence = OVER
+    way = ("Ask for a new link", "/forgotten")
 
 
 class WrongCurrent(BadRequest):
