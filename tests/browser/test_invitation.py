@@ -104,9 +104,10 @@ def test_nobody_removes_themselves_by_accident(stage: Stage) -> None:
     page.goto(f"/members/{stage.admin.member}")
     eyes.look(page, "member-myself")
     page.click("text=End their access")
+    page.click("text=Yes, end it")
     expect(page.locator("#member-error")).to_be_visible()
     page.locator("form", has_text="End their access").locator("[name=confirm]").fill("Mateo Ruiz")
-    page.click("text=End their access")
+    page.click("text=Yes, end it")
     expect(page.locator("#member-error")).to_contain_text("at least one admin")
     eyes.look(page, "member-last-admin")
 

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest, Refusal, StateConflict
+from sealdesk.core.errors import BadRequest, Refusal, Stale, StateConflict
 from sealdesk.members import commands, invitations, queries, showing
 from sealdesk.members.commands import Wanted
 from sealdesk.members.fields import INVITING, MAILING, MANAGING, RoleName
@@ -28,13 +28,22 @@ from sealdesk.web.view import Flash
 
 PLACE = "/members"
 MEMBER = "/members/{member:str}"
+CHANGED = "Somebody else changed this member in the meantime. This is how they are now; what you chose is not done yet."
 Name = Annotated[str, msgspec.Meta(max_length=400)]
 
 
 class DoneQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "invited", "changed", "reset", "ended", "everybody"] = ""
+    done: Literal[
+        "", "invited", "changed", "removed", "returned", "withdrawn", "same", "reset", "ended", "everybody"
+    ] = ""
+
+
+class InviteQuery(Input, frozen=True):
+    """Who was invited before, to be invited again."""
+
+    again: UUID | None = None
 
 
 class InviteForm(Input, frozen=True):
@@ -59,20 +68,27 @@ class AccessForm(Input, frozen=True):
     confirm: Name = ""
 
 
+class EndForm(Input, frozen=True):
+    """The organisation's name, written to confirm."""
+
+    confirm: Annotated[str, msgspec.Meta(max_length=400)] = ""
+
+
 @get("/members", permission=Permission.MEMBER_MANAGE)
 async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuery]) -> Html:
     """Everybody in the organisation."""
-    async with desk.read(actor) as work:
-        view = showing.members(await queries.members(work))
-        around = await frame(work, page, "Members", PLACE, _flash(query.done))
-    return page.render("members.html", frame=around, view=view)
+    return await _members(desk, actor, page, done=query.done)
 
 
 @get("/members/new", permission=Permission.MEMBER_MANAGE, away=PLACE)
-async def show_invite(desk: Desk, actor: Actor, page: Page) -> Html:
-    """The form to invite somebody."""
+async def show_invite(desk: Desk, actor: Actor, page: Page, query: Query[InviteQuery]) -> Html:
+    """The form to invite somebody, filled in for who was invited before."""
     actor.demand(Permission.MEMBER_MANAGE)
-    return await _invite(desk, actor, page, showing.invite())
+    view = showing.invite()
+    if query.again is not None:
+        async with desk.read(actor) as work:
+            view = showing.invite_again(await queries.member(work, query.again))
+    return await _invite(desk, actor, page, view)
 
 
 @post("/members/new", limit=INVITING, permission=Permission.MEMBER_MANAGE, act="invite somebody")
@@ -163,31 +179,51 @@ async def end_sessions(desk: Desk, actor: Actor, member: UUID) -> SeeOther:
     stands=PLACE,
     act="end all sessions and tokens",
 )
-async def end_all_sessions(desk: Desk, actor: Actor) -> SeeOther:
+async def end_all_sessions(desk: Desk, actor: Actor, page: Page, form: Form[EndForm]) -> Html | SeeOther:
     """End what everybody else has open here."""
+    actor.demand(Permission.MEMBER_MANAGE)
+    if " ".join(form.confirm.split()) != " ".join(actor.org_name.split()):
+        page.exchange.refusal = StateConflict("Write the organisation's name as it stands here. Nothing has ended.")
+        return await _members(desk, actor, page, refusal=page.exchange.refusal)
     await commands.end_all_sessions(desk, actor)
     return SeeOther("/members?done=everybody")
+
+
+async def _members(desk: Desk, actor: Actor, page: Page, *, done: str = "", refusal: Refusal | None = None) -> Html:
+    async with desk.read(actor) as work:
+        others = await queries.open_elsewhere(work)
+        view = showing.members(await queries.members(work), others, refusal.detail if refusal else None)
+        around = await frame(work, page, "Members", PLACE, _flash(done))
+    return page.render("members.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 
 async def _changed(
     desk: Desk, page: Page, actor: Actor, member: UUID, wanted: Wanted, expected: Expected
 ) -> Html | SeeOther:
     try:
-        await commands.change_member(desk, actor, member, wanted, expected.require)
-    except StateConflict as refusal:
+        before, after = await commands.change_member(desk, actor, member, wanted, expected.require)
+    except (StateConflict, Stale) as refusal:
         page.exchange.refusal = refusal
-        return await _member(desk, actor, page, member, error=refusal.detail, status=refusal.status)
-    return SeeOther(f"{showing.path_of(member)}?done=changed")
+        return await _member(desk, actor, page, member, refusal=refusal, chosen=wanted.role)
+    return SeeOther(f"{showing.path_of(member)}?done={before.became(after)}")
 
 
 async def _member(
-    desk: Desk, actor: Actor, page: Page, member: UUID, *, done: str = "", error: str | None = None, status: int = 200
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    member: UUID,
+    *,
+    done: str = "",
+    refusal: Refusal | None = None,
+    chosen: Role | None = None,
 ) -> Html:
+    error = CHANGED if isinstance(refusal, Stale) else refusal.detail if refusal else None
     async with desk.read(actor) as work:
         found = await queries.member(work, member)
-        view = showing.member(found, await queries.sessions(work, member), actor.member, error)
+        view = showing.member(found, await queries.sessions(work, member), actor.member, error, chosen)
         around = await frame(work, page, found.member.name, PLACE, _flash(done))
-    return page.render("member.html", status=status, frame=around, view=view)
+    return page.render("member.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 
 async def _invite(desk: Desk, actor: Actor, page: Page, view: InviteView, status: int = 200) -> Html:

@@ -1,5 +1,6 @@
 """Rules of signing in and allowed sites, as a page."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,15 +8,15 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest
+from sealdesk.core.errors import BadRequest, Refusal, Stale
 from sealdesk.members import queries, rules, showing
 from sealdesk.members.fields import MANAGING
 from sealdesk.members.rules import SignInRules
+from sealdesk.members.view import RulesView
 from sealdesk.tickets.frame import frame
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
-from sealdesk.web.binding import Form, Query
-from sealdesk.web.exchange import Exchange
+from sealdesk.web.binding import Query, Submitted
 from sealdesk.web.headers import Expected
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
@@ -23,6 +24,8 @@ from sealdesk.web.schema import Input
 from sealdesk.web.view import Flash
 
 PLACE = "/rules"
+CHANGED = "Somebody else changed this in the meantime, and what you chose is not done yet."
+Show = Callable[[RulesView, SignInRules], RulesView]
 Ticked = Literal["no", "yes"]
 
 
@@ -67,45 +70,71 @@ async def show_rules(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuer
 
 
 @post("/rules/sign-in", limit=MANAGING, permission=Permission.RULES_MANAGE, stands=PLACE, act="change the rules")
-async def set_sign_in(desk: Desk, actor: Actor, form: Form[SignInForm], expected: Expected) -> SeeOther:
-    """How members sign in."""
-    await rules.set_sign_in_rules(desk, actor, form.rules(), expected.require)
+async def set_sign_in(
+    desk: Desk, actor: Actor, page: Page, form: Submitted[SignInForm], expected: Expected
+) -> Html | SeeOther:
+    """How members sign in. Refused, the form comes back with what was chosen."""
+    try:
+        if form.value is None:
+            raise form.refusal or Refusal()
+        await rules.set_sign_in_rules(desk, actor, form.value.rules(), expected.require)
+    except (BadRequest, Stale) as refusal:
+        page.exchange.refusal = refusal
+        field = next(iter(form.errors), "")
+        return await _rules(desk, actor, page, refusal=refusal, show=_sign_in_refused(form.kept, refusal, field))
     return SeeOther("/rules?done=rules")
 
 
 @post(
-    "/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE, stands=PLACE, act="change the allowed sites"
+    "/rules/origins",
+    limit=MANAGING,
+    permission=Permission.RULES_MANAGE,
+    stands=PLACE,
+    act="change the allowed sites",
 )
 async def set_origins(
-    desk: Desk, actor: Actor, page: Page, form: Form[OriginsForm], expected: Expected, exchange: Exchange
+    desk: Desk, actor: Actor, page: Page, form: Submitted[OriginsForm], expected: Expected
 ) -> Html | SeeOther:
-    """Which sites are allowed."""
+    """Which sites are allowed. Refused, the form comes back with what was typed."""
     try:
-        await rules.set_allowed_origins(desk, actor, tuple(form.origins.split()), expected.require)
-    except BadRequest as refusal:
-        exchange.refusal = refusal
-        return await _rules(desk, actor, page, typed=form.origins, error=refusal.detail, status=refusal.status)
+        if form.value is None:
+            raise form.refusal or Refusal()
+        await rules.set_allowed_origins(desk, actor, tuple(form.value.origins.split()), expected.require)
+    except (BadRequest, Stale) as refusal:
+        page.exchange.refusal = refusal
+        return await _rules(desk, actor, page, refusal=refusal, show=_origins_refused(form.kept, refusal))
     return SeeOther("/rules?done=rules")
 
 
+def _sign_in_refused(typed: Mapping[str, str], refusal: Refusal, field: str) -> Show:
+    def show(view: RulesView, held: SignInRules) -> RulesView:
+        error = f"{CHANGED} {showing.holding(held)}" if isinstance(refusal, Stale) else refusal.detail
+        return showing.sign_in_refused(view, typed, error, field)
+
+    return show
+
+
+def _origins_refused(typed: Mapping[str, str], refusal: Refusal) -> Show:
+    def show(view: RulesView, _: SignInRules) -> RulesView:
+        now = view.origins.replace("\n", ", ") or "none"
+        error = f"{CHANGED} Now these are allowed: {now}." if isinstance(refusal, Stale) else refusal.detail
+        return showing.origins_refused(view, typed, error)
+
+    return show
+
+
 async def _rules(
-    desk: Desk,
-    actor: Actor,
-    page: Page,
-    *,
-    done: str = "",
-    typed: str = "",
-    error: str | None = None,
-    status: int = 200,
+    desk: Desk, actor: Actor, page: Page, *, done: str = "", refusal: Refusal | None = None, show: Show | None = None
 ) -> Html:
     queries.admit(actor, Permission.RULES_MANAGE)
     async with desk.read(actor) as work:
-        sign_in, (origins, version) = await rules.sign_in_rules(work), await rules.allowed_origins(work)
+        sign_in, origins = await rules.sign_in_rules(work), await rules.allowed_origins(work)
         flash = Flash(showing.DONE[done]) if done else None
         around = await frame(work, page, "Rules", PLACE, flash)
-    listed = tuple(typed.split()) if error else origins
-    view = showing.rules(sign_in, (listed, version), origins_error=error)
-    return page.render("rules.html", status=status, frame=around, view=view)
+    view = showing.rules(sign_in, origins)
+    if show is not None:
+        view = show(view, sign_in[0])
+    return page.render("rules.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_rules, set_sign_in, set_origins)

@@ -1,5 +1,7 @@
 """From members and rules as found to what the pages show."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sealdesk.access.permissions import Role
@@ -20,18 +22,25 @@ HINTS = {
 _TONES: dict[str, Tone] = {"active": "good", "invited": "warn", "deactivated": "plain"}
 DONE = {
     "invited": "The invitation is on its way.",
-    "changed": "Done. All their sessions have ended.",
+    "changed": "Their role is changed, and all their sessions here have ended.",
+    "removed": "Their access has ended, and all their sessions here with it.",
+    "returned": "They can sign in here again.",
+    "withdrawn": "The invitation is withdrawn; its link no longer works.",
+    "same": "It was so already; nothing was changed.",
     "reset": "A link to choose a new password is on its way to them.",
     "ended": "Their sessions have ended.",
-    "everybody": "Everybody else has been signed out.",
+    "everybody": "Everybody else has been signed out, and their API tokens have ended.",
     "rules": "The rules hold from now on.",
 }
 
 
-def members(found: list[Listed]) -> MembersView:
-    """The list."""
+def members(found: list[Listed], others: tuple[int, int], error: str | None = None) -> MembersView:
+    """The list, and how many sessions and tokens all others have open."""
     now = clock.now()
     return MembersView(
+        sessions=others[0],
+        tokens=others[1],
+        error=error,
         rows=tuple(
             MemberRow(
                 href=path_of(each.member.id),
@@ -43,12 +52,14 @@ def members(found: list[Listed]) -> MembersView:
                 seen=Moment.of(each.seen_at, now) if each.seen_at else None,
             )
             for each in found
-        )
+        ),
     )
 
 
-def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None = None) -> MemberView:
-    """One member."""
+def member(
+    found: Listed, sessions: list[Open], actor: UUID, error: str | None = None, chosen: Role | None = None
+) -> MemberView:
+    """One member; `chosen` is the role that was picked and refused."""
     now, noun = clock.now(), found.member
     return MemberView(
         href=path_of(noun.id),
@@ -62,9 +73,13 @@ def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None =
         factors=_factors(found.factors),
         version=noun.version,
         seen=Moment.of(found.seen_at, now) if found.seen_at else None,
-        roles=role_choices(str(noun.role)),
+        roles=role_choices(str(chosen or noun.role)),
         sessions=tuple(OpenRow(each.label or each.kind, each.kind, Moment.of(each.seen_at, now)) for each in sessions),
         myself=noun.id == actor,
+        joined=found.joined,
+        role_value=str(noun.role),
+        idempotency_key=uuid4().hex,
+        again_href=f"/members/new?again={noun.id}",
         error=error,
     )
 
@@ -72,6 +87,11 @@ def member(found: Listed, sessions: list[Open], actor: UUID, error: str | None =
 def invite(email: str = "", name: str = "", role: str = "agent", error: str | None = None) -> InviteView:
     """The form to invite somebody."""
     return InviteView(idempotency_key=uuid4().hex, roles=role_choices(role), email=email, name=name, error=error)
+
+
+def invite_again(found: Listed) -> InviteView:
+    """The same, filled in for somebody who was invited before."""
+    return replace(invite(found.email, found.member.name, str(found.member.role)), again=True)
 
 
 def invitation(found: Invitation, token: str, error: str | None = None) -> InvitationView:
@@ -88,25 +108,47 @@ def invitation(found: Invitation, token: str, error: str | None = None) -> Invit
     )
 
 
-def rules(
-    sign_in: tuple[SignInRules, int],
-    origins: tuple[tuple[str, ...], int],
-    error: str | None = None,
-    origins_error: str | None = None,
-) -> RulesView:
+def rules(sign_in: tuple[SignInRules, int], origins: tuple[tuple[str, ...], int]) -> RulesView:
     """The two forms."""
     held, version = sign_in
-    roles = tuple(Choice(str(role), f"{str(role).capitalize()}s", role in held.second_factor) for role in ROLES)
     return RulesView(
-        roles=roles,
+        roles=_ticked({str(role) for role in held.second_factor}),
         idle_minutes=str(held.idle_minutes),
         absolute_hours=str(held.absolute_hours),
         sign_in_version=version,
         origins="\n".join(origins[0]),
         origins_version=origins[1],
-        error=error,
-        origins_error=origins_error,
     )
+
+
+def sign_in_refused(view: RulesView, typed: Mapping[str, str], error: str, field: str) -> RulesView:
+    """The page with what was chosen and refused."""
+    return replace(
+        view,
+        roles=_ticked({name for name, text in typed.items() if text == "yes"}),
+        idle_minutes=typed.get("idle_minutes", ""),
+        absolute_hours=typed.get("absolute_hours", ""),
+        error=error,
+        focus=field,
+    )
+
+
+def origins_refused(view: RulesView, typed: Mapping[str, str], error: str) -> RulesView:
+    """The same for the sites."""
+    return replace(view, origins=typed.get("origins", ""), origins_error=error, focus="origins")
+
+
+def holding(rules: SignInRules) -> str:
+    """What holds, in a sentence."""
+    who = ", ".join(f"{role}s" for role in rules.second_factor) or "nobody"
+    return (
+        f"Now {who} need a second factor, and a session ends after {rules.idle_minutes:,} minutes without use"
+        f" or {rules.absolute_hours:,} hours in all."
+    )
+
+
+def _ticked(names: set[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(str(role), f"{str(role).capitalize()}s", str(role) in names) for role in ROLES)
 
 
 def role_choices(chosen: str) -> tuple[Choice, ...]:
@@ -120,7 +162,8 @@ def path_of(member_id: UUID) -> str:
 
 
 def _state(found: Listed) -> Tag:
-    return Tag(found.member.state, _TONES[found.member.state])
+    state = found.member.state
+    return Tag(state if found.joined or state == "invited" else "withdrawn", _TONES[state])
 
 
 def _factors(count: int) -> str:

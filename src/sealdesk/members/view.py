@@ -20,19 +20,23 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembersView:
-    """The list, and the form to invite somebody."""
+    """The list, and the form that ends what all others have open: `sessions` and `tokens` of them; it asks for the organisation's name."""
 
     rows: tuple[MemberRow, ...]
+    sessions: int = 0
+    tokens: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteView:
-    """The form to invite somebody, with what was typed."""
+    """The form to invite somebody, with what was typed; `again`: they were invited before."""
 
     idempotency_key: str
     roles: tuple[Choice, ...]
     email: str = ""
     name: str = ""
+    again: bool = False
     error: str | None = None
 
 
@@ -47,7 +51,7 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
-    """One member and what an admin can do. `myself` asks for one's own name in words."""
+    """One member and what an admin can do. `myself` asks for one's own name in words; `joined` is false for who was only ever invited."""
 
     href: str
     name: str
@@ -63,6 +67,10 @@ class MemberView:
     roles: tuple[Choice, ...]
     sessions: tuple[OpenRow, ...]
     myself: bool
+    joined: bool
+    role_value: str
+    idempotency_key: str
+    again_href: str
     error: str | None = None
 
 
@@ -82,7 +90,7 @@ class InvitationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesView:
-    """The two forms of rules. Versions go back as hidden fields."""
+    """The two forms of rules. Versions go back as hidden fields; `focus` is the field that does not fit."""
 
     roles: tuple[Choice, ...]
     idle_minutes: str
@@ -92,3 +100,4 @@ class RulesView:
     origins_version: int
     error: str | None = None
     origins_error: str | None = None
+    focus: str = ""
