@@ -114,7 +114,7 @@ def test_step_up_on_pages(running_desk: RunningDesk, person: Person) -> None:
     answer = {"csrf": field(CSRF, asked), "challenge": field(CHALLENGE, asked), "next": f"/exports/new?thread={thread}"}
     wrong = client.act("POST", "/confirm", data={**answer, "password": "wrong"}, headers=html)
     assert wrong.status_code == 401
-    assert "was used before" in wrong.text
+    assert "This is not your password." in wrong.text
     right = client.act("POST", "/confirm", data={**answer, "password": PASSWORD}, headers=html)
     assert (right.status_code, right.headers["location"]) == (303, f"/exports/new?thread={thread}")
     client.take(right)

@@ -88,13 +88,19 @@ async def confirm_form(
         second=person.factors > 0,
         options=asked(challenge, ids) if ids else "",
         led=onward.led(page),
-        error=wrong.said if wrong else None,
+        error=_worded(wrong, person),
         retry_after=wrong.wait if wrong else None,
     )
     frame = Frame(title="Confirm that it is you", nonce=page.nonce, csrf=page.csrf)
     shown = page.render("confirm.html", status=wrong.status if wrong else 200, frame=frame, view=view)
     wait = [(name.lower().encode(), value.encode()) for name, value in (wrong.headers if wrong else {}).items()]
     return replace(shown, fields=[*shown.fields, *wait])
+
+
+def _worded(wrong: WrongFactor | TooMany | BadRequest | None, person: confirming.Person) -> str | None:
+    if isinstance(wrong, WrongFactor) and not person.factors:
+        return "This is not your password."
+    return wrong.said if wrong else None
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_confirm, confirm)
