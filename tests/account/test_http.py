@@ -357,13 +357,9 @@ def test_a_confirmation_without_the_code_is_not_counted(running_desk: RunningDes
     assert "To set up an authenticator app, show once more who you are" in page.text
     assert 'href="/account">Not now' in page.text
     assert f'value="{person.email}" autocomplete="username"' in page.text
+    answer = {"csrf": client.csrf, "password": PASSWORD, "next": "/account/totp"}
     for _ in range(11):
-        answer = {
-            "csrf": client.csrf,
-            "challenge": field(CHALLENGE, page),
-            "password": PASSWORD,
-            "next": "/account/totp",
-        }
+        answer["challenge"] = field(CHALLENGE, page)
         page = client.act("POST", "/confirm", data=answer, headers=html)
         assert page.status_code == 400
         assert "Type the code too" in page.text
