@@ -1,7 +1,7 @@
 // Counts down to when a limit lets one go on, in the sentence the server wrote.
 
 /** As the server says it (`core.clock.in_words`). */
-function inWords(seconds: number): string {
+export function inWords(seconds: number): string {
   return seconds > 90 ? `${Math.ceil(seconds / 60)} minutes` : `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
 }
 

@@ -30,8 +30,14 @@ function refused(event: Event): void {
   else if (!ctx.sourceElement?.hasAttribute("data-poll")) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
 }
 
+/** A form that waited for a question to be answered is sent by itself; without scripts by its button. */
+function sendAtOnce(): void {
+  document.querySelector<HTMLFormElement>("form[data-at-once]")?.requestSubmit();
+}
+
 export function startForms(): void {
   document.addEventListener("submit", once);
   document.addEventListener("click", (event) => void copy(event));
   document.addEventListener("htmx:response:error", refused);
+  sendAtOnce();
 }

@@ -1,4 +1,5 @@
 // Turns a refused answer into a sentence: what happened, what was kept, what to do.
+import { inWords } from "./countdown";
 
 interface Details { title?: string; detail?: string }
 
@@ -14,7 +15,7 @@ const FALLBACK: Record<number, string> = {
 export async function reason(answer: Response | null): Promise<string> {
   if (!answer) return "The desk can't be reached. What you wrote is kept here.";
   const wait = Number(answer.headers.get("Retry-After"));
-  if (answer.status === 429 && wait > 0) return `Too many at once. Try again in ${wait} seconds; what you wrote is kept here.`;
+  if (answer.status === 429 && wait > 0) return `Too many at once. Try again in ${inWords(wait)}; what you wrote is kept here.`;
   const known = FALLBACK[answer.status];
   if (known) return known;
   if (answer.headers.get("Content-Type")?.includes("json")) {

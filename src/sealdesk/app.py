@@ -1,18 +1,16 @@
 """Composition root of the web process: the only file that lists slices."""
 
 import asyncio
-import re
 import signal
 import sys
 from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
+from sealdesk.access.actor import Actor
 from sealdesk.account import api as account
 from sealdesk.account import email_pages, links_api, password_pages
 from sealdesk.account import pages as account_pages
@@ -33,7 +31,7 @@ from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
-from sealdesk.people import confirm_pages, password_rules
+from sealdesk.people import confirm_pages, password_rules, refused
 from sealdesk.people import pages as people_pages
 from sealdesk.people.commands import tell_of
 from sealdesk.people.fields import agent_of
@@ -53,19 +51,12 @@ from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange, current
 from sealdesk.web.limits import Limiter, address_bucket, read_policies
 from sealdesk.web.outer import Outer
-from sealdesk.web.pages import Page
 from sealdesk.web.probes import asked_ids
 from sealdesk.web.routes import get
-from sealdesk.web.saying import WRITTEN, typed, way_on
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
-from sealdesk.web.view import Frame, ProblemView
 
 HERE = Path(__file__).parent
-_PLACE = re.compile(
-    r"/c/[0-9a-f-]{36}|/new|/exports/new|/account/tokens|/account|/members/[0-9a-f-]{36}(?:/recovery)?|/members/new|/members|/rules"
-)
-"""Addresses under which a form stands, where what it posts to lies at or below them."""
 
 
 @get("/healthz")
@@ -113,30 +104,6 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 )
 
 
-def problem_page(page: Page, refusal: Refusal) -> str:
-    """A refusal, worded for a person."""
-    wait = refusal.headers.get("Retry-After")
-    place = _PLACE.match(page.path)
-    signed_out = refusal.status == HTTPStatus.UNAUTHORIZED
-    back = place[0] if place else "/"
-    action, href = "Back to where you were" if place else "Back to the start", back
-    if signed_out:
-        action, href = "Sign in again", f"/sign-in?next={back}"
-    elif isinstance(refusal, ConfirmFirst | FactorNeeded):
-        action, href = refusal.title, way_on(refusal, back)
-    view = ProblemView(
-        status=refusal.status,
-        title=refusal.title,
-        detail=refusal.detail,
-        request_id=page.exchange.request_id,
-        retry_after=int(wait) if wait and wait.isdigit() else None,
-        action=action,
-        href=href,
-        written=tuple((WRITTEN[name], text) for name, text in typed(page.exchange).items()),
-    )
-    return page.render("error.html", frame=Frame(title=refusal.title, nonce=page.nonce), view=view).text
-
-
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
     presence, moves = Presence(desk), Moves()
@@ -177,7 +144,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             Blobs: Blobs(settings.blobs),
         },
         limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters, off=settings.limits == "off"),
-        problem_page=problem_page,
+        problem_page=partial(refused.problem_page, desk, settings),
         note=note,
         proxies=settings.trusted_proxies,
         whose=partial(refusals.whose, desk),

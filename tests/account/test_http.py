@@ -3,6 +3,7 @@
 import re
 import time
 from email.utils import formatdate
+from html import unescape
 
 import httpx
 import msgspec
@@ -15,6 +16,7 @@ from sealdesk.access.permissions import Role
 from sealdesk.web.tokens import new_token, token_hash
 
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+CARRIED = re.compile(r'name="carried" value="([^"]+)"')
 CHALLENGE = re.compile(r'name="challenge" value="([^"]+)"')
 
 
@@ -108,13 +110,26 @@ def test_step_up_on_pages(running_desk: RunningDesk, person: Person) -> None:
     typed = "Case 2026-118, as asked by the board"
     refused = client.act("POST", "/exports/new", data={**form, "purpose": typed}, headers=html)
     assert refused.status_code == 403
-    assert typed in refused.text
-    assert 'href="/confirm?next=/exports/new"' in refused.text
+    assert "To ask for evidence, show once more who you are" in refused.text
+    assert 'href="/exports">Not now' in refused.text
+    again = {"csrf": field(CSRF, refused), "challenge": field(CHALLENGE, refused), "password": "wrong"}
+    again["carried"] = unescape(field(CARRIED, refused))
+    wrong = client.act("POST", "/confirm", data=again, headers=html)
+    assert wrong.status_code == 401
+    again["challenge"], again["password"] = field(CHALLENGE, wrong), PASSWORD
+    right = client.act("POST", "/confirm", data=again, headers=html)
+    assert right.status_code == 200
+    assert 'action="/exports/new"' in right.text
+    assert f'name="purpose" value="{typed}"' in right.text
+    client.take(right)
+    form["csrf"] = client.csrf = field(CSRF, right)
+    assert client.act("POST", "/exports/new", data={**form, "purpose": typed}, headers=html).status_code == 303
+    grow_old(running_desk, person)
     asked = client.get(led.headers["location"], headers=html)
     answer = {"csrf": field(CSRF, asked), "challenge": field(CHALLENGE, asked), "next": f"/exports/new?thread={thread}"}
     wrong = client.act("POST", "/confirm", data={**answer, "password": "wrong"}, headers=html)
     assert wrong.status_code == 401
-    assert "was used before" in wrong.text
+    assert "This is not your password." in wrong.text
     right = client.act("POST", "/confirm", data={**answer, "password": PASSWORD}, headers=html)
     assert (right.status_code, right.headers["location"]) == (303, f"/exports/new?thread={thread}")
     client.take(right)
@@ -196,6 +211,11 @@ def test_the_pages_without_scripts(running_desk: RunningDesk, person: Person) ->
     assert "Phone &lt;b&gt;" in codes.text
     listed = re.findall(r"<code>([a-z2-7-]+)</code>", codes.text)
     assert len(listed) == 10
+    # The page with the codes loaded anew is the form sent again.
+    again = client.act("POST", "/account/totp", data={**form, "code": code}, headers=html)
+    assert "It is set up already" in client.get(again.headers["location"], headers=html).text
+    other_name = client.act("POST", "/account/totp", data={**form, "code": code, "name": "Tablet"}, headers=html)
+    assert other_name.status_code == 409
     ended = client.act("POST", "/account/sessions/end-others", data={"csrf": client.csrf}, headers=html)
     assert ended.headers["location"] == "/account?done=others"
     assert other.get("/api/v1/session").status_code == 401
@@ -208,6 +228,8 @@ def test_the_pages_without_scripts(running_desk: RunningDesk, person: Person) ->
         wrong = browser.act("POST", "/sign-in/second", data={**form, "code": "123456"}, headers=html)
         assert wrong.status_code == 401
         assert field(CHALLENGE, wrong) == form["challenge"]
+        none = browser.act("POST", "/sign-in/second", data={**form, "code": " "}, headers=html)
+        assert "Type the code too" in none.text
         done = browser.act("POST", "/sign-in/second", data={**form, "code": listed[2]}, headers=html)
         assert (done.status_code, done.headers["location"]) == (303, "/account")
         browser.take(done)
@@ -295,3 +317,66 @@ def test_a_change_is_stopped_without_signing_in(running_desk: RunningDesk, perso
     done = browser.act("POST", stop, data={"csrf": field(CSRF, shown)}, headers=html)
     assert "stays as it is" in done.text, done.text
     assert running_desk.client(person).get(path, headers=html).status_code == 404
+
+
+def test_a_second_step_that_is_over_says_so(running_desk: RunningDesk, person: Person) -> None:
+    """Five wrong codes, and a choice of organisation that nobody gave: the sign-in form says why it is there again, and where it leads."""
+    set_up_app(running_desk.client(person))
+    html = {"accept": "text/html"}
+    browser = running_desk.client()
+    page = browser.get("/sign-in?next=/exports", headers=html)
+    browser.take(page)
+    form = {"csrf": field(CSRF, page), "email": person.email, "password": PASSWORD, "next": "/exports"}
+    asked = browser.act("POST", "/sign-in", data=form, headers=html)
+    answer = {"csrf": field(CSRF, asked), "challenge": field(CHALLENGE, asked), "next": "/exports", "code": "000000"}
+    for _ in range(5):
+        assert "was used before" in browser.act("POST", "/sign-in/second", data=answer, headers=html).text
+    over = browser.act("POST", "/sign-in/second", data=answer, headers=html)
+    chosen = {"csrf": field(CSRF, over), "ticket": "A" * 43, "organisation": str(person.member), "next": "/exports"}
+    for said in (over, browser.act("POST", "/sign-in/organisation", data=chosen, headers=html)):
+        assert said.status_code == 401
+        assert "took too long" in said.text
+        assert 'action="/sign-in"' in said.text
+        assert 'name="next" value="/exports"' in said.text
+
+
+def test_a_lock_counts_down(running_desk: RunningDesk, person: Person) -> None:
+    """The e-mail stays, and the wait stands there once, in minutes, where a script counts it down."""
+    html = {"accept": "text/html"}
+    browser = running_desk.client()
+    page = browser.get("/sign-in", headers=html)
+    browser.take(page)
+    form = {"csrf": field(CSRF, page), "email": person.email, "password": "wrong", "next": "/"}
+    for _ in range(10):
+        assert browser.act("POST", "/sign-in", data=form, headers=html).status_code == 401
+    locked = browser.act("POST", "/sign-in", data=form, headers=html)
+    wait = locked.headers["retry-after"]
+    assert locked.status_code == 429
+    assert f'data-countdown="{wait}"' in locked.text
+    assert "You can go on in <b>15 minutes</b>" in locked.text
+    assert locked.text.count(wait) == 1
+    assert f'value="{person.email}"' in locked.text
+    told = browser.post(
+        "/api/v1/session", json={"email": person.email, "password": "x"}, headers={"origin": running_desk.base}
+    )
+    assert told.json()["detail"].endswith("Try again in 15 minutes.")
+
+
+def test_a_confirmation_without_the_code_is_not_counted(running_desk: RunningDesk, person: Person) -> None:
+    """What is missing is said, and no try at a code is used up by it; "Not now" leads to where nothing is asked."""
+    client = running_desk.client(person)
+    _, codes = set_up_app(client)
+    grow_old(running_desk, person)
+    html = {"accept": "text/html"}
+    page = client.get("/confirm?next=/account/totp", headers=html)
+    assert "To set up an authenticator app, show once more who you are" in page.text
+    assert 'href="/account">Not now' in page.text
+    assert f'value="{person.email}" autocomplete="username"' in page.text
+    answer = {"csrf": client.csrf, "password": PASSWORD, "next": "/account/totp"}
+    for _ in range(11):
+        answer["challenge"] = field(CHALLENGE, page)
+        page = client.act("POST", "/confirm", data=answer, headers=html)
+        assert page.status_code == 400
+        assert "Type the code too" in page.text
+    answer = {**answer, "challenge": field(CHALLENGE, page), "code": codes[0]}
+    assert client.act("POST", "/confirm", data=answer, headers=html).status_code == 303

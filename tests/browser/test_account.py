@@ -60,6 +60,7 @@ def test_a_passkey_from_beginning_to_end(stage: Stage, somebody: Person) -> None
     look_at_all(stage, eyes, page, somebody)
     page.goto(base + "/account")
     page.click("text=Remove")
+    page.click("text=Yes, remove it")
     page.wait_for_url("**/account?done=removed")
     expect(page.locator(".own", has_text="Second factors")).to_contain_text("None yet")
 

@@ -97,6 +97,25 @@ def test_an_invitation_from_the_mail_to_the_signed_in_page(stage: Stage) -> None
     new.look(guest, "invitation-over")
 
 
+def test_a_confirmation_in_between_costs_nothing(stage: Stage) -> None:
+    """With scripts the form goes on by itself once it is confirmed."""
+    (chief,) = stage.desk.populate("harbour", ("Connie Chief", stage.admin.role))
+    eyes = stage.open(chief, width=320, scheme="dark")
+    eyes.expected.add(403)
+    page, email = eyes.page(), f"ned-{uuid4().hex[:6]}@harbour.test"
+    invite(page, email, "Ned Next", "auditor")
+    long_ago = "update sec.session set confirmed_at = now() - interval '11 minutes' where member_id = $1"
+    stage.desk.sql(long_ago, chief.member)
+    page.click("text=Send the invitation")
+    page.click("text=What you typed is kept")
+    expect(page.locator(".typed-fields")).to_contain_text(email)
+    eyes.look(page, "confirm-320-dark")
+    page.fill("[name=password]", PASSWORD)
+    page.click("text=Confirm >> nth=-1")
+    page.wait_for_url("**/members?done=invited")
+    expect(page.locator(".member-row", has_text="Ned Next")).to_contain_text("auditor")
+
+
 def test_nobody_removes_themselves_by_accident(stage: Stage) -> None:
     eyes = stage.open(stage.admin)
     eyes.expected.add(409)
@@ -104,9 +123,10 @@ def test_nobody_removes_themselves_by_accident(stage: Stage) -> None:
     page.goto(f"/members/{stage.admin.member}")
     eyes.look(page, "member-myself")
     page.click("text=End their access")
+    page.click("text=Yes, end it")
     expect(page.locator("#member-error")).to_be_visible()
     page.locator("form", has_text="End their access").locator("[name=confirm]").fill("Mateo Ruiz")
-    page.click("text=End their access")
+    page.click("text=Yes, end it")
     expect(page.locator("#member-error")).to_contain_text("at least one admin")
     eyes.look(page, "member-last-admin")
 

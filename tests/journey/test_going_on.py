@@ -4,6 +4,7 @@ import html
 import re
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from running import Client, RunningDesk
@@ -43,6 +44,19 @@ def test_all_of_a_long_conversation_is_reached_by_its_pages(people: tuple[Client
     assert list(dict.fromkeys(found)) == [f"line {number}." for number in range(105)]
 
 
+def hidden(page: str) -> dict[str, str]:
+    """The hidden fields of a page's first form."""
+    found = re.search(r"<form\b.*?</form>", page, re.DOTALL)
+    assert found, page
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found[0])
+    return {name: html.unescape(value) for name, value in fields}
+
+
+def post(client: Client, path: str, fields: dict[str, str]) -> httpx.Response:
+    """Send a form exactly as it stands there."""
+    return client.post(path, data=fields, headers={**PAGE, "origin": str(client.base_url).rstrip("/")})
+
+
 @pytest.mark.parametrize("after", ["٣", "1.٣", "-1", "1e1", "9" * 19])
 def test_a_cursor_that_is_none_is_named(people: tuple[Client, Client], after: str) -> None:
     agent, _ = people
@@ -79,10 +93,68 @@ def test_what_was_typed_outlives_the_session(
     client = running_desk.client(person)
     thread = client.open()
     assert client.act("DELETE", "/api/v1/session").status_code == 204
-    status, page = form(client, path.format(thread=thread), subject="A subject", body=TYPED, purpose=TYPED)
+    fields = {"/exports/new": {"purpose": TYPED}, "/new": {"subject": "A subject", "body": TYPED}}
+    typed = fields.get(path, {"body": TYPED})
+    status, page = form(client, path.format(thread=thread), **typed)
     assert status == 401
     assert html.escape(TYPED) in page
-    assert "Sign in again" in page
+    assert "Your session has ended, and nothing was sent yet" in page
+    # Signing in at that page gives the form back, and it is sent as it was.
+    browser = running_desk.client()
+    browser.take(browser.get("/sign-in", headers=PAGE))
+    asked = {**hidden(page), "csrf": hidden(browser.get("/sign-in", headers=PAGE).text)["csrf"]}
+    entered = post(browser, "/sign-in", {**asked, "email": person.email, "password": person.password})
+    assert entered.status_code == 200
+    browser.take(entered)
+    waiting = hidden(entered.text)
+    assert {name: waiting[name] for name in typed} == typed
+    assert f'action="{path.format(thread=thread)}"' in entered.text
+    sent = post(browser, path.format(thread=thread), waiting)
+    assert sent.status_code == (400 if path == "/exports/new" else 303), sent.text
+
+
+def test_a_form_is_no_way_around_what_a_form_may_hold(running_desk: RunningDesk) -> None:
+    """What comes back through a question is a form of this desk and its own fields, or nothing."""
+    (person,) = running_desk.populate("going", ("Nat", Role.AGENT))
+    for carried in (
+        '{"action":"//evil.example/new","fields":{}}',
+        '{"action":"/nowhere","fields":{}}',
+        '{"action":"/new","fields":{"role":"admin"}}',
+        '{"action":"/account/password","fields":{"new":"x"}}',
+        "{",
+    ):
+        browser = running_desk.client()
+        asked = browser.get("/sign-in?next=/new", headers=PAGE)
+        browser.take(asked)
+        form = {**hidden(asked.text), "carried": carried, "email": person.email, "password": person.password}
+        entered = post(browser, "/sign-in", form)
+        assert (entered.status_code, entered.headers["location"]) == (303, "/new"), carried
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/members/00000000-0000-7000-8000-000000000001/role", "/members/00000000-0000-7000-8000-000000000001"),
+        ("/members/%0d%E9x/role", "/members/%0D%EF%BF%BDx"),
+        ("/members/sessions/end", "/members"),
+        ("/rules/sign-in", "/rules"),
+        ("/sign-in/second", "/sign-in"),
+        ("/account/recovery-codes", "/account"),
+    ],
+)
+def test_the_address_of_a_form_leads_to_its_page(people: tuple[Client, Client], path: str, place: str) -> None:
+    """Enter in the address bar after a refused form."""
+    led = people[0].get(path, headers=PAGE)
+    assert led.status_code in (303, 400), led.text
+    assert led.headers.get("location", place) == place
+    assert people[0].get(path).status_code in (405, 400)
+
+
+def test_a_refused_form_leads_back_to_its_page(people: tuple[Client, Client]) -> None:
+    status, page = form(people[0], "/members/new", email="x@y.test", name="A Name", role="agent")
+    assert status == 403
+    assert 'href="/members/new"' in page
+    assert "A Name" in page
 
 
 def test_the_sign_in_page_says_that_a_session_ended(running_desk: RunningDesk) -> None:

@@ -79,7 +79,7 @@ async def dead(world: World, actor: Actor) -> bool:
 async def test_it_works(world: World) -> None:
     """ASVS V8.3.2: a role is another at commit: the old id is dead, the new one has the new rights; before and after are on record."""
     admin, agent = world.acme.admin, world.acme.agent
-    after = await change_member(world.desk, admin, agent.member, Wanted(role=Role.AUDITOR), whatever)
+    _, after = await change_member(world.desk, admin, agent.member, Wanted(role=Role.AUDITOR), whatever)
     assert (after.role, after.version) == (Role.AUDITOR, 2)
     assert await last(world, agent.member) == (
         "role.changed",

@@ -35,6 +35,18 @@ def test_every_row_of_the_public_table_has_a_route(composed: Litestar) -> None:
     assert stale_rows(composed) == []
 
 
+def test_every_form_says_what_it_does(composed: Litestar) -> None:
+    """A question that comes between (a confirmation, a new sign-in) names the act, and carries the form unless it holds a secret."""
+    forms = [
+        route
+        for route in routes_of(composed)
+        if route.page and route.mutates and route.goes_along and route.signature.of("actor") and not route.hidden
+    ]
+    assert [route.path for route in forms if not route.act and route.path != "/confirm"] == []
+    kept_back = {route.path for route in forms if route.declared.carried is None}
+    assert kept_back == {"/account/password", "/account/totp", "/account/passkey", "/confirm"}
+
+
 def test_every_mutation_declares_its_limit(composed: Litestar) -> None:
     """T08: no route that changes is without a limit policy."""
     mutating = [route for route in routes_of(composed) if route.mutates]

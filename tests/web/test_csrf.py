@@ -156,7 +156,7 @@ async def test_the_form_of_a_page(client: httpx.AsyncClient, session: Session, d
     assert (await client.post("/notes", headers=headers, data={**good, "csrf": "x"})).status_code == 403
     wrong = await client.post("/notes", headers=headers, data={**good, "title": "<b>" + "x" * 20})
     assert wrong.status_code == 400
-    assert "Expected str of length &lt;= 20." in wrong.text
+    assert "It is too long: at most 20 characters are taken." in wrong.text
     assert 'value="&lt;b&gt;xxxx' in wrong.text
     kept = await client.post("/notes", headers=headers, data={**good, "idempotency_key": ""})
     assert kept.status_code == 400
@@ -170,7 +170,7 @@ async def test_pages_lead_to_sign_in(client: httpx.AsyncClient) -> None:
     answer = await client.get("/notes?after=1", headers=html)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/notes%3Fafter%3D1")
     answer = await client.post("/notes", headers={**html, **SAME})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/notes")
     answer = await client.get("/notes", headers={**html, "hx-request": "true"})
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes")
     assert (await client.get("/notes")).status_code == 401

@@ -53,7 +53,7 @@ async def test_error_pages_are_for_people(client: httpx.AsyncClient, session: Se
 
 
 async def test_an_error_page_of_ones_own(desk: ToyDesk) -> None:
-    def word(page: Page, refusal: Refusal) -> str:
+    async def word(page: Page, refusal: Refusal) -> str:
         return f"<p>{refusal.status} {page.path}"
 
     app = make(desk, problem_page=word)
@@ -62,7 +62,7 @@ async def test_an_error_page_of_ones_own(desk: ToyDesk) -> None:
 
 
 async def test_faults_after_the_fact_cost_no_answer(desk: ToyDesk, capsys: pytest.CaptureFixture[str]) -> None:
-    def word(page: Page, refusal: Refusal) -> str:
+    async def word(page: Page, refusal: Refusal) -> str:
         raise RuntimeError("secret")
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:

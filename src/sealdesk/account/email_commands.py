@@ -25,6 +25,12 @@ PURPOSES = ("email", "verification", "stop")
 log = structlog.get_logger("security")
 
 
+class AddressLinkOver(LinkOver):
+    """The same of a link to an address."""
+
+    way = ("To your address", "/account/email")
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """The present address, and whether mail to it was shown to reach its owner."""
@@ -91,7 +97,7 @@ async def look_address(desk: Desk, token: str) -> AddressLink:
         row = await pool.fetchrow("select person_id, email from sec.look_link($1, $2)", token_hash(token), purpose)
         if row is not None:
             return AddressLink(purpose, row["email"], row["person_id"])
-    raise LinkOver
+    raise AddressLinkOver
 
 
 async def belongs(desk: Desk, actor: Actor | None, link: AddressLink) -> bool:
@@ -116,11 +122,11 @@ async def settle_address(desk: Desk, token: str, actor: Actor | None) -> Address
             await _settle_change(desk, token, actor)
         case "stop":
             if not await pool.fetchval("select sec.stop_email($1)", token_hash(token)):
-                raise LinkOver
+                raise AddressLinkOver
             log.warning("email_change_stopped", owasp="authn_password_change_fail")
         case _:
             if await pool.fetchval("select sec.settle_verification($1)", token_hash(token)) is None:
-                raise LinkOver
+                raise AddressLinkOver
     log.info("email_settled", owasp="authn_password_change", purpose=link.purpose)
     return link
 
@@ -133,4 +139,4 @@ async def _settle_change(desk: Desk, token: str, actor: Actor | None) -> None:
         await change.lock(Stream("user", actor.member))
         change.record(events.credential_changed(actor.member, "email"))
         if await change.value("select sec.settle_email($1, $2)", token_hash(token), actor.session_hash) is None:
-            raise LinkOver
+            raise AddressLinkOver

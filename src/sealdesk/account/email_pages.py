@@ -58,7 +58,7 @@ async def show_address(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _address(desk, actor, page)
 
 
-@post("/account/email", limit=ASKING, permission=Permission.CREDENTIAL_OWN)
+@post("/account/email", limit=ASKING, permission=Permission.CREDENTIAL_OWN, act="change your address")
 async def ask_change(desk: Desk, actor: Actor, page: Page, form: Submitted[AddressForm], exchange: Exchange) -> Html:
     """Ask for another address."""
     actor.demand(Permission.CREDENTIAL_OWN)
@@ -74,7 +74,13 @@ async def ask_change(desk: Desk, actor: Actor, page: Page, form: Submitted[Addre
     return await _address(desk, actor, page, sent=sent)
 
 
-@post("/account/email/verification", limit=ASKING, permission=Permission.SESSION_OWN)
+@post(
+    "/account/email/verification",
+    limit=ASKING,
+    permission=Permission.SESSION_OWN,
+    stands="/account/email",
+    act="get a link to your address",
+)
 async def ask_verification(desk: Desk, actor: Actor, page: Page) -> Html:
     """Have a link mailed to the present address."""
     await commands.ask_verification(desk, actor)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sealdesk.access.actor import NOBODY, Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
@@ -88,6 +89,15 @@ async def add_totp(desk: Desk, actor: Actor, challenge: str, code: str, name: st
         raise WrongCode(_seed(challenge, seed, data["email"]))
     # The code that showed it is used up: it does not sign in as well.
     return await _add(desk, actor, challenge, "totp", (factor, "totp", name, wrapped, None, None, 0, step))
+
+
+async def set_up_lately(desk: Desk, actor: Actor, kind: str, name: str) -> bool:
+    """Whether what comes late was done already: the same form, sent twice."""
+    async with desk.read(actor) as work:
+        work.demand(Permission.CREDENTIAL_OWN)
+        rows = await work.rows("select kind, name, created_at from sec.own_factors()")
+    since = clock.now() - people.CHALLENGE_LIFE
+    return any((row["kind"], row["name"]) == (kind, name.strip()) and row["created_at"] > since for row in rows)
 
 
 async def begin_passkey(desk: Desk, actor: Actor, visit: Visit) -> Creation:

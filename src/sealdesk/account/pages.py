@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account import commands, enrolment, queries, showing
-from sealdesk.account.enrolment import Done, WrongCode
+from sealdesk.account.enrolment import Done, TooLate, WrongCode
 from sealdesk.account.fields import CHANGING, Name
 from sealdesk.account.view import CodesView, PasskeyView, TotpView
 from sealdesk.core.errors import BadRequest
@@ -23,6 +23,7 @@ from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
 from sealdesk.web.binding import Form, Query
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.forms import SECRET
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
@@ -33,7 +34,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed", "vouched", "rules", "recovery"] = ""
+    done: Literal["", "ended", "others", "added", "already", "removed", "vouched", "rules", "recovery"] = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -60,7 +61,7 @@ class PasskeyForm(Input, frozen=True):
     """What the new passkey says of itself, and what to call it."""
 
     challenge: Challenge
-    attestation: Annotated[str, msgspec.Meta(max_length=MAX_JSON)]
+    attestation: Annotated[str, msgspec.Meta(max_length=MAX_JSON, extra=SECRET)]
     name: Name = "Passkey"
 
 
@@ -77,42 +78,66 @@ async def show_account(desk: Desk, actor: Actor, page: Page, query: Query[Accoun
     return page.render("account.html", frame=around, view=view)
 
 
-@post("/account/sessions/{session:str}/end", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post(
+    "/account/sessions/{session:str}/end",
+    limit=CHANGING,
+    permission=Permission.CREDENTIAL_OWN,
+    stands=PLACE,
+    act="end a session",
+)
 async def end_session(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
     """End one session."""
     await commands.end_session(desk, actor, session)
     return SeeOther("/account?done=ended")
 
 
-@post("/account/sessions/{session:str}/vouch", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post(
+    "/account/sessions/{session:str}/vouch",
+    limit=CHANGING,
+    permission=Permission.CREDENTIAL_OWN,
+    stands=PLACE,
+    act="say that a session is yours",
+)
 async def vouch(desk: Desk, actor: Actor, session: UUID) -> SeeOther:
     """Say that a session which is held back is one's own."""
     await commands.vouch(desk, actor, session)
     return SeeOther("/account?done=vouched")
 
 
-@post("/account/sessions/end-others", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post(
+    "/account/sessions/end-others",
+    limit=CHANGING,
+    permission=Permission.CREDENTIAL_OWN,
+    stands=PLACE,
+    act="sign out everywhere but here",
+)
 async def end_other_sessions(desk: Desk, actor: Actor, form: Form[EndingForm], exchange: Exchange) -> SeeOther:
     """End all sessions but this one, and API tokens where that is ticked."""
     await commands.end_other_sessions(desk, actor, visit_of(exchange), tokens=form.tokens == "end")
     return SeeOther("/account?done=others")
 
 
-@post("/account/organisation", limit=CHANGING, permission=Permission.SESSION_OWN)
+@post(
+    "/account/organisation",
+    limit=CHANGING,
+    permission=Permission.SESSION_OWN,
+    stands=PLACE,
+    act="go on in another organisation",
+)
 async def switch_organisation(desk: Desk, actor: Actor, form: Form[OrganisationForm], exchange: Exchange) -> SeeOther:
     """Go on in another organisation."""
     enter(exchange, await commands.switch_organisation(desk, actor, form.organisation))
     return SeeOther("/")
 
 
-@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
+@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True, away=PLACE)
 async def show_totp(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """A new seed, as a QR code and as text."""
     begun = await enrolment.begin_totp(desk, actor, visit_of(exchange))
     return await _totp(desk, actor, page, showing.totp(begun))
 
 
-@post("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, act="set up an authenticator app")
 async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], exchange: Exchange) -> Html | SeeOther:
     """The code that shows that the app has the seed."""
     try:
@@ -121,17 +146,19 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
         exchange.refusal = refusal
         view = showing.totp(refusal.begun, form.name, refusal.detail)
         return replace(await _totp(desk, actor, page, view), status=refusal.status)
+    except TooLate:
+        return await _already(desk, actor, "totp", form.name)
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
-@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
+@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True, away=PLACE)
 async def show_passkey(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """The way to a new passkey."""
     begun = await enrolment.begin_passkey(desk, actor, visit_of(exchange))
     return await _passkey(desk, actor, page, showing.passkey(begun))
 
 
-@post("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, act="add a passkey")
 async def add_passkey(
     desk: Desk, settings: Settings, actor: Actor, page: Page, form: Form[PasskeyForm], exchange: Exchange
 ) -> Html | SeeOther:
@@ -145,20 +172,41 @@ async def add_passkey(
         begun = await enrolment.begin_passkey(desk, actor, visit)
         view = showing.passkey(begun, form.name, refusal.detail)
         return replace(await _passkey(desk, actor, page, view), status=refusal.status)
+    except TooLate:
+        return await _already(desk, actor, "passkey", form.name)
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
-@post("/account/factors/{factor:str}/remove", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post(
+    "/account/factors/{factor:str}/remove",
+    limit=CHANGING,
+    permission=Permission.CREDENTIAL_OWN,
+    stands=PLACE,
+    act="remove a second factor",
+)
 async def remove_factor(desk: Desk, actor: Actor, factor: UUID) -> SeeOther:
     """Remove a second factor."""
     await commands.remove_factor(desk, actor, factor)
     return SeeOther("/account?done=removed")
 
 
-@post("/account/recovery-codes", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post(
+    "/account/recovery-codes",
+    limit=CHANGING,
+    permission=Permission.CREDENTIAL_OWN,
+    stands=PLACE,
+    act="make new recovery codes",
+)
 async def renew_codes(desk: Desk, actor: Actor, page: Page) -> Html:
     """New recovery codes, this once."""
     return await _codes(desk, actor, page, CodesView(codes=await commands.renew_codes(desk, actor)))
+
+
+async def _already(desk: Desk, actor: Actor, kind: str, name: str) -> SeeOther:
+    """After the page with the codes was loaded anew: the form comes again, and what it asks for is so."""
+    if not await enrolment.set_up_lately(desk, actor, kind, name):
+        raise TooLate
+    return SeeOther("/account?done=already")
 
 
 async def _done(desk: Desk, actor: Actor, page: Page, exchange: Exchange, done: Done, name: str) -> Html | SeeOther:

@@ -22,7 +22,9 @@ from sealdesk.web.tokens import is_token, new_token, token_hash
 RESET_LIFE = timedelta(minutes=30)
 PER_ASKER, PER_ACCOUNT, WINDOW = 5, 20, 3600
 """Letters to one account in an hour, for one who asks and for all strangers; what is asked beyond that is answered alike and sends none."""
-OVER = "This link is over: it or another was used, it is older than it may be, or a newer one took its place. Ask for a new one."
+OVER = (
+    "It or another was used or withdrawn, it is older than it may be, or a newer one took its place. Ask for a new one."
+)
 
 log = structlog.get_logger("security")
 
@@ -30,7 +32,9 @@ log = structlog.get_logger("security")
 class LinkOver(OutsideReach):
     """A link that leads nowhere, whatever the reason."""
 
+    title = "This link is over"
     sentence = OVER
+    way = ("Ask for a new link", "/forgotten")
 
 
 class WrongCurrent(BadRequest):

@@ -95,7 +95,7 @@ async def show_password(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _password(desk, actor, page, PasswordView(least=_least_of(actor)))
 
 
-@post("/account/password", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@post("/account/password", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, act="change your password")
 async def change_password(
     desk: Desk, actor: Actor, page: Page, form: Submitted[PasswordForm], exchange: Exchange
 ) -> Html:

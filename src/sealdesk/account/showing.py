@@ -28,6 +28,7 @@ DONE = {
     "vouched": Flash("Good. That browser goes on like any other."),
     "others": Flash("You are signed out everywhere but here."),
     "added": Flash("The second factor is set up. Other sessions stay signed in unless you end them below."),
+    "already": Flash("It is set up already. If you did not keep the recovery codes, make new ones."),
     "removed": Flash("The second factor is removed. Other sessions stay signed in unless you end them below."),
 }
 

@@ -61,7 +61,7 @@ async def show_tokens(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _page(desk, actor, page, {})
 
 
-@post("/account/tokens", limit=ISSUING, permission=Permission.API_OWN)
+@post("/account/tokens", limit=ISSUING, permission=Permission.API_OWN, act="make an API token")
 async def issue_token(desk: Desk, actor: Actor, page: Page, form: Submitted[TokenForm], key: Key) -> Html:
     """Make a token and show it. Refused, the form comes back with what was typed."""
     try:
@@ -82,14 +82,26 @@ async def issue_token(desk: Desk, actor: Actor, page: Page, form: Submitted[Toke
     return await _page(desk, actor, page, {}, made=token)
 
 
-@post("/account/tokens/{token:str}/revoke", limit=REVOKING, permission=Permission.API_OWN)
+@post(
+    "/account/tokens/{token:str}/revoke",
+    limit=REVOKING,
+    permission=Permission.API_OWN,
+    stands=PLACE,
+    act="revoke an API token",
+)
 async def revoke_token(desk: Desk, actor: Actor, token: UUID) -> SeeOther:
     """End one's own token."""
     await commands.revoke(desk, actor, token)
     return SeeOther(PLACE)
 
 
-@post("/organisation/tokens/{token:str}/revoke", limit=REVOKING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/organisation/tokens/{token:str}/revoke",
+    limit=REVOKING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=PLACE,
+    act="revoke an API token",
+)
 async def revoke_organisation_token(desk: Desk, actor: Actor, token: UUID) -> SeeOther:
     """End any member's token, as an admin."""
     await commands.revoke_of_member(desk, actor, token)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 from uuid import UUID
 
+from sealdesk.core.clock import in_words
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -25,13 +27,14 @@ class Refusal(Exception):
 
     `status` is the HTTP status, `slug` the stable last part of the problem's `type`, `title` its summary. `detail` (else `sentence`) says
     what is so and what to do; it never echoes what was sent. `members` are further members of the problem document, `headers` further
-    header fields of the answer. `tried` is for the record alone.
+    header fields of the answer, `way` what a person does next, in words and as an address of this desk. `tried` is for the record alone.
     """
 
     status: ClassVar[int] = 400
     slug: ClassVar[str] = "bad-request"
     title: ClassVar[str] = "Bad request"
     sentence: ClassVar[str] = ""
+    way: tuple[str, str] | None = None
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: object) -> None:
         super().__init__(detail or self.sentence or self.title)
@@ -44,6 +47,17 @@ class Refusal(Exception):
         """The same, put down to an account."""
         self.tried = tried
         return self
+
+    @property
+    def said(self) -> str:
+        """`detail` for a page, which shows the wait itself."""
+        return self.detail
+
+    @property
+    def wait(self) -> int | None:
+        """Seconds until it may be tried again, where that is known."""
+        seconds = self.headers.get("Retry-After", "")
+        return int(seconds) if seconds.isdigit() else None
 
 
 class BadRequest(Refusal):
@@ -148,11 +162,30 @@ class PreconditionRequired(Refusal):
 
 
 class TooMany(Refusal):
-    """A limit is used up (RFC 6585, 4)."""
+    """A limit is used up (RFC 6585, 4). `seconds` are added to `detail` as a sentence of its own, and to the answer as `Retry-After`."""
 
     status = 429
     slug = "too-many-requests"
     title = "Too many requests"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        **members: object,
+    ) -> None:
+        after = {} if seconds is None else {"Retry-After": str(seconds)}
+        super().__init__(detail, headers={**after, **(headers or {})}, **members)
+        self._said = self.detail
+        if seconds is not None:
+            self.detail = f"{self.detail} Try again in {in_words(seconds)}."
+
+    @property
+    def said(self) -> str:
+        """`detail` without the wait."""
+        return self._said
 
 
 class Overloaded(Refusal):

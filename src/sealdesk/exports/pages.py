@@ -53,7 +53,7 @@ async def show_exports(desk: Desk, actor: Actor, page: Page, query: Query[Histor
     return page.render("exports.html", frame=around, view=showing.history(found, older))
 
 
-@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST, confirms=True)
+@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST, confirms=True, away=PLACE)
 async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery]) -> Html:
     """The form for a bundle."""
     actor.demand(Permission.EXPORT_REQUEST)
@@ -64,7 +64,13 @@ async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery])
         return await _form(work, page, typed)
 
 
-@post("/exports/new", limit=ASKING, permission=Permission.EXPORT_REQUEST, saying={"scope=query": QUERYING})
+@post(
+    "/exports/new",
+    limit=ASKING,
+    permission=Permission.EXPORT_REQUEST,
+    saying={"scope=query": QUERYING},
+    act="ask for evidence",
+)
 async def request_export(
     desk: Desk, actor: Actor, page: Page, form: Submitted[ExportForm], key: Key
 ) -> Html | SeeOther:
@@ -105,7 +111,13 @@ async def show_progress(desk: Desk, actor: Actor, page: Page, export: UUID) -> H
     return page.render("export_progress.html", frame=around, view=view)
 
 
-@post("/exports/{export:str}/bundle", limit=FETCHING, permission=Permission.EXPORT_READ)
+@post(
+    "/exports/{export:str}/bundle",
+    limit=FETCHING,
+    permission=Permission.EXPORT_READ,
+    stands="/exports/{export:str}",
+    act="download the evidence",
+)
 async def download(desk: Desk, store: Blobs, actor: Actor, export: UUID, exchange: Exchange) -> Download:
     """The bundle. The download is an entry of the ledger before the first byte leaves."""
     return await hand_out(desk, store, actor, export, exchange)

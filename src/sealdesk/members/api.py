@@ -165,7 +165,7 @@ async def change_member(
     """Another role, access taken (`active: false`) or given back. All their sessions end. 412 if changed since you read it."""
     role = Role(body.role) if body.role else None
     wanted = commands.Wanted(role, body.active, body.myself)
-    found = await commands.change_member(desk, actor, member, wanted, expected.require)
+    _, found = await commands.change_member(desk, actor, member, wanted, expected.require)
     return Answer(ChangedView(found.id, str(found.role), found.state, found.version), etag=etag(found.version))
 
 

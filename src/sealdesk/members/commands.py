@@ -13,6 +13,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.password_commands import mail_reset
 from sealdesk.ledger.events import Event, Stream
+from sealdesk.members import queries
 from sealdesk.members.model import Member, Yourself
 from sealdesk.people import outbox
 from sealdesk.people.emails import normalise_email
@@ -37,8 +38,10 @@ class Wanted:
 
 async def change_member(
     desk: Desk, actor: Actor, member_id: UUID, wanted: Wanted, require: Callable[[int], None]
-) -> Member:
-    """Another role, access taken or given back. `require` judges the version (412); the last admin stays one (409), in a race too.
+) -> tuple[Member, Member]:
+    """Another role, access taken or given back; gives the member before and after.
+
+    `require` judges the version (412); the last admin stays one (409), in a race too.
 
     An admin who would lower or remove themselves says `myself`; otherwise `Yourself` (409).
     """
@@ -48,7 +51,7 @@ async def change_member(
         after, facts = await _as_wanted(change, before, wanted)
         if not facts:
             change.nothing()
-            return before
+            return before, before
         if member_id == actor.member and before.lowers(after) and not wanted.myself:
             raise Yourself(
                 "This would end your own rights as an admin. Confirm that you mean yourself, and it is done."
@@ -76,7 +79,7 @@ async def change_member(
             by=str(actor.member),
             type=fact.type,
         )
-    return after
+    return before, after
 
 
 async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
@@ -126,7 +129,7 @@ async def _find(change: Change, member_id: UUID) -> Member:
 async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Member, list[Event]]:
     after, facts = before, list[Event]()
     if wanted.active is not None:
-        joined = wanted.active and await _joined(change, before.id)
+        joined = wanted.active and before.id in await queries.joined(change, [before.id])
         after, facts = after.reactivated(joined=joined) if wanted.active else after.deactivated()
     if wanted.role is not None:
         after, more = after.with_role(wanted.role)
@@ -140,17 +143,6 @@ async def _end(change: Change, member: UUID) -> int:
         change.record(session_revoked(member, "admin"))
         return ended
     return 0
-
-
-async def _joined(change: Change, member: UUID) -> bool:
-    return bool(
-        await change.value(
-            "select exists (select from ledger.entry where org_id = $1 and stream_kind = 'user' and stream_id = $2"
-            " and type in ('member.added', 'member.joined'))",
-            change.actor.org,
-            member,
-        )
-    )
 
 
 async def _email(change: Change, member: UUID) -> str:

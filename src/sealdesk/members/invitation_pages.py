@@ -10,6 +10,7 @@ from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.members import invitations, showing
 from sealdesk.members.invitations import Invitation
 from sealdesk.people.fields import Password, visit_of
+from sealdesk.people.onward import Onward
 from sealdesk.people.pages import next_step
 from sealdesk.people.password_rules import WeakPassword
 from sealdesk.tickets.frame import bare
@@ -51,11 +52,11 @@ async def accept(
     except (WeakPassword, SignedOut, TooMany, Invalid) as refusal:
         exchange.refusal = refusal
         return _form(page, invitation, token, refusal)
-    return next_step(page, exchange, found, invitation.email, "/")
+    return next_step(page, exchange, found, invitation.email, Onward())
 
 
 def _form(page: Page, invitation: Invitation, token: str, refusal: Refusal | None = None) -> Html:
-    error = refusal.detail if refusal else None
+    error = refusal.said if refusal else None
     if isinstance(refusal, SignedOut):
         error = "This is not your password."
     view = showing.invitation(invitation, token, error)

@@ -27,6 +27,17 @@ LIFE = timedelta(hours=24)
 log = structlog.get_logger("security")
 
 
+class InvitationOver(LinkOver):
+    """An invitation that leads nowhere, whatever the reason."""
+
+    title = "This invitation is over"
+    sentence = (
+        "It was used or withdrawn, it is older than a day, or another one was sent since. If you have joined already, sign in; if not,"
+        " ask for a new one."
+    )
+    way = ("Sign in", "/sign-in")
+
+
 @dataclass(frozen=True, slots=True)
 class Newcomer:
     """Whom to invite, as what."""
@@ -89,9 +100,7 @@ async def look(desk: Desk, token: str) -> Invitation:
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.look_invitation($1)", token_hash(token)) if is_token(token) else None
     if row is None:
-        raise LinkOver(
-            "This invitation is over: it was used, it is older than a day, or another one was sent since. Ask for a new one."
-        )
+        raise InvitationOver
     role = Role(row["role"])
     words = tuple(row["words"])
     return Invitation(
@@ -125,7 +134,7 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
             person = await change.value("select sec.accept_invitation($1, $2)", token_hash(token), encoded)
             change.record(events.member_joined(invitation.member, str(invitation.role)))
     except SignedOut:
-        raise LinkOver from None  # somebody was quicker
+        raise InvitationOver from None  # somebody was quicker
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
     factors, version, tries = (known.factors, known.version, known.tries) if known else (0, invitation.version, 1)

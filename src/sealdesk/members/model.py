@@ -60,6 +60,14 @@ class Member:
         """In a word."""
         return "active" if self.active else "invited" if self.invited else "deactivated"
 
+    def became(self, after: Self) -> str:
+        """What was done to them, in a word for whoever did it."""
+        if self == after:
+            return "same"
+        if self.active != after.active:
+            return "returned" if after.active else "removed"
+        return "withdrawn" if self.invited and not after.invited else "changed"
+
     def with_role(self, role: Role) -> tuple[Self, list[Event]]:
         """The member with another role; no events where it is so already. `NotThem` (409) unless they are active."""
         if not self.active:

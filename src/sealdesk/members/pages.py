@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.core.errors import BadRequest, Refusal, StateConflict
+from sealdesk.core.errors import BadRequest, Refusal, Stale, StateConflict
 from sealdesk.members import commands, invitations, queries, recovery, showing
 from sealdesk.members.commands import Wanted
 from sealdesk.members.fields import INVITING, MAILING, MANAGING, RoleName
@@ -27,13 +27,23 @@ from sealdesk.web.schema import Input
 from sealdesk.web.view import Flash
 
 PLACE = "/members"
+MEMBER = "/members/{member:str}"
+CHANGED = "Somebody else changed this member in the meantime. This is how they are now; what you chose is not done yet."
 Name = Annotated[str, msgspec.Meta(max_length=400)]
 
 
 class DoneQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "invited", "changed", "reset", "ended", "everybody"] = ""
+    done: Literal[
+        "", "invited", "changed", "removed", "returned", "withdrawn", "same", "reset", "ended", "everybody"
+    ] = ""
+
+
+class InviteQuery(Input, frozen=True):
+    """Who was invited before, to be invited again."""
+
+    again: UUID | None = None
 
 
 class InviteForm(Input, frozen=True):
@@ -58,23 +68,30 @@ class AccessForm(Input, frozen=True):
     confirm: Name = ""
 
 
+class EndForm(Input, frozen=True):
+    """The organisation's name, written to confirm."""
+
+    confirm: Annotated[str, msgspec.Meta(max_length=400)] = ""
+
+
 @get("/members", permission=Permission.MEMBER_MANAGE)
 async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuery]) -> Html:
     """Everybody in the organisation."""
-    async with desk.read(actor) as work:
-        view = showing.members(await queries.members(work))
-        around = await frame(work, page, "Members", PLACE, _flash(query.done))
-    return page.render("members.html", frame=around, view=view)
+    return await _members(desk, actor, page, done=query.done)
 
 
-@get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True)
-async def show_invite(desk: Desk, actor: Actor, page: Page) -> Html:
-    """The form to invite somebody."""
+@get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True, away=PLACE)
+async def show_invite(desk: Desk, actor: Actor, page: Page, query: Query[InviteQuery]) -> Html:
+    """The form to invite somebody, filled in for who was invited before."""
     actor.demand(Permission.MEMBER_MANAGE)
-    return await _invite(desk, actor, page, showing.invite())
+    view = showing.invite()
+    if query.again is not None:
+        async with desk.read(actor) as work:
+            view = showing.invite_again(await queries.member(work, query.again))
+    return await _invite(desk, actor, page, view)
 
 
-@post("/members/new", limit=INVITING, permission=Permission.MEMBER_MANAGE)
+@post("/members/new", limit=INVITING, permission=Permission.MEMBER_MANAGE, act="invite somebody")
 async def invite(
     desk: Desk, actor: Actor, page: Page, form: Submitted[InviteForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:
@@ -93,13 +110,19 @@ async def invite(
     return SeeOther("/members?done=invited")
 
 
-@get("/members/{member:str}", permission=Permission.MEMBER_MANAGE)
+@get(MEMBER, permission=Permission.MEMBER_MANAGE)
 async def show_member(desk: Desk, actor: Actor, page: Page, member: UUID, query: Query[DoneQuery]) -> Html:
     """One member."""
     return await _member(desk, actor, page, member, done=query.done)
 
 
-@post("/members/{member:str}/role", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/role",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="change their role",
+)
 async def change_role(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Form[RoleForm], expected: Expected
 ) -> Html | SeeOther:
@@ -108,7 +131,13 @@ async def change_role(
     return await _changed(desk, page, actor, member, wanted, expected)
 
 
-@post("/members/{member:str}/access", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/access",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="change who may sign in",
+)
 async def change_access(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Form[AccessForm], expected: Expected
 ) -> Html | SeeOther:
@@ -117,36 +146,66 @@ async def change_access(
     return await _changed(desk, page, actor, member, wanted, expected)
 
 
-@post("/members/{member:str}/reset", limit=MAILING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/reset",
+    limit=MAILING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="mail them a link",
+)
 async def mail_reset(desk: Desk, actor: Actor, member: UUID) -> SeeOther:
     """Have a link to choose a new password mailed."""
     await commands.mail_a_reset(desk, actor, member)
     return SeeOther(f"{showing.path_of(member)}?done=reset")
 
 
-@post("/members/{member:str}/sessions/end", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    "/members/{member:str}/sessions/end",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=MEMBER,
+    act="end their sessions",
+)
 async def end_sessions(desk: Desk, actor: Actor, member: UUID) -> SeeOther:
     """End what the member has open here."""
     await commands.end_sessions(desk, actor, member)
     return SeeOther(f"{showing.path_of(member)}?done=ended")
 
 
-@post("/members/sessions/end", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
-async def end_all_sessions(desk: Desk, actor: Actor) -> SeeOther:
+@post(
+    "/members/sessions/end",
+    limit=MANAGING,
+    permission=Permission.MEMBER_MANAGE,
+    stands=PLACE,
+    act="end all sessions and tokens",
+)
+async def end_all_sessions(desk: Desk, actor: Actor, page: Page, form: Form[EndForm]) -> Html | SeeOther:
     """End what everybody else has open here."""
+    actor.demand(Permission.MEMBER_MANAGE)
+    if " ".join(form.confirm.split()) != " ".join(actor.org_name.split()):
+        page.exchange.refusal = StateConflict("Write the organisation's name as it stands here. Nothing has ended.")
+        return await _members(desk, actor, page, refusal=page.exchange.refusal)
     await commands.end_all_sessions(desk, actor)
     return SeeOther("/members?done=everybody")
+
+
+async def _members(desk: Desk, actor: Actor, page: Page, *, done: str = "", refusal: Refusal | None = None) -> Html:
+    async with desk.read(actor) as work:
+        others = await queries.open_elsewhere(work)
+        view = showing.members(await queries.members(work), others, refusal.detail if refusal else None)
+        around = await frame(work, page, "Members", PLACE, _flash(done))
+    return page.render("members.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 
 async def _changed(
     desk: Desk, page: Page, actor: Actor, member: UUID, wanted: Wanted, expected: Expected
 ) -> Html | SeeOther:
     try:
-        await commands.change_member(desk, actor, member, wanted, expected.require)
-    except StateConflict as refusal:
+        before, after = await commands.change_member(desk, actor, member, wanted, expected.require)
+    except (StateConflict, Stale) as refusal:
         page.exchange.refusal = refusal
-        return await _member(desk, actor, page, member, refusal=refusal, about="role" if wanted.role else "access")
-    return SeeOther(f"{showing.path_of(member)}?done=changed")
+        return await _member(desk, actor, page, member, refusal=refusal, wanted=wanted)
+    return SeeOther(f"{showing.path_of(member)}?done={before.became(after)}")
 
 
 async def _member(
@@ -157,12 +216,13 @@ async def _member(
     *,
     done: str = "",
     refusal: Refusal | None = None,
-    about: str = "",
+    wanted: Wanted | None = None,
 ) -> Html:
+    error = CHANGED if isinstance(refusal, Stale) else refusal.detail if refusal else None
     async with desk.read(actor) as work:
-        found, error = await queries.member(work, member), refusal.detail if refusal else None
-        waits, sessions = bool(await recovery.waiting(work, member)), await queries.sessions(work, member)
-        view = showing.member(found, sessions, actor.member, error, about, recovery_waits=waits)
+        found, sessions = await queries.member(work, member), await queries.sessions(work, member)
+        waits = bool(await recovery.waiting(work, member))
+        view = showing.member(found, sessions, actor.member, error, wanted, recovery_waits=waits)
         around = await frame(work, page, found.member.name, PLACE, _flash(done))
     return page.render("member.html", status=refusal.status if refusal else 200, frame=around, view=view)
 

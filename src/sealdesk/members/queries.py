@@ -1,5 +1,6 @@
 """Who is in the organisation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,13 +15,14 @@ from sealdesk.unit import Reading
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A member with what only admins see: the address, how many second factors, when they were last there."""
+    """A member with what only admins see: the address, how many second factors, when they were last there, whether they ever joined."""
 
     member: Member
     email: str
     factors: int
     verified: bool
     seen_at: datetime | None
+    joined: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def admit(actor: Actor, permission: Permission) -> None:
 async def members(work: Reading) -> list[Listed]:
     """All of them, by name."""
     admit(work.actor, Permission.MEMBER_MANAGE)
-    return [_listed(row) for row in await work.rows("select * from sec.members(null)")]
+    return await _listed(work, await work.rows("select * from sec.members(null)"))
 
 
 async def member(work: Reading, member_id: UUID) -> Listed:
@@ -51,7 +53,7 @@ async def member(work: Reading, member_id: UUID) -> Listed:
     row = await work.row("select * from sec.members($1)", member_id)
     if row is None:
         raise OutsideReach
-    return _listed(row)
+    return (await _listed(work, [row]))[0]
 
 
 async def sessions(work: Reading, member_id: UUID) -> list[Open]:
@@ -61,6 +63,40 @@ async def sessions(work: Reading, member_id: UUID) -> list[Open]:
     return [Open(row["kind"], row["label"], row["seen_at"], row["until"]) for row in rows]
 
 
-def _listed(row: Row) -> Listed:
-    found = Member(row["member_id"], row["name"], Role(row["role"]), row["active"], row["invited"], row["version"])
-    return Listed(found, row["email"], row["factors"], row["verified"], row["seen_at"])
+async def open_elsewhere(work: Reading) -> tuple[int, int]:
+    """How many sessions and how many API tokens everybody but the reader has open in this organisation."""
+    admit(work.actor, Permission.MEMBER_MANAGE)
+    row = await work.row(
+        "select count(*) filter (where kind = 'session') as sessions, count(*) filter (where kind = 'token') as tokens"
+        " from sec.member_sessions(null) where session_id not in (select session_id from sec.member_sessions($1))",
+        work.actor.member,
+    )
+    return (row["sessions"], row["tokens"]) if row else (0, 0)
+
+
+async def joined(work: Reading, members: list[UUID]) -> set[UUID]:
+    """Those of `members` who were added or joined at some time; the others were invited at most."""
+    rows = await work.rows(
+        "select distinct stream_id from ledger.entry where org_id = $1 and stream_kind = 'user' and stream_id = any ($2)"
+        " and type in ('member.added', 'member.joined')",
+        work.actor.org,
+        members,
+    )
+    return {row["stream_id"] for row in rows}
+
+
+async def _listed(work: Reading, rows: Sequence[Row]) -> list[Listed]:
+    # Whoever is active has joined; of the others the record knows.
+    away = [row["member_id"] for row in rows if not row["active"]]
+    back = await joined(work, away) if away else set[UUID]()
+    return [
+        Listed(
+            Member(row["member_id"], row["name"], Role(row["role"]), row["active"], row["invited"], row["version"]),
+            row["email"],
+            row["factors"],
+            row["verified"],
+            row["seen_at"],
+            row["active"] or row["member_id"] in back,
+        )
+        for row in rows
+    ]

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core import clock
-from sealdesk.core.errors import BadRequest, Refusal, StateConflict
+from sealdesk.core.errors import BadRequest, Refusal, Stale, StateConflict
 from sealdesk.members import queries, recovery
 from sealdesk.members.fields import MANAGING
 from sealdesk.members.model import Member
@@ -25,6 +25,8 @@ from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 from sealdesk.web.view import Flash, Moment
 
+RECOVERY = "/members/{member:str}/recovery"
+CHANGED = "This request was answered or replaced in the meantime. This is how it is now; your answer does not count."
 DONE = {
     "asked": "Asked. A second person has to approve it within a day: another admin or an auditor. They get a mail.",
     "approved": "Approved. They get a mail that says how to go on.",
@@ -69,13 +71,15 @@ class RecoveryView:
     error: str | None = None
 
 
-@get("/members/{member:str}/recovery", permission=Permission.RECOVERY_APPROVE)
+@get(RECOVERY, permission=Permission.RECOVERY_APPROVE)
 async def show_recovery(desk: Desk, actor: Actor, page: Page, member: UUID, query: Query[DoneQuery]) -> Html:
     """What waits for a second person, or the form to ask."""
     return await _page(desk, actor, page, member, done=query.done)
 
 
-@post("/members/{member:str}/recovery", limit=MANAGING, permission=Permission.MEMBER_MANAGE)
+@post(
+    RECOVERY, limit=MANAGING, permission=Permission.MEMBER_MANAGE, act="ask that their lost second factors be removed"
+)
 async def ask_recovery(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Submitted[AskForm], exchange: Exchange
 ) -> Html | SeeOther:
@@ -88,7 +92,13 @@ async def ask_recovery(
     return SeeOther(f"/members/{member}/recovery?done=asked")
 
 
-@post("/members/{member:str}/recovery/answer", limit=MANAGING, permission=Permission.RECOVERY_APPROVE)
+@post(
+    "/members/{member:str}/recovery/answer",
+    limit=MANAGING,
+    permission=Permission.RECOVERY_APPROVE,
+    stands=RECOVERY,
+    act="answer the request",
+)
 async def answer_recovery(
     desk: Desk, actor: Actor, page: Page, member: UUID, form: Form[AnswerForm], expected: Expected
 ) -> Html | SeeOther:
@@ -96,7 +106,7 @@ async def answer_recovery(
     act = recovery.approve if form.answer == "approve" else recovery.refuse
     try:
         await act(desk, actor, member, expected.require)
-    except StateConflict as refusal:
+    except (StateConflict, Stale) as refusal:
         page.exchange.refusal = refusal
         return await _page(desk, actor, page, member, refusal=refusal)
     return SeeOther(f"/members/{member}/recovery?done={'approved' if form.answer == 'approve' else 'refused'}")
@@ -132,7 +142,7 @@ async def _page(
         may_answer=found is not None and found.answerable(actor),
         own=found is not None and found.asked_by == actor.member,
         typed=typed,
-        error=refusal.detail if refusal else None,
+        error=CHANGED if isinstance(refusal, Stale) else refusal.detail if refusal else None,
     )
     return page.render("recovery.html", status=refusal.status if refusal else 200, frame=around, view=view)
 

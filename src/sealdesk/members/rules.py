@@ -58,10 +58,12 @@ class SignInRules:
 
 def checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     """Exact origins (RFC 6454, 6.2), sorted, each once: https, a name, at most a port. `BadRequest` otherwise."""
-    if len(origins) > MOST_ORIGINS or not all(len(origin) <= 255 and _ORIGIN.fullmatch(origin) for origin in origins):
-        raise BadRequest(
-            f"List up to {MOST_ORIGINS} origins such as https://shop.example, without a path.", pointer="/origins"
-        )
+    if len(origins) > MOST_ORIGINS:
+        raise BadRequest(f"List up to {MOST_ORIGINS} origins; these are {len(origins)}.", pointer="/origins")
+    for number, origin in enumerate(origins, 1):
+        if len(origin) > 255 or not _ORIGIN.fullmatch(origin):
+            example = "Write each as https://shop.example, in small letters, without a path."
+            raise BadRequest(f"Number {number} in the list is not an origin. {example}", pointer="/origins")
     return tuple(sorted(set(origins)))
 
 

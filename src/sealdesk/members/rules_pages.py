@@ -1,7 +1,5 @@
 """Rules of signing in and allowed sites, as a page."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,11 +11,11 @@ from sealdesk.core.errors import BadRequest, Refusal, Stale
 from sealdesk.members import queries, rules, showing
 from sealdesk.members.fields import MANAGING
 from sealdesk.members.rules import SignInRules
+from sealdesk.members.showing import Refused
 from sealdesk.tickets.frame import frame
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
-from sealdesk.web.binding import Form, Query, Submitted
-from sealdesk.web.exchange import Exchange
+from sealdesk.web.binding import Query, Submitted
 from sealdesk.web.headers import Expected
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
@@ -26,7 +24,6 @@ from sealdesk.web.view import Flash
 
 PLACE = "/rules"
 Ticked = Literal["no", "yes"]
-_MEANWHILE = "Somebody else changed this in the meantime. This is how it is now; repeat what you still want."
 
 
 class DoneQuery(Input, frozen=True):
@@ -69,60 +66,59 @@ async def show_rules(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuer
     return await _rules(desk, actor, page, done=query.done)
 
 
-@post("/rules/sign-in", limit=MANAGING, permission=Permission.RULES_MANAGE)
+@post("/rules/sign-in", limit=MANAGING, permission=Permission.RULES_MANAGE, stands=PLACE, act="change the rules")
 async def set_sign_in(
-    desk: Desk, actor: Actor, page: Page, form: Submitted[SignInForm], expected: Expected, exchange: Exchange
+    desk: Desk, actor: Actor, page: Page, form: Submitted[SignInForm], expected: Expected
 ) -> Html | SeeOther:
-    """How members sign in; refused, the form comes back with what was typed, or with what somebody else set meanwhile."""
+    """How members sign in. Refused, the form comes back with what was chosen."""
     try:
         if form.value is None:
             raise form.refusal or Refusal()
         await rules.set_sign_in_rules(desk, actor, form.value.rules(), expected.require)
     except (BadRequest, Stale) as refusal:
-        exchange.refusal = refusal
-        kept: Mapping[str, str] = {} if isinstance(refusal, Stale) else form.kept
-        said = _MEANWHILE if isinstance(refusal, Stale) else showing.BOUNDS
-        return await _rules(desk, actor, page, kept=kept, sign_in_error=said, status=refusal.status)
+        page.exchange.refusal = refusal
+        return await _rules(desk, actor, page, refused=Refused("sign-in", refusal, form.kept, _field(form, refusal)))
     # Whoever asked for a factor that they lack themselves can go nowhere else from here on.
     now = await desk.peek(actor.session_hash)
     return SeeOther("/account?done=rules" if now and now.weak else "/rules?done=rules")
-
-
-@post("/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE)
-async def set_origins(
-    desk: Desk, actor: Actor, page: Page, form: Form[OriginsForm], expected: Expected, exchange: Exchange
-) -> Html | SeeOther:
-    """Which sites are allowed."""
-    try:
-        await rules.set_allowed_origins(desk, actor, tuple(form.origins.split()), expected.require)
-    except (BadRequest, Stale) as refusal:
-        exchange.refusal = refusal
-        kept: Mapping[str, str] = {} if isinstance(refusal, Stale) else {"origins": form.origins}
-        said = _MEANWHILE if isinstance(refusal, Stale) else refusal.detail
-        return await _rules(desk, actor, page, kept=kept, origins_error=said, status=refusal.status)
     return SeeOther("/rules?done=rules")
 
 
-async def _rules(
-    desk: Desk,
-    actor: Actor,
-    page: Page,
-    *,
-    done: str = "",
-    kept: Mapping[str, str] | None = None,
-    sign_in_error: str | None = None,
-    origins_error: str | None = None,
-    status: int = 200,
-) -> Html:
+@post(
+    "/rules/origins",
+    limit=MANAGING,
+    permission=Permission.RULES_MANAGE,
+    stands=PLACE,
+    act="change the allowed sites",
+)
+async def set_origins(
+    desk: Desk, actor: Actor, page: Page, form: Submitted[OriginsForm], expected: Expected
+) -> Html | SeeOther:
+    """Which sites are allowed. Refused, the form comes back with what was typed."""
+    try:
+        if form.value is None:
+            raise form.refusal or Refusal()
+        await rules.set_allowed_origins(desk, actor, tuple(form.value.origins.split()), expected.require)
+    except (BadRequest, Stale) as refusal:
+        page.exchange.refusal = refusal
+        return await _rules(desk, actor, page, refused=Refused("origins", refusal, form.kept, "origins"))
+    return SeeOther("/rules?done=rules")
+
+
+def _field(form: Submitted[SignInForm], refusal: Refusal) -> str:
+    """The field that does not fit; none where somebody else was faster."""
+    return next(iter(form.errors), "idle_minutes" if isinstance(refusal, BadRequest) else "")
+
+
+async def _rules(desk: Desk, actor: Actor, page: Page, *, done: str = "", refused: Refused | None = None) -> Html:
     queries.admit(actor, Permission.RULES_MANAGE)
     async with desk.read(actor) as work:
         sign_in, origins = await rules.sign_in_rules(work), await rules.allowed_origins(work)
         members = await queries.members(work)
         flash = Flash(showing.DONE[done]) if done else None
         around = await frame(work, page, "Rules", PLACE, flash)
-    view = showing.rules(sign_in, origins, members, kept or {})
-    view = replace(view, error=sign_in_error, origins_error=origins_error)
-    return page.render("rules.html", status=status, frame=around, view=view)
+    view = showing.rules(sign_in, origins, members, refused)
+    return page.render("rules.html", status=refused.refusal.status if refused else 200, frame=around, view=view)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (show_rules, set_sign_in, set_origins)

@@ -1,15 +1,18 @@
 """From members and rules as found to what the pages show."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID, uuid4
 
 from sealdesk.access.actor import CONFIRMED_FOR
 from sealdesk.access.permissions import Role
 from sealdesk.core import clock
-from sealdesk.core.errors import Refusal
+from sealdesk.core.errors import Refusal, Stale
+from sealdesk.members.commands import Wanted
 from sealdesk.members.invitations import Invitation
 from sealdesk.members.queries import Listed, Open
-from sealdesk.members.rules import ABSOLUTE_HOURS, IDLE_MINUTES, ROLES, SignInRules
+from sealdesk.members.rules import ROLES, SignInRules
 from sealdesk.members.view import InvitationView, InviteView, MemberRow, MembersView, MemberView, OpenRow, RulesView
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS
 from sealdesk.web.view import Choice, Moment, Tag, Tone
@@ -21,21 +24,43 @@ HINTS = {
     Role.AUDITOR: "Reads everything, changes nothing",
 }
 _TONES: dict[str, Tone] = {"active": "good", "invited": "warn", "deactivated": "plain"}
-BOUNDS = f"Minutes without use are {IDLE_MINUTES[0]} to {IDLE_MINUTES[1]:,}, hours in all {ABSOLUTE_HOURS[0]} to {ABSOLUTE_HOURS[1]}."
 DONE = {
     "invited": "The invitation is on its way.",
-    "changed": "Done. All their sessions have ended.",
+    "changed": "Their role is changed, and all their sessions here have ended.",
+    "removed": "Their access has ended, and all their sessions here with it.",
+    "returned": "They can sign in here again.",
+    "withdrawn": "The invitation is withdrawn; its link no longer works.",
+    "same": "It was so already; nothing was changed.",
     "reset": "A link to choose a new password is on its way to them.",
     "ended": "Their sessions have ended.",
-    "everybody": "Everybody else has been signed out.",
+    "everybody": "Everybody else has been signed out, and their API tokens have ended.",
     "rules": "The rules hold from now on.",
 }
 
 
-def members(found: list[Listed]) -> MembersView:
-    """The list."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form of the rules that was refused, with what was typed and the field that does not fit."""
+
+    form: Literal["sign-in", "origins"]
+    refusal: Refusal
+    typed: Mapping[str, str]
+    field: str
+
+    def said(self, now: str) -> str:
+        """Why; `now` is what holds, for whom somebody else was faster than."""
+        if isinstance(self.refusal, Stale):
+            return f"Somebody else changed this in the meantime, and what you chose is not done yet. {now}"
+        return self.refusal.detail
+
+
+def members(found: list[Listed], others: tuple[int, int], error: str | None = None) -> MembersView:
+    """The list, and how many sessions and tokens all others have open."""
     now = clock.now()
     return MembersView(
+        sessions=others[0],
+        tokens=others[1],
+        error=error,
         rows=tuple(
             MemberRow(
                 href=path_of(each.member.id),
@@ -47,7 +72,7 @@ def members(found: list[Listed]) -> MembersView:
                 seen=Moment.of(each.seen_at, now) if each.seen_at else None,
             )
             for each in found
-        )
+        ),
     )
 
 
@@ -56,11 +81,11 @@ def member(
     sessions: list[Open],
     actor: UUID,
     error: str | None = None,
-    error_in: str = "",
+    wanted: Wanted | None = None,
     *,
     recovery_waits: bool = False,
 ) -> MemberView:
-    """One member."""
+    """One member; `wanted` is what was refused for `error`."""
     now, noun = clock.now(), found.member
     return MemberView(
         href=path_of(noun.id),
@@ -74,12 +99,16 @@ def member(
         factors=_factors(found.factors),
         version=noun.version,
         seen=Moment.of(found.seen_at, now) if found.seen_at else None,
-        roles=role_choices(str(noun.role)),
+        roles=role_choices(str((wanted and wanted.role) or noun.role)),
         sessions=tuple(OpenRow(each.label or each.kind, each.kind, Moment.of(each.seen_at, now)) for each in sessions),
         myself=noun.id == actor,
         recovery_waits=recovery_waits,
+        joined=found.joined,
+        role_value=str(noun.role),
+        idempotency_key=uuid4().hex,
+        again_href=f"/members/new?again={noun.id}",
         error=error,
-        error_in=error_in,
+        error_in=("role" if wanted.role and noun.active else "access") if error and wanted else "",
     )
 
 
@@ -93,6 +122,11 @@ def invite(email: str = "", name: str = "", role: str = "agent", error: Refusal 
         error=error.detail if error else None,
         field=("name" if "/name" in str(error.members) else "email") if error else "",
     )
+
+
+def invite_again(found: Listed) -> InviteView:
+    """The same, filled in for somebody who was invited before."""
+    return replace(invite(found.email, found.member.name, str(found.member.role)), again=True)
 
 
 def invitation(found: Invitation, token: str, error: str | None = None) -> InvitationView:
@@ -113,27 +147,40 @@ def rules(
     sign_in: tuple[SignInRules, int],
     origins: tuple[tuple[str, ...], int],
     found: list[Listed],
-    kept: Mapping[str, str],
+    refused: Refused | None = None,
 ) -> RulesView:
     """The two forms: with what was typed, where one comes back, else with what holds."""
-    held, version = sign_in
-    typed = "idle_minutes" in kept or "absolute_hours" in kept
+    (held, version), sites = sign_in, "\n".join(origins[0])
+    first = refused.typed if refused and refused.form == "sign-in" else None
+    second = refused.typed if refused and refused.form == "origins" else None
+    ticked = {str(role) for role in held.second_factor}
+    if first is not None:
+        ticked = {name for name, text in first.items() if text == "yes"}
     return RulesView(
         roles=tuple(
-            Choice(
-                str(role),
-                f"{str(role).capitalize()}s",
-                kept.get(str(role)) == "yes" if typed else role in held.second_factor,
-                _have_one(role, found),
-            )
+            Choice(str(role), f"{str(role).capitalize()}s", str(role) in ticked, _have_one(role, found))
             for role in ROLES
         ),
-        idle_minutes=kept.get("idle_minutes", str(held.idle_minutes)),
-        absolute_hours=kept.get("absolute_hours", str(held.absolute_hours)),
+        idle_minutes=str(held.idle_minutes) if first is None else first.get("idle_minutes", ""),
+        absolute_hours=str(held.absolute_hours) if first is None else first.get("absolute_hours", ""),
         sign_in_version=version,
-        origins=kept.get("origins", "\n".join(origins[0])),
+        origins=sites if second is None else second.get("origins", ""),
         origins_version=origins[1],
         confirmed_minutes=int(CONFIRMED_FOR.total_seconds() // 60),
+        error=refused.said(_holding(held)) if refused and first is not None else None,
+        origins_error=refused.said(f"Now these are allowed: {', '.join(origins[0]) or 'none'}.")
+        if refused and second is not None
+        else None,
+        focus=refused.field if refused else "",
+    )
+
+
+def _holding(rules: SignInRules) -> str:
+    """What holds, in a sentence."""
+    who = ", ".join(f"{role}s" for role in rules.second_factor) or "nobody"
+    return (
+        f"Now {who} need a second factor, and a session ends after {rules.idle_minutes:,} minutes without use"
+        f" or {rules.absolute_hours:,} hours in all."
     )
 
 
@@ -155,7 +202,8 @@ def path_of(member_id: UUID) -> str:
 
 
 def _state(found: Listed) -> Tag:
-    return Tag(found.member.state, _TONES[found.member.state])
+    state = found.member.state
+    return Tag(state if found.joined or state == "invited" else "withdrawn", _TONES[state])
 
 
 def _factors(count: int) -> str:

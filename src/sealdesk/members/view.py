@@ -20,19 +20,23 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembersView:
-    """The list, and the form to invite somebody."""
+    """The list, and the form that ends what all others have open: `sessions` and `tokens` of them; it asks for the organisation's name."""
 
     rows: tuple[MemberRow, ...]
+    sessions: int = 0
+    tokens: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteView:
-    """The form to invite somebody, with what was typed. `field` is what the error is about."""
+    """The form to invite somebody, with what was typed. `field` is what the error is about; `again`: they were invited before."""
 
     idempotency_key: str
     roles: tuple[Choice, ...]
     email: str = ""
     name: str = ""
+    again: bool = False
     error: str | None = None
     field: str = ""
 
@@ -48,7 +52,10 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
-    """One member and what an admin can do. `myself` asks for one's own name in words, `error_in` is the form refused."""
+    """One member and what an admin can do.
+
+    `myself` asks for one's own name in words, `error_in` is the form refused, `joined` is false for who was only ever invited.
+    """
 
     href: str
     name: str
@@ -65,6 +72,10 @@ class MemberView:
     sessions: tuple[OpenRow, ...]
     myself: bool
     recovery_waits: bool = False
+    joined: bool
+    role_value: str
+    idempotency_key: str
+    again_href: str
     error: str | None = None
     error_in: str = ""
 
@@ -85,7 +96,7 @@ class InvitationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesView:
-    """The two forms of rules. Versions go back as hidden fields."""
+    """The two forms of rules. Versions go back as hidden fields; `focus` is the field that does not fit."""
 
     roles: tuple[Choice, ...]
     idle_minutes: str
@@ -96,3 +107,4 @@ class RulesView:
     confirmed_minutes: int
     error: str | None = None
     origins_error: str | None = None
+    focus: str = ""

@@ -7,6 +7,7 @@ import msgspec
 from sealdesk.people.browsers import label_of
 from sealdesk.people.sessions import Issued, Visit
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.forms import MOST, SECRET
 from sealdesk.web.limits import Limit
 from sealdesk.web.tokens import (
     DEVICE_COOKIE,
@@ -20,11 +21,15 @@ from sealdesk.web.tokens import (
 
 DEVICE_SECONDS = 365 * 24 * 3600
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
-Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, extra=SECRET)]
 Challenge = Annotated[str, msgspec.Meta(max_length=43, pattern="^[A-Za-z0-9_-]{43}$")]
 MaybeChallenge = Annotated[str, msgspec.Meta(max_length=43, pattern="^([A-Za-z0-9_-]{43})?$")]
-Code = Annotated[str, msgspec.Meta(max_length=64)]
+Code = Annotated[str, msgspec.Meta(max_length=64, extra=SECRET)]
 """Of an app or a recovery code, as it was typed."""
+Next = Annotated[str, msgspec.Meta(max_length=2048)]
+"""Where to go afterwards."""
+Carried = Annotated[str, msgspec.Meta(max_length=MOST)]
+"""A form that waits to be sent afterwards (`web.forms`)."""
 CONFIRMING = Limit("confirm", per_person="30/minute", per_address="120/minute")
 
 

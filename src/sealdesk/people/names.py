@@ -12,5 +12,8 @@ def checked_name(name: str) -> str:
     """The name on one line; `BadRequest` if it is empty, too long, or holds what is not printed (controls, turned writing direction)."""
     line = name.translate(_SPACES).strip()
     if not line or len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
-        raise BadRequest(f"A name has 1 to {MAX_NAME} bytes and is printable.", pointer="/name")
+        raise BadRequest(
+            f"A name is one line that can be printed, of at most {MAX_NAME} characters (fewer in some scripts).",
+            pointer="/name",
+        )
     return line

@@ -11,9 +11,10 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.core.settings import Environment, Settings
-from sealdesk.people import commands, guard, second
+from sealdesk.people import commands, second
 from sealdesk.people.factors import Shown, WrongFactor
-from sealdesk.people.fields import Challenge, Code, Password, Text, enter, visit_of
+from sealdesk.people.fields import Carried, Challenge, Code, Next, Password, Text, enter, visit_of
+from sealdesk.people.onward import Onward
 from sealdesk.people.passkeys import MAX_JSON, Assertion, asked, parse, party_of
 from sealdesk.people.sessions import Choice, Issued, SecondNeeded
 from sealdesk.people.view import ChooseOrganisationView, OrganisationChoice, SecondView, SignInView
@@ -21,6 +22,7 @@ from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
 from sealdesk.web.binding import Form, Query, Submitted
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.forms import SECRET
 from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page, safe_next
 from sealdesk.web.routes import get, post
@@ -28,7 +30,8 @@ from sealdesk.web.schema import Input
 from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie
 from sealdesk.web.view import Frame
 
-Next = Annotated[str, msgspec.Meta(max_length=2048)]
+PLACE = "/sign-in"
+NO_CODE = "Type the code too: of your app, or one of your recovery codes."
 
 
 class SignInQuery(Input, frozen=True):
@@ -44,6 +47,7 @@ class SignInForm(Input, frozen=True):
     email: Text
     password: Password
     next: Next = "/"
+    carried: Carried = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -52,6 +56,7 @@ class OrganisationForm(Input, frozen=True):
     ticket: Challenge
     organisation: UUID
     next: Next = "/"
+    carried: Carried = ""
 
 
 class SecondForm(Input, frozen=True):
@@ -59,8 +64,9 @@ class SecondForm(Input, frozen=True):
 
     challenge: Challenge
     code: Code = ""
-    assertion: Annotated[str, msgspec.Meta(max_length=MAX_JSON)] = ""
+    assertion: Annotated[str, msgspec.Meta(max_length=MAX_JSON, extra=SECRET)] = ""
     next: Next = "/"
+    carried: Carried = ""
 
     def shown(self, exchange: Exchange, settings: Settings) -> Shown:
         """As the slice knows it."""
@@ -72,15 +78,16 @@ class PasskeyForm(Input, frozen=True):
     """What a passkey signed."""
 
     challenge: Challenge
-    assertion: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_JSON)]
+    assertion: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_JSON, extra=SECRET)]
     next: Next = "/"
+    carried: Carried = ""
 
 
 @get("/sign-in")
 async def show_sign_in(page: Page, settings: Settings, query: Query[SignInQuery]) -> Html:
     """The sign-in form."""
-    demo = settings.env is Environment.DEMO
-    return _form(page, settings, SignInView(next_path=safe_next(query.next), demo=demo, ended=query.ended == "yes"))
+    onward = Onward(safe_next(query.next), ended=query.ended == "yes")
+    return sign_in_form(page, settings, onward)
 
 
 @post("/sign-in", limit=Limit("sign-in", per_address="20/minute"))
@@ -88,67 +95,71 @@ async def sign_in(
     desk: Desk, page: Page, settings: Settings, form: Submitted[SignInForm], exchange: Exchange
 ) -> Html | SeeOther:
     """Sign in, or come back with the same sentence for every wrong pair."""
-    email, target = form.kept.get("email", ""), safe_next(form.kept.get("next"))
+    email, onward = form.kept.get("email", ""), Onward.of(form.kept)
     try:
         # A form that does not fit is a wrong pair like any other: the same work, the same answer.
         password = form.value.password if form.value else ""
         found = await commands.sign_in(desk, email, password, None, visit_of(exchange))
     except (SignedOut, TooMany) as refusal:
-        exchange.refusal = refusal  # on record as a failed sign-in
-        locked = int(refusal.headers["Retry-After"]) if isinstance(refusal, TooMany) else None
-        error = refusal.detail if locked is None else guard.LOCKED
-        demo = settings.env is Environment.DEMO
-        view = SignInView(email=email, next_path=target, error=error, demo=demo, retry_after=locked)
-        shown = _form(page, settings, view, refusal.status)
-        wait = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
-        return replace(shown, fields=[*shown.fields, *wait])
-    return next_step(page, exchange, found, email, target)
+        return sign_in_form(page, settings, onward, refusal, email)
+    return next_step(page, exchange, found, email, onward)
 
 
-@post("/sign-in/organisation", limit=Limit("sign-in-organisation", per_address="20/minute"))
-async def choose_organisation(desk: Desk, form: Submitted[OrganisationForm], exchange: Exchange) -> SeeOther:
+@post("/sign-in/organisation", limit=Limit("sign-in-organisation", per_address="20/minute"), stands=PLACE)
+async def choose_organisation(
+    desk: Desk, page: Page, settings: Settings, form: Submitted[OrganisationForm], exchange: Exchange
+) -> Html | SeeOther:
     """The second step for a person with several memberships."""
     if form.value is None:
         raise form.refusal or Refusal()
-    found = await commands.choose(desk, form.value.ticket, form.value.organisation, visit_of(exchange))
-    return _entered(exchange, found, safe_next(form.value.next))
+    onward = Onward.of(form.kept)
+    try:
+        found = await commands.choose(desk, form.value.ticket, form.value.organisation, visit_of(exchange))
+    except (SignedOut, TooMany) as refusal:
+        return sign_in_form(page, settings, onward, refusal)
+    return next_step(page, exchange, found, "", onward)
 
 
-@post("/sign-in/second", limit=Limit("sign-in-second", per_address="30/minute"))
+@post("/sign-in/second", limit=Limit("sign-in-second", per_address="30/minute"), stands=PLACE)
 async def answer_second(
     desk: Desk, page: Page, settings: Settings, form: Form[SecondForm], exchange: Exchange
 ) -> Html | SeeOther:
     """The second factor; wrong, the page comes back until the tries are used up."""
-    target = safe_next(form.next)
+    onward = Onward(safe_next(form.next), form.carried)
     try:
         found = await second.answer_second(
             desk, form.challenge, form.shown(exchange, settings), None, visit_of(exchange)
         )
-    except WrongFactor as refusal:
-        if refusal.again is None:
-            raise
-        exchange.refusal = refusal
-        return _second(page, refusal.again, target, refusal)
-    return next_step(page, exchange, found, "", target)
+    except (SignedOut, TooMany) as refusal:
+        if isinstance(refusal, WrongFactor) and refusal.again is not None:
+            exchange.refusal = refusal
+            error = refusal.detail if form.code.strip() or form.assertion else NO_CODE
+            return _second(page, refusal.again, onward, error)
+        return sign_in_form(page, settings, onward, refusal)
+    return next_step(page, exchange, found, "", onward)
 
 
-@post("/sign-in/passkey", limit=Limit("sign-in-passkey", per_address="30/minute"))
+@post("/sign-in/passkey", limit=Limit("sign-in-passkey", per_address="30/minute"), stands=PLACE)
 async def sign_in_with_passkey(
     desk: Desk, page: Page, settings: Settings, form: Form[PasskeyForm], exchange: Exchange
 ) -> Html | SeeOther:
     """Sign in with a passkey alone."""
-    target = safe_next(form.next)
+    onward = Onward(safe_next(form.next), form.carried)
     shown = Shown(party_of(exchange, settings), assertion=parse(form.assertion, Assertion))
     try:
         found = await second.sign_in_with_passkey(desk, form.challenge, shown, None, visit_of(exchange))
     except SignedOut as refusal:
-        exchange.refusal = refusal
-        view = SignInView(next_path=target, error=refusal.detail, demo=settings.env is Environment.DEMO)
-        return _form(page, settings, view, refusal.status)
-    return next_step(page, exchange, found, "", target)
+        return sign_in_form(page, settings, onward, refusal)
+    return next_step(page, exchange, found, "", onward)
 
 
-@post("/sign-out", limit=Limit("sign-out", per_person="60/minute"), permission=Permission.SESSION_OWN)
+@post(
+    "/sign-out",
+    limit=Limit("sign-out", per_person="60/minute"),
+    permission=Permission.SESSION_OWN,
+    stands="/",
+    goes_along=False,
+)
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
     """End the session."""
     await commands.sign_out(desk, actor)
@@ -156,48 +167,58 @@ async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
     return SeeOther("/sign-in")
 
 
-def _entered(exchange: Exchange, issued: Issued, target: str) -> SeeOther:
-    enter(exchange, issued)
-    if target == "/" and issued.method.endswith("recovery"):
-        return SeeOther("/account?done=recovery")  # nobody waits elsewhere: say how many codes are left
-    return SeeOther(target)
-
-
 def next_step(
-    page: Page, exchange: Exchange, found: Issued | Choice | SecondNeeded, email: str, target: str
+    page: Page, exchange: Exchange, found: Issued | Choice | SecondNeeded, email: str, onward: Onward
 ) -> Html | SeeOther:
     """Where a sign-in goes on: the second factor, the organisation, or in."""
     match found:
         case Issued():
-            return _entered(exchange, found, target)
+            enter(exchange, found)
+            if onward == Onward() and found.method.endswith("recovery"):
+                return SeeOther("/account?done=recovery")  # nobody waits elsewhere: say how many codes are left
+            return onward.follow(page)
         case Choice():
-            return _choose(page, found, email, found.challenge, target)
+            return _choose(page, found, email, found.challenge, onward)
         case SecondNeeded():
-            return _second(page, found, target)
+            return _second(page, found, onward)
 
 
-def _form(page: Page, settings: Settings, view: SignInView, status: int = 200) -> Html:
-    del settings
-    return page.render(
-        "sign_in.html", status=status, frame=Frame(title="Sign in", nonce=page.nonce, csrf=page.csrf), view=view
+def sign_in_form(
+    page: Page, settings: Settings, onward: Onward, refusal: SignedOut | TooMany | None = None, email: str = ""
+) -> Html:
+    """The form, with what was refused before; on record as a failed sign-in."""
+    view = SignInView(
+        email=email,
+        led=onward.led(page),
+        error=refusal.said if refusal else None,
+        retry_after=refusal.wait if refusal else None,
+        demo=settings.env is Environment.DEMO,
+        ended=onward.ended,
     )
+    frame = Frame(title="Sign in", nonce=page.nonce, csrf=page.csrf)
+    shown = page.render("sign_in.html", status=refusal.status if refusal else 200, frame=frame, view=view)
+    if refusal is None:
+        return shown
+    page.exchange.refusal = refusal
+    wait = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
+    return replace(shown, fields=[*shown.fields, *wait])
 
 
-def _second(page: Page, needed: SecondNeeded, target: str, wrong: WrongFactor | None = None) -> Html:
+def _second(page: Page, needed: SecondNeeded, onward: Onward, error: str | None = None) -> Html:
     view = SecondView(
         challenge=needed.challenge,
         app="totp" in needed.kinds,
         options=asked(needed.challenge, needed.passkeys) if needed.passkeys else "",
-        next_path=target,
-        error=wrong.detail if wrong else None,
+        led=onward.led(page),
+        error=error,
     )
     frame = Frame(title="Second step", nonce=page.nonce, csrf=page.csrf)
-    return page.render("second.html", status=wrong.status if wrong else 200, frame=frame, view=view)
+    return page.render("second.html", status=WrongFactor.status if error else 200, frame=frame, view=view)
 
 
-def _choose(page: Page, choice: Choice, email: str, ticket: str, target: str) -> Html:
+def _choose(page: Page, choice: Choice, email: str, ticket: str, onward: Onward) -> Html:
     options = tuple(OrganisationChoice(str(m.org), m.org_name, str(m.role)) for m in choice.memberships)
-    view = ChooseOrganisationView(person=email, ticket=ticket, choices=options, next_path=target)
+    view = ChooseOrganisationView(person=email, ticket=ticket, choices=options, led=onward.led(page))
     return page.render(
         "choose_organisation.html", frame=Frame(title="Choose", nonce=page.nonce, csrf=page.csrf), view=view
     )

@@ -4,20 +4,46 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Led:
+    """Where a question leads.
+
+    `next_path` is the local path to go to afterwards, `carried` a form that waits to be sent, packed, `typed` what a person wrote into it;
+    `act` what they were about to do, in words that follow "to", `away` the page to go to without it.
+    """
+
+    next_path: str = "/"
+    carried: str = ""
+    act: str = ""
+    away: str = "/"
+    typed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoOnView:
+    """A form that waited for a question to be answered. `at_once`: scripts send it without being asked."""
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+    act: str
+    away: str
+    typed: tuple[tuple[str, str], ...]
+    at_once: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInView:
     """The e-mail and password form.
 
-    `next_path` is the local path to go to afterwards; `error` a sentence that is the same for an unknown e-mail and a wrong
-    password; `demo` shows where demo sign-ins are printed, `ended` that a session ended on the way here,
-    `retry_after` the seconds for which a locked account waits.
+    `error` is a sentence that is the same for an unknown e-mail and a wrong password; `demo` shows where demo sign-ins are printed, `ended`
+    that a session ended on the way here, `retry_after` are the seconds until one may try again.
     """
 
     email: str = ""
-    next_path: str = "/"
+    led: Led = Led()
     error: str | None = None
+    retry_after: int | None = None
     demo: bool = False
     ended: bool = False
-    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +65,7 @@ class ChooseOrganisationView:
     person: str
     ticket: str
     choices: tuple[OrganisationChoice, ...]
-    next_path: str = "/"
+    led: Led = Led()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +79,7 @@ class SecondView:
     challenge: str
     app: bool
     options: str = ""
-    next_path: str = "/"
+    led: Led = Led()
     error: str | None = None
 
 
@@ -65,5 +91,6 @@ class ConfirmView:
     challenge: str
     second: bool
     options: str = ""
-    next_path: str = "/"
+    led: Led = Led()
     error: str | None = None
+    retry_after: int | None = None

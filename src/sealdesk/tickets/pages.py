@@ -60,6 +60,9 @@ class NewsQuery(Input, frozen=True):
     day: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
+CONVERSATION = "/c/{thread:str}"
+
+
 class MessageForm(Input, frozen=True):
     """The composer's fields."""
 
@@ -97,7 +100,7 @@ async def show_inbox(desk: Desk, actor: Actor, page: Page, query: Query[InboxQue
     return page.render("inbox.html", frame=around, view=view, conversation=None)
 
 
-@get("/c/{thread:str}", permission=Permission.THREAD_READ)
+@get(CONVERSATION, permission=Permission.THREAD_READ)
 async def show_conversation(
     desk: Desk, actor: Actor, page: Page, thread: UUID, query: Query[ConversationQuery]
 ) -> Html:
@@ -130,7 +133,15 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
     return page.render("news.html", view=news)
 
 
-@post("/c/{thread:str}/messages", limit=POSTING, cap=MESSAGE_BYTES, permission=Permission.MESSAGE_POST, saying=NOTES)
+@post(
+    "/c/{thread:str}/messages",
+    limit=POSTING,
+    cap=MESSAGE_BYTES,
+    permission=Permission.MESSAGE_POST,
+    saying=NOTES,
+    stands=CONVERSATION,
+    act="send your message",
+)
 async def post_message(
     desk: Desk, actor: Actor, page: Page, thread: UUID, form: Submitted[MessageForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:
@@ -156,7 +167,11 @@ async def post_message(
 
 
 @post(
-    "/c/{thread:str}/ticket", limit=Limit("ticket-change", per_person="120/minute"), permission=Permission.TICKET_WORK
+    "/c/{thread:str}/ticket",
+    limit=Limit("ticket-change", per_person="120/minute"),
+    permission=Permission.TICKET_WORK,
+    stands=CONVERSATION,
+    act="change the ticket",
 )
 async def change_ticket(
     desk: Desk, actor: Actor, thread: UUID, form: Submitted[TicketForm], expected: Expected
@@ -175,6 +190,8 @@ async def change_ticket(
     "/c/{thread:str}/ticketing",
     limit=Limit("ticket-change", per_person="120/minute"),
     permission=Permission.TICKET_WORK,
+    stands=CONVERSATION,
+    act="make it a ticket",
 )
 async def add_ticket(desk: Desk, actor: Actor, thread: UUID, form: Submitted[NoFields]) -> SeeOther:
     """Make the conversation a ticket."""
@@ -191,7 +208,7 @@ async def show_new(desk: Desk, actor: Actor, page: Page) -> Html:
     return await _new(desk, actor, page, NewRequestView(idempotency_key=uuid4().hex))
 
 
-@post("/new", limit=OPENING, cap=MESSAGE_BYTES, permission=Permission.THREAD_OPEN)
+@post("/new", limit=OPENING, cap=MESSAGE_BYTES, permission=Permission.THREAD_OPEN, act="send your request")
 async def open_request(
     desk: Desk, actor: Actor, page: Page, form: Submitted[RequestForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:

@@ -13,10 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.core.errors import Refusal
 from sealdesk.web.actor import Peek, Trace, Whose, presented
 from sealdesk.web.answer_headers import AnswerHeaders
-from sealdesk.web.checks import check_routes, routes_of
+from sealdesk.web.checks import check_routes, declared, routes_of
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.forms import Forms
 from sealdesk.web.kit import Kit
 from sealdesk.web.limits import Limiter, address_bucket
 from sealdesk.web.openapi import Description, send_description
@@ -46,7 +47,7 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
     resources: Mapping[type, object] | None = None,
     limiter: Limiter | None = None,
     public: tuple[PublicRoute, ...] = PUBLIC,
-    problem_page: Callable[[Page, Refusal], str] = plain_problem_page,
+    problem_page: Callable[[Page, Refusal], Awaitable[str]] = plain_problem_page,
     note: Note | None = None,
     lifespan: Lifespan | None = None,
     proxies: Sequence[str] = (),
@@ -73,6 +74,7 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
         public=public,
         resources={StaticFiles: static, Description: description, **(resources or {})},
         problem_page=problem_page,
+        forms=Forms(route.declared for route in map(declared, route_handlers) if route.page and not route.hidden),
     )
     app = Litestar(
         [*route_handlers, send_file, send_description, take_report],

@@ -19,10 +19,15 @@ def routes_of(app: Litestar) -> Iterator[Route]:
             raise BadRoute(f"{route.path} is not an HTTP route of the kit")
         for handler in route.route_handlers:
             if not _answers_options(handler):
-                declared = handler.opt.get(ROUTE)
-                if not isinstance(declared, Route):
-                    raise BadRoute(f"{route.path} was not declared with web.routes, so it has no policy")
-                yield declared
+                yield declared(handler)
+
+
+def declared(handler: HTTPRouteHandler) -> Route:
+    """What a handler was declared to be. Raises `BadRoute` where it was not."""
+    found = handler.opt.get(ROUTE)
+    if not isinstance(found, Route):
+        raise BadRoute(f"{sorted(handler.paths)} was not declared with web.routes, so it has no policy")
+    return found
 
 
 def _answers_options(handler: HTTPRouteHandler) -> bool:
@@ -31,8 +36,13 @@ def _answers_options(handler: HTTPRouteHandler) -> bool:
 
 
 def check_routes(app: Litestar) -> None:
-    """Raises `BadRoute` unless every route needs an actor or is a row of the public table, and every resource it takes is there."""
+    """Raises `BadRoute` unless every route needs an actor or is a row of the public table, and every resource it takes is there.
+
+    A form stands on a page, too: a person has to find back to it.
+    """
     kit: Kit = app.state.kit
+    if kit.forms.homeless:
+        raise BadRoute(f"{kit.forms.homeless}: a form stands on a page; say in `stands` on which")
     for route in routes_of(app):
         rows = [find_public(kit.public, route.path, method) for method in sorted(route.methods)]
         public = all(rows)

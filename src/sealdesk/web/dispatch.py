@@ -12,6 +12,7 @@ from sealdesk.web.binding import Parameter, Submitted, read_path_value
 from sealdesk.web.body import decode_body, read_form, read_json, read_query, refuse_query
 from sealdesk.web.csrf import FORM_FIELD
 from sealdesk.web.exchange import Exchange, current
+from sealdesk.web.forms import KEY_FIELD, VERSION_FIELD
 from sealdesk.web.gate import admit
 from sealdesk.web.headers import read_idempotency_key, read_if_match
 from sealdesk.web.kit import Kit
@@ -22,10 +23,6 @@ from sealdesk.web.schema import Input, convert
 
 class _NoFields(Input, frozen=True):
     """A form without fields of its own."""
-
-
-KEY_FIELD = "idempotency_key"
-VERSION_FIELD = "version"
 
 
 async def dispatch(request: Request[Any, Any, Any], route: Route) -> Sent:
@@ -95,7 +92,7 @@ class _Arguments:
             case "expected":
                 return read_if_match(self._text(VERSION_FIELD, b"if-match"))
             case "page":
-                return Page(self._exchange, self._kit.pages, self._kit.csrf)
+                return Page(self._exchange, self._kit.pages, self._kit.csrf, self._kit.forms)
             case "resource":
                 return self._kit.resources[parameter.type]
             case _:

@@ -89,4 +89,4 @@ class Intake:
             self.finished = not message["more_body"]
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"A body of at most {self.cap} bytes is taken here.")
+        return TooLarge(f"This is more than the {self.cap // caps.KIB:,} kB that are taken here.")

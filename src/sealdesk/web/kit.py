@@ -1,12 +1,13 @@
 """What every route of one application shares; made once by `app.build`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from sealdesk.core.errors import Refusal
 from sealdesk.web.actor import Peek
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.csrf import AntiCsrf
+from sealdesk.web.forms import Forms
 from sealdesk.web.limits import Limiter
 from sealdesk.web.pages import Page, Pages
 from sealdesk.web.public import PublicRoute
@@ -26,7 +27,8 @@ class Kit:
     headers: AnswerHeaders
     public: tuple[PublicRoute, ...]
     resources: Mapping[type, object]
-    problem_page: Callable[[Page, Refusal], str]
+    problem_page: Callable[[Page, Refusal], Awaitable[str]]
+    forms: Forms
     rows: Mapping[tuple[str, str], PublicRoute] = field(init=False)
 
     def __post_init__(self) -> None:

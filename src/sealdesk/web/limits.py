@@ -151,9 +151,9 @@ def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
         f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
     )
     return TooMany(
-        "Too many requests of this kind. Nothing was changed; wait a little, then try again.",
+        "Too many requests of this kind; nothing was changed.",
+        seconds=seconds,
         headers={
-            "Retry-After": str(seconds),
             "RateLimit": f'"{limit.name}-{kind}";r=0;t={seconds}',
             "RateLimit-Policy": announced,
         },

@@ -24,7 +24,7 @@ from sealdesk.web.problems import refusal_for
 from sealdesk.web.refusals import Misdirected, Unexpected
 from sealdesk.web.telemetry import log_fault
 
-Say = Callable[[Exchange, Refusal], Sent]
+Say = Callable[[Exchange, Refusal], Awaitable[Sent]]
 Note = Callable[[Exchange, Refusal], Awaitable[None]]
 
 
@@ -96,7 +96,8 @@ class Outer:
         exchange.refusal = refusal
         if _worth_keeping(exchange, refusal):
             await _keep_form(exchange)
-        await self._say(exchange, refusal)(scope, receive, exchange.send)
+        sent = await self._say(exchange, refusal)
+        await sent(scope, receive, exchange.send)
 
 
 def _worth_keeping(exchange: Exchange, refusal: Refusal) -> bool:

@@ -12,6 +12,7 @@ from sealdesk.core.errors import Refusal
 from sealdesk.web.answers import Html
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.exchange import Exchange
+from sealdesk.web.forms import Forms, Standing
 from sealdesk.web.linkify import linkify
 from sealdesk.web.tokens import PRESESSION_COOKIE, cookie_token, new_token, set_cookie
 
@@ -48,10 +49,11 @@ class Pages:
 class Page:
     """One answer to a browser: renders templates with what the kit knows about the request."""
 
-    __slots__ = ("_csrf", "_pages", "_token", "exchange")
+    __slots__ = ("_csrf", "_pages", "_token", "exchange", "forms")
 
-    def __init__(self, exchange: Exchange, pages: Pages, csrf: AntiCsrf) -> None:
+    def __init__(self, exchange: Exchange, pages: Pages, csrf: AntiCsrf, forms: Forms) -> None:
         self.exchange = exchange
+        self.forms = forms
         self._pages = pages
         self._csrf = csrf
         self._token: str | None = None
@@ -65,6 +67,11 @@ class Page:
     def path(self) -> str:
         """The path that was asked for."""
         return self.exchange.path
+
+    @property
+    def standing(self) -> Standing:
+        """The page that the form which was sent stands on, or the page that was asked for."""
+        return self.forms.standing(self.exchange.path)
 
     @property
     def nonce(self) -> str:
@@ -111,7 +118,7 @@ _PLAIN = """<!doctype html>
 _plain = Environment(autoescape=True, undefined=StrictUndefined).from_string(_PLAIN)
 
 
-def plain_problem_page(page: Page, refusal: Refusal) -> str:
+async def plain_problem_page(page: Page, refusal: Refusal) -> str:
     """The error page of a desk that has no template for it."""
     return _plain.render(refusal=refusal, request_id=page.exchange.request_id)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sealdesk.web.binding import Signature
+from sealdesk.web.forms import KEY_FIELD, VERSION_FIELD, Declared, fields_of
 from sealdesk.web.limits import Limit
 
 ROUTE: Final = "sealdesk_route"
@@ -21,7 +22,9 @@ class Route:
     `confirms` says that it asks a session for confirmation where its permission does: all that mutate, and reads that begin such an act.
 
     `cap` is the largest body in bytes, `repeats` how a mutation bears being sent twice: by its key, by the expected version, or because
-    the second finds nothing to do, `pending` the JSON of an answer 202 to come again later.
+    the second finds nothing to do, `pending` the JSON of an answer 202 to come again later. Of pages: `stands` is the page that a form
+    stands on (its own address, unless said), `act` what sending it does, in words that follow "to", `away` where one goes from a page that
+    asks for a confirmation, and `goes_along` whether the form may be carried through a question.
     """
 
     methods: frozenset[str]
@@ -39,6 +42,10 @@ class Route:
     repeats: str | None
     hidden: bool
     pending: type[object] | None
+    stands: str | None = None
+    act: str = ""
+    away: str | None = None
+    goes_along: bool = True
 
     @property
     def page(self) -> bool:
@@ -49,6 +56,18 @@ class Route:
     def mutates(self) -> bool:
         """Whether calling it may change something."""
         return not MUTATIONS.isdisjoint(self.methods)
+
+    @property
+    def declared(self) -> Declared:
+        """What `web.forms` has to know of a page."""
+        carried = None
+        if self.mutates and self.goes_along and self.signature.of("intake") is None:
+            schema = self.signature.form
+            fields = fields_of(schema.type) if schema else frozenset[str]()
+            ours = {KEY_FIELD} if self.signature.of("key") else set[str]()
+            ours |= {VERSION_FIELD} if self.signature.of("expected") else set[str]()
+            carried = None if fields is None else fields | ours
+        return Declared(self.path, self.mutates, self.stands or self.path, self.act, self.away or "", carried)
 
 
 class RouteTemplates:

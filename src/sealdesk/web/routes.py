@@ -35,7 +35,7 @@ class Options(TypedDict, total=False):
 
     `permission`, `saying`, `confirms` and `audience` document who may call it (see `Route`), `cap` is the largest body in bytes,
     `repeats` says how a mutation without Key or Expected bears being sent twice, `hidden` leaves it out of the OpenAPI description,
-    `pending` is the JSON of a 202 that asks to come again.
+    `pending` is the JSON of a 202 that asks to come again. `stands`, `act`, `away` and `goes_along` are of pages (`Route`).
     """
 
     status: int
@@ -47,6 +47,10 @@ class Options(TypedDict, total=False):
     repeats: str
     hidden: bool
     pending: type[object]
+    stands: str
+    act: str
+    away: str
+    goes_along: bool
 
 
 def get(path: str, *, limit: Limit | None = None, **options: Unpack[Options]) -> Decorator:
@@ -97,6 +101,10 @@ def _declare(methods: set[str], path: str, limit: Limit | None, options: Options
             repeats=options.get("repeats"),
             hidden=options.get("hidden", False),
             pending=options.get("pending"),
+            stands=options.get("stands"),
+            act=options.get("act", ""),
+            away=options.get("away"),
+            goes_along=options.get("goes_along", True),
         )
         _check(route)
         return _litestar_handler(route)

@@ -11,14 +11,13 @@ from sealdesk.web.kit import Kit
 from sealdesk.web.origin import SAFE_METHODS
 from sealdesk.web.pages import Page, plain_problem_page
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
+from sealdesk.web.refusals import MethodNotAllowed
 from sealdesk.web.telemetry import log_fault
 from sealdesk.web.tokens import SESSION_COOKIE, cookie_token
-
-WRITTEN = {"subject": "Subject", "body": "Message", "purpose": "Purpose"}
-"""The fields of forms that hold what people write, and what they are called."""
+from sealdesk.web.wording import shown
 
 
-def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
+async def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
     """The answer that carries `refusal`."""
     if not for_people(exchange):
         return Sent(
@@ -26,27 +25,33 @@ def say(kit: Kit, exchange: Exchange, refusal: Refusal) -> Sent:
             [(b"content-type", PROBLEM_TYPE), *header_fields(refusal)],
             encode(refusal, exchange.request_id),
         )
-    if refusal.status == HTTPStatus.UNAUTHORIZED and not typed(exchange):
-        return _to_sign_in(exchange)
-    if exchange.method in SAFE_METHODS and isinstance(refusal, ConfirmFirst | FactorNeeded):
-        return _onward(exchange, way_on(refusal, _here(exchange)), HTTPStatus.FORBIDDEN)
-    page = Page(exchange, kit.pages, kit.csrf)
+    page = Page(exchange, kit.pages, kit.csrf, kit.forms)
+    if elsewhere := _elsewhere(page, refusal):
+        return elsewhere
+    if refusal.status == HTTPStatus.UNAUTHORIZED and not exchange.public:
+        exchange.actor = None  # whose session it was, it has ended: the page's forms are for a browser that signs in
     try:
-        text = kit.problem_page(page, refusal)
+        text = await kit.problem_page(page, refusal)
     except Exception as error:
         # A fault in the error page must not cost the answer its header fields.
         log_fault("problem_page_failed", exchange, error)
-        text = plain_problem_page(page, refusal)
+        text = await plain_problem_page(page, refusal)
     return Sent(
         refusal.status, [(b"content-type", b"text/html; charset=utf-8"), *header_fields(refusal)], text.encode()
     )
 
 
-def typed(exchange: Exchange) -> dict[str, str]:
-    """What a person wrote into the fields of a refused form that hold text, by the field's name: it must not be lost."""
-    if isinstance(exchange.refusal, BadOrigin):
-        return {}  # another site wrote it
-    return {name: text for name, text in (exchange.form or {}).items() if name in WRITTEN and text.strip()}
+def waiting(page: Page) -> str:
+    """The form that was refused, packed to go along through a question; empty where nothing may."""
+    forged = isinstance(page.exchange.refusal, BadOrigin)
+    return "" if forged or page.exchange.method in SAFE_METHODS else page.forms.pack(page.exchange)
+
+
+def typed(exchange: Exchange) -> tuple[tuple[str, str], ...]:
+    """What a person wrote into the fields of a refused form that hold text: it must not be lost."""
+    if isinstance(exchange.refusal, BadOrigin) or exchange.public:
+        return ()  # another site wrote it, or it is no more than an address
+    return shown(exchange.form or {})
 
 
 def way_on(refusal: ConfirmFirst | FactorNeeded, back: str) -> str:
@@ -54,9 +59,22 @@ def way_on(refusal: ConfirmFirst | FactorNeeded, back: str) -> str:
     return f"/confirm?next={quote(back, safe='/')}" if isinstance(refusal, ConfirmFirst) else "/account"
 
 
-def _to_sign_in(exchange: Exchange) -> Sent:
-    back = _here(exchange)
-    target = f"/sign-in?next={quote(back, safe='/')}" if exchange.method in SAFE_METHODS else "/sign-in?next=/"
+def _elsewhere(page: Page, refusal: Refusal) -> Sent | None:
+    """Another page that a person is led to, where that says it better than an error."""
+    exchange = page.exchange
+    looks = exchange.method in SAFE_METHODS
+    if looks and isinstance(refusal, MethodNotAllowed) and (stands := page.forms.stands(exchange.path)):
+        return _onward(exchange, stands, HTTPStatus.METHOD_NOT_ALLOWED)
+    if looks and isinstance(refusal, ConfirmFirst | FactorNeeded):
+        return _onward(exchange, way_on(refusal, _here(exchange)), HTTPStatus.FORBIDDEN)
+    kept = typed(exchange) or (waiting(page) and not page.fragment)
+    return _to_sign_in(page) if refusal.status == HTTPStatus.UNAUTHORIZED and not kept else None
+
+
+def _to_sign_in(page: Page) -> Sent:
+    exchange = page.exchange
+    back = _here(exchange) if exchange.method in SAFE_METHODS else page.standing.href
+    target = f"/sign-in?next={quote(back, safe='/')}"
     if cookie_token(exchange.fields.get(b"cookie"), SESSION_COOKIE):
         target += "&ended=yes"
     return _onward(exchange, target, HTTPStatus.UNAUTHORIZED)

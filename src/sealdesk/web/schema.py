@@ -6,6 +6,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from sealdesk.web.refusals import Invalid, UnknownField
+from sealdesk.web.wording import named, plain
 
 T = TypeVar("T")
 
@@ -31,23 +32,29 @@ def convert(value: object, schema: type[T], *, text: bool = False) -> T:
     try:
         return msgspec.convert(value, schema, strict=not text)
     except msgspec.ValidationError as error:
-        raise _refusal(str(error), value) from None
+        raise _refusal(str(error), value, text=text) from None
 
 
-def _refusal(message: str, value: object) -> Invalid:
-    """The refusal for msgspec's `message` about `value`."""
+def _refusal(message: str, value: object, *, text: bool) -> Invalid:
+    """The refusal for msgspec's `message` about `value`; of a form, in words for whoever filled it in."""
     place = _PLACE.search(message)
     steps = [name or index for name, index in _STEP.findall(place[1])] if place else []
     body = message[: place.start()] if place else message
     if unknown := _UNKNOWN.fullmatch(body):
         return UnknownField(_DETAIL, errors=_listed(pointer(*steps), _unknown_detail(_reach(value, steps), unknown[1])))
     if missing := _MISSING.fullmatch(body):
-        return Invalid(_DETAIL, errors=_listed(pointer(*steps, missing[1]), "This field is needed."))
+        return _invalid(pointer(*steps, missing[1]), "This field is needed.", text=text)
     # A message that begins so is made of the schema alone; any other may repeat what was sent.
     detail = (
         body.replace("`", "") + "." if body.startswith("Expected ") else "This value is not one that is allowed here."
     )
-    return Invalid(_DETAIL, errors=_listed(pointer(*steps), detail))
+    return _invalid(pointer(*steps), detail, text=text)
+
+
+def _invalid(place: str, detail: str, *, text: bool) -> Invalid:
+    if not text:
+        return Invalid(_DETAIL, errors=_listed(place, detail))
+    return Invalid(named(place, plain(detail)), errors=_listed(place, plain(detail)))
 
 
 def _listed(place: str, detail: str) -> list[dict[str, str]]:
