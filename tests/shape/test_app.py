@@ -33,10 +33,3 @@ def test_every_string_and_list_of_every_schema_has_a_bound(composed: Litestar) -
 def test_every_row_of_the_public_table_has_a_route(composed: Litestar) -> None:
     """T01: a row without a route is a hole waiting for one."""
     assert stale_rows(composed) == []
-
-
-def test_every_mutation_declares_its_limit(composed: Litestar) -> None:
-    """T08: no route that changes is without a limit policy."""
-    mutating = [route for route in routes_of(composed) if route.mutates]
-    assert mutating
-    assert [route.path for route in mutating if route.limit is None] == []
