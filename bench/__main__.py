@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bench import b1_posts, b3_sequencing, b7_verify, b9_start, report
+from bench import b1_posts, b3_sequencing, b7_verify, b9_start, b11_flood, report
 from bench.figure import Figure
 
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Measure] = {
     "B3": b3_sequencing.measure,
     "B7": b7_verify.measure,
     "B9": b9_start.measure,
+    "B11": b11_flood.measure,
 }
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 
@@ -25,8 +25,8 @@ def folder() -> Generator[Path]:
 
 
 @contextmanager
-def desk(data: Path, *arguments: str, **settings: str) -> Generator[tuple[str, float]]:
-    """A desk on a free port: its address, and the seconds until it told that it is there."""
+def desk(data: Path, *arguments: str, log: Path | None = None, **settings: str) -> Generator[tuple[str, float]]:
+    """A desk on a free port: its address, and the seconds until it told that it is there. What it logs goes to `log`, or is shown."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -34,7 +34,10 @@ def desk(data: Path, *arguments: str, **settings: str) -> Generator[tuple[str, f
     environ = {**os.environ, **ours, **settings}
     begin = time.monotonic()
     command = [sys.executable, "-u", "-m", "sealdesk.cli", "up", *arguments]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        log.open("w") if log else nullcontext() as told,
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=told, text=True) as process,
+    ):
         try:
             assert process.stdout
             for line in process.stdout:

@@ -6,6 +6,7 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PARTS = {
     "sealdesk.app": "web",
+    "sealdesk.people.hasher": "hasher",
     "sealdesk.worker": "worker",
     "sealdesk.ledger.signer": "signer",
     "postgres": "postgres",

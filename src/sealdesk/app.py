@@ -1,6 +1,7 @@
 """Composition root of the web process: the only file that lists slices."""
 
 import asyncio
+import gc
 import signal
 import sys
 from datetime import timedelta
@@ -31,7 +32,7 @@ from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
 from sealdesk.people import api as people
-from sealdesk.people import confirm_pages, password_rules, refused
+from sealdesk.people import confirm_pages, hasher, password_rules, refused
 from sealdesk.people import pages as people_pages
 from sealdesk.people.commands import tell_of
 from sealdesk.people.fields import agent_of
@@ -106,7 +107,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence, moves = Presence(desk), Moves()
+    presence, moves, notes = Presence(desk), Moves(), refusals.Notes(desk)
 
     async def peek(token_hash: bytes) -> Actor | None:
         actor, exchange = await desk.peek(token_hash), current.get()
@@ -124,7 +125,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
                 asked_ids(exchange, refusal),
                 address_bucket(exchange.address),
             )
-            await refusals.note(desk, asked, refusal)
+            await notes.note(asked, refusal)
             await tell_of(desk, refusal)
 
     return build(
@@ -148,7 +149,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         note=note,
         proxies=settings.trusted_proxies,
         whose=partial(refusals.whose, desk),
-        trace=partial(refusals.trace, desk),
+        trace=notes.trace,
     )
 
 
@@ -166,7 +167,11 @@ async def serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-        await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
+        # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
+        gc.collect()
+        gc.freeze()
+        with hasher.apart():
+            await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ from sealdesk.account.password_commands import (
 )
 from sealdesk.core import clock
 from sealdesk.core.counters import Hit
-from sealdesk.core.errors import BadRequest, SignedOut
+from sealdesk.core.errors import BadRequest, SignedOut, TooMany
 from sealdesk.people import commands as people
 from sealdesk.people import founding, guard, happenings
 from sealdesk.people.founding import NewPerson
@@ -210,6 +210,18 @@ async def test_changed(world: World) -> None:
         "credential.changed",
         "session.revoked",
     ]
+
+
+async def test_whoever_took_a_session_does_not_guess_the_password(world: World) -> None:
+    """ASVS V6.3.1: ten tries in a quarter of an hour, then the right one comes too late; another session has its own."""
+    issued = await people.sign_in(world.desk, AGENT, PASSWORD, None, VISIT)
+    assert isinstance(issued, Issued)
+    for _ in range(guard.PER_DEVICE):
+        with pytest.raises(WrongCurrent):
+            await change_password(world.desk, world.acme.agent, "wrong", NEXT, VISIT, end_others=False)
+    with pytest.raises(TooMany):
+        await change_password(world.desk, world.acme.agent, PASSWORD, NEXT, VISIT, end_others=False)
+    await change_password(world.desk, issued.actor, PASSWORD, NEXT, VISIT, end_others=False)
 
 
 async def test_an_admins_has_twelve_characters(world: World) -> None:

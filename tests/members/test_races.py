@@ -42,8 +42,7 @@ def whatever(_: int) -> None:
 class Race:
     """A member whose sessions are ended while they act: in `acme`, where it happens, and in `globex`, from where they come over.
 
-    `made` are the hashes of what was given out in acme during this race, `encoded` is the password's as it is stored and `verified` as it
-    was stored when the race began.
+    `made` are the hashes of what was given out in acme during this race, `verified` is the version of the credential when it began.
     """
 
     world: World
@@ -53,13 +52,12 @@ class Race:
     chance: random.Random
     here: Actor
     elsewhere: Actor
-    encoded: str
-    verified: str = ""
+    verified: int = 0
     made: list[bytes] = field(default_factory=list[bytes])
 
     async def enter(self, org: UUID) -> Actor:
         """Sign in: all that comes after the password was found right."""
-        return await entered(self.world, self.person, org, self.encoded)
+        return await entered(self.world, self.person, org)
 
     async def alive(self) -> list[tuple[str, bool]]:
         """Kind and weakness of what still opens anything for the member in acme, as the desk itself sees it."""
@@ -123,8 +121,7 @@ async def resets_the_password(race: Race) -> None:
     mailing = "select sec.mail_link($1, 'reset', $2, interval '1 hour', gen_random_uuid(), $3)"
     await pool.execute(mailing, token_hash(link), EMAIL, bytes(29))
     encoded = f"{hashed()}{race.chance.random()}"  # nobody verifies it here
-    assert await pool.fetchval("select sec.reset_password($1, $2)", token_hash(link), encoded) == race.person
-    race.encoded = encoded
+    assert await pool.fetchval("select sec.reset_password($1, $2, null)", token_hash(link), encoded) == race.person
 
 
 async def is_deactivated(race: Race) -> None:
@@ -148,7 +145,7 @@ async def begin(world: World) -> Race:
     person = await connection.fetchval("select person_id from sec.person where email = $1", EMAIL)
     await connection.close()
     opening = threads.open_thread(world.desk, world.acme.requester, "x", Draft("y"), "chat", key=None, origin=None)
-    return Race(world, person, member, await opening, random.Random(5), world.acme.agent, world.acme.agent, hashed())
+    return Race(world, person, member, await opening, random.Random(5), world.acme.agent, world.acme.agent)
 
 
 async def later(race: Race, work: Awaitable[bytes | None] | Awaitable[None]) -> bytes | None:
@@ -162,7 +159,7 @@ async def run(
 ) -> None:
     """One race, and what must hold after it."""
     race.here, race.elsewhere = await race.enter(race.world.acme.org), await race.enter(race.world.globex.org)
-    race.made, race.verified = [race.here.session_hash], race.encoded
+    race.made, race.verified = [race.here.session_hash], await version_of(race.world, race.person)
     got, ended = await asyncio.gather(later(race, flight(race)), later(race, ending(race)), return_exceptions=True)
     assert got is None or isinstance(got, bytes | Refusal), repr(got)
     assert ended is None or (ending is signs_out and isinstance(ended, SignedOut)), repr(ended)
@@ -241,11 +238,20 @@ async def back(world: World, member: UUID) -> Actor:
     return await entered(world, person, world.acme.org)
 
 
-async def entered(world: World, person: UUID, org: UUID, encoded: str | None = None) -> Actor:
-    """Signed in: all that comes after the password was found right."""
+async def version_of(world: World, person: UUID) -> int:
+    """Of a person's credential: what was checked against an earlier one opens nothing."""
+    connection = await world.superuser()
+    found = await connection.fetchval("select credential_version from sec.person where person_id = $1", person)
+    await connection.close()
+    assert isinstance(found, int)
+    return found
+
+
+async def entered(world: World, person: UUID, org: UUID, version: int | None = None) -> Actor:
+    """Signed in: all that comes after the password was found right, against the credential of `version` (by default the present one)."""
     found = tuple(await people.memberships(world.desk, person))
     (there,) = (each for each in found if each.org == org)
-    known = Known(person, found, 0, "password", encoded)
+    known = Known(person, found, 0, "password", version if version is not None else await version_of(world, person))
     return (await people.issue(world.desk, known, there, VISIT)).actor
 
 

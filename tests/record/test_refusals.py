@@ -30,7 +30,7 @@ async def note(
 ) -> None:
     """One refusal, as the web process notes it."""
     session = actor.session_hash if actor else None
-    await refusals.note(world.desk, refusals.Asked(uuid4(), session, ROUTE, targets, address), refusal)
+    await refusals.Notes(world.desk).note(refusals.Asked(uuid4(), session, ROUTE, targets, address), refusal)
 
 
 async def recorded(world: World, org: UUID) -> list[dict[str, Any]]:
@@ -178,6 +178,37 @@ async def test_without_an_organisation_it_goes_to_sys_under_a_bucket(world: Worl
     assert sorted(str(entry["type"]) for entry in entries) == ["auth.failed", "rate.limited"]
     assert all(entry["body"]["bucket"] for entry in entries)
     assert "198.51.100.9" not in json.dumps(entries)
+
+
+async def test_many_addresses_share_an_entry_and_few_do_not(world: World) -> None:
+    """A flood from everywhere writes an entry each time the worker looks, not one for each address; no refusal goes uncounted."""
+    notes = refusals.Notes(world.desk)
+
+    async def from_addresses(number: int, refusal: Refusal) -> None:
+        asked = [refusals.Asked(uuid4(), None, ROUTE, (), f"198.51.100.{n}") for n in range(number)]
+        await asyncio.gather(*(notes.note(each, refusal) for each in asked))
+
+    await from_addresses(refusals.MOST_ADDRESSES, SignedOut())
+    await from_addresses(refusals.MOST_ADDRESSES + 80, TooMany())
+    await settle_all(world)
+    bodies = [(entry["type"], entry["body"]) for entry in await recorded(world, UUID(int=0))]
+    few = [body for kind, body in bodies if kind == "auth.failed"]
+    assert [body["count"] for body in few] == [1] * refusals.MOST_ADDRESSES
+    assert len({body["bucket"] for body in few} - {None}) == len(few)
+    many = [body for kind, body in bodies if kind == "rate.limited"]
+    assert [(body["count"], body["bucket"]) for body in many] == [(refusals.MOST_ADDRESSES + 80, None)]
+
+
+async def test_one_that_can_not_be_written_takes_no_other_with_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What comes at once goes in one transaction; PostgreSQL takes no NUL in a text."""
+    notes = refusals.Notes(world.desk)
+    asked = [refusals.Asked(uuid4(), None, ROUTE if n % 5 else "\0", (), f"198.51.100.{n}") for n in range(10)]
+    await asyncio.gather(*(notes.note(each, SignedOut()) for each in asked))
+    await settle_all(world)
+    assert len(await recorded(world, UUID(int=0))) == 8
+    assert capsys.readouterr().out.count("refusal.not_recorded") == 2
 
 
 async def test_a_dead_session_is_put_down_to_whoever_held_it(world: World) -> None:

@@ -45,7 +45,7 @@ async def refused(world: World, email: str) -> Refusal:
 
 async def note(world: World, refusal: Refusal, address: str = "198.51.100.9", session: bytes | None = None) -> None:
     """As the web process does, after the answer; and the worker, a minute later."""
-    await refusals.note(world.desk, refusals.Asked(uuid4(), session, ROUTE, (), address), refusal)
+    await refusals.Notes(world.desk).note(refusals.Asked(uuid4(), session, ROUTE, (), address), refusal)
 
 
 async def settled(world: World, org: UUID) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ async def test_each_organisation_is_told_of_its_own_member(world: World) -> None
 async def test_a_record_names_account_and_address_by_random_ids(world: World) -> None:
     """The same ones all day for the same account and address, known or not; neither can be read from them."""
     found = [
-        await refusals.trace(world.desk, tried, address)
+        await refusals.Notes(world.desk).trace(tried, address)
         for email in (KNOWN, UNKNOWN)
         for address in ("198.51.100.9", "198.51.100.10")
         if (tried := (await refused(world, email)).tried) is not None
@@ -142,7 +142,7 @@ async def test_a_lock_is_told_once_with_what_one_needs_to_act(world: World, caps
         assert refusal.tried is not None
         exchange = Exchange(SCOPE, nothing, nothing_sent, AnswerHeaders([ORIGIN]))
         exchange.public = True
-        exchange.traced = await refusals.trace(world.desk, refusal.tried, "198.51.100.9")
+        exchange.traced = await refusals.Notes(world.desk).trace(refusal.tried, "198.51.100.9")
         capsys.readouterr()
         note_refusal(exchange, refusal)
         said = capsys.readouterr().out

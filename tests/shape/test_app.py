@@ -45,10 +45,3 @@ def test_every_form_says_what_it_does(composed: Litestar) -> None:
     assert [route.path for route in forms if not route.act and route.path != "/confirm"] == []
     kept_back = {route.path for route in forms if route.declared.carried is None}
     assert kept_back == {"/account/password", "/account/totp", "/account/passkey", "/confirm"}
-
-
-def test_every_mutation_declares_its_limit(composed: Litestar) -> None:
-    """T08: no route that changes is without a limit policy."""
-    mutating = [route for route in routes_of(composed) if route.mutates]
-    assert mutating
-    assert [route.path for route in mutating if route.limit is None] == []

@@ -149,22 +149,6 @@ def test_production_refuses_a_setting(environ: dict[str, str], case: str) -> Non
     assert set(refused(environ).values()) == {found[check]}
 
 
-def test_production_refuses_a_database_with_demonstration_people(environ: dict[str, str], database: Clone) -> None:
-    """And one that had them: what was known to everybody once may have been used (ASVS V13.2.3)."""
-    execute(
-        database, "insert into sec.deployment (ledger_name, environment, web_secret) values ('d', 'demo', sha256('x'))"
-    )
-    assert wrong(environ) == {}
-    person = "insert into sec.person (person_id, email, email_norm, demo) values (gen_random_uuid(), 'a@b.test', 'a@b.test', true)"
-    for statement in (person, "delete from sec.person"):
-        execute(database, statement)
-        found = wrong(environ)
-        assert set(found) == {"demonstration"}
-        told = refused(environ)
-        assert told["sealdesk.app"] == told["sealdesk.worker"] == found["demonstration"]
-        assert found["demonstration"] in told["sealdesk.cli"]
-
-
 def test_production_refuses_a_superuser(environ: dict[str, str], database: Clone) -> None:
     """Of the server itself, so it is put back whatever happens."""
     try:
@@ -175,20 +159,6 @@ def test_production_refuses_a_superuser(environ: dict[str, str], database: Clone
         assert all("desk_auditor" in said for said in refused(environ).values())
     finally:
         execute(database, "alter role desk_auditor nobypassrls")
-
-
-def test_a_production_database_takes_no_demonstration(environ: dict[str, str], database: Clone) -> None:
-    """ASVS V6.3.2: a fresh desk knows nobody, so that there is no default account, and nobody made up gets in."""
-    founded = run(environ, "sealdesk.cli", "init")
-    assert founded.returncode == 0, founded.stderr
-    for table in ("sec.person", "app.member", "app.org", "sec.session"):
-        execute(database, f"do $$ begin if exists (select from {table}) then raise 'somebody is there'; end if; end $$")
-    refused_by_settings = run(environ, "sealdesk.cli", "demo")
-    assert "no demonstration" in refused_by_settings.stderr
-    at_home = {**environ, "SEALDESK_ENV": "demo", "SEALDESK_ORIGINS": ""}
-    refused_by_database = run(at_home, "sealdesk.cli", "demo")
-    assert "belongs to production" in refused_by_database.stderr
-    assert (refused_by_settings.returncode, refused_by_database.returncode) == (1, 1)
 
 
 def test_elsewhere_the_doctor_only_warns(environ: dict[str, str]) -> None:

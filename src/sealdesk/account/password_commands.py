@@ -11,7 +11,7 @@ from sealdesk.account.commands import Ended, end_rest
 from sealdesk.core.counters import Hit
 from sealdesk.core.errors import BadRequest, OutsideReach, Stale
 from sealdesk.ledger.events import Stream
-from sealdesk.people import events, outbox, password_rules, passwords
+from sealdesk.people import events, guard, outbox, password_rules, passwords
 from sealdesk.people.commands import known_device, known_email
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Visit
@@ -115,13 +115,20 @@ async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:
 async def change_password(
     desk: Desk, actor: Actor, current: str, new: str, visit: Visit, *, end_others: bool, end_tokens: bool = False
 ) -> Ended:
-    """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400)."""
+    """Another password, for whoever knows the present one; gives how many other sessions ended. `WrongCurrent`, `WeakPassword` (400).
+
+    `TooMany` (429) after ten wrong ones in a quarter of an hour: whoever took a session does not try passwords for ever.
+    """
     actor.demand(Permission.CREDENTIAL_OWN)
     async with desk.read(actor) as work:
         row = await work.row("select * from sec.own_credential()")
+    attempt = guard.Attempt(f"password/{actor.member}", actor.session_hash, (actor.org,))
+    await guard.admit(desk.counters, attempt)
     if row is None or not await passwords.verify(current, row["password_hash"]):
+        await guard.failed(desk.counters, attempt)
         log.warning("password_change_refused", owasp="authn_password_change_fail", member=str(actor.member))
         raise WrongCurrent("This is not your present password.", pointer="/current")
+    await guard.passed(desk.counters, attempt)
     password_rules.check(new, row["words"], admin=row["admin"], pointer="/new")
     encoded = await passwords.hashed(new)
     async with desk.change(actor, paced=False) as change:

@@ -11,6 +11,7 @@ from sealdesk.account import tokens_events as events
 from sealdesk.account.tokens_queries import Token, grantable, own_tokens
 from sealdesk.core.errors import BadRequest, OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
+from sealdesk.people import guard
 from sealdesk.unit import Desk, Key
 from sealdesk.web.tokens import new_api_token, token_hash
 
@@ -57,6 +58,7 @@ async def issue(desk: Desk, actor: Actor, wanted: Wanted, key: Key | None = None
         (shown,) = [each for each in await own_tokens(change) if each.id == made]
         await change.lock(Stream("user", actor.member))
         change.record(events.token_issued(actor.member, shown.id, name, wanted.permissions, shown.expires_at))
+    await guard.issued(desk.counters, actor.org, "token")
     return token, shown
 
 

@@ -38,6 +38,7 @@ class Counters:
         self._database = database
         self._durable = Gatherer(partial(self._hit, durable=True))
         self._quick = Gatherer(partial(self._hit, durable=False))
+        self._looks = Gatherer(self._counts)
 
     async def hit(self, *hits: Hit, durable: bool = False) -> list[Count]:
         """Count all of `hits`; gives one count each, in order. Raises `Overloaded` where the database is away: never open."""
@@ -45,12 +46,7 @@ class Counters:
 
     async def counts(self, *names: str) -> dict[str, Count]:
         """The open windows among `names`."""
-        keys = {key_of(name): name for name in names}
-        try:
-            rows = await (await self._database.pool("desk_gate")).fetch("select * from sec.counts($1)", list(keys))
-        except ABSENT as error:
-            raise _away() from error
-        return {keys[row["key"]]: Count(row["count"], row["until"]) for row in rows}
+        return await self._looks(names)
 
     async def forget(self, *names: str) -> None:
         """Begin these counts anew."""
@@ -59,6 +55,15 @@ class Counters:
             await pool.execute("select sec.forget_counts($1)", [key_of(name) for name in names])
         except ABSENT as error:
             raise _away() from error
+
+    async def _counts(self, asked: Sequence[tuple[str, ...]]) -> list[dict[str, Count]]:
+        keys = {key_of(name) for names in asked for name in names}
+        try:
+            rows = await (await self._database.pool("desk_gate")).fetch("select * from sec.counts($1)", list(keys))
+        except ABSENT as error:
+            raise _away() from error
+        found = {row["key"]: Count(row["count"], row["until"]) for row in rows}
+        return [{name: found[key_of(name)] for name in names if key_of(name) in found} for names in asked]
 
     async def _hit(self, asked: Sequence[tuple[Hit, ...]], *, durable: bool) -> list[list[Count]]:
         amounts: dict[bytes, int] = {}

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
 
 import structlog
@@ -74,6 +75,7 @@ def request(request_id: str) -> Generator[None]:
         yield
 
 
+@lru_cache(1000)
 def _is_secret(name: str) -> bool:
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
     return not SECRETS.isdisjoint(re.split(r"[^a-z]+", words.lower()))

@@ -38,19 +38,29 @@ async def sign_in(
 
 
 async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> Known:
-    """The person whose e-mail and password these are, and where they are a member. `SignedOut` otherwise; the work is always the same."""
-    pool = await desk.database.pool("desk_gate")
+    """The person whose e-mail and password these are, and where they are a member. `SignedOut` otherwise; the work is always the same.
+
+    `TooMany` (429) where there were too many attempts, `Overloaded` (503) where too many wait already; then nothing is counted.
+    """
     norm = known_email(email)
+    if visit.device is None:
+        with passwords.place() as place:
+            return await _judge(desk, norm, password, None, visit, place)
+    device = await known_device(desk, norm, visit)
+    with passwords.place(ahead=device is not None) as place:
+        return await _judge(desk, norm, password, device, visit, place)
+
+
+async def _judge(
+    desk: Desk, norm: str, password: str, device: bytes | None, visit: Visit, place: passwords.Place
+) -> Known:
+    pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
-    device = token_hash(visit.device) if visit.device else None
-    if device is not None:
-        person = row["person_id"] if row else UUID(int=0)
-        device = device if await pool.fetchval("select sec.knows_device($1, $2)", person, device) else None
     attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
     held = await guard.holds(desk.counters, attempt) and not (row and row["factors"])
-    right = await passwords.verify(password, encoded, hide=held)
+    right = await place.verify(password, encoded, hide=held)
     if held or not right or row is None or encoded is None:
         # Held back, a right one takes the same work and gets the same answer as a wrong one; the owner is told when that is out.
         await guard.failed(desk.counters, attempt)

@@ -96,7 +96,7 @@ async def passed(counters: Counters, attempt: Attempt) -> None:
 
 
 async def issued(counters: Counters, org: UUID, method: str) -> None:
-    """Count a new session by method and organisation; more than `SPIKE` in a window is told to the operator, once."""
+    """Count a new session or API token by method and organisation; more than `SPIKE` in a window is told to the operator, once."""
     (count,) = await counters.hit(Hit(f"issued/{org}/{method}", WINDOW))
     if count.number == SPIKE + 1:
         log.error(
