@@ -1,7 +1,6 @@
 """Composition root of the web process: the only file that lists slices."""
 
 import asyncio
-import re
 import signal
 import sys
 from datetime import timedelta
@@ -52,12 +51,12 @@ from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.exchange import Exchange, current
 from sealdesk.web.limits import Limiter, address_bucket, read_policies
 from sealdesk.web.outer import Outer
+from sealdesk.web.probes import asked_ids
 from sealdesk.web.routes import get
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
 
 HERE = Path(__file__).parent
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @get("/healthz")
@@ -122,7 +121,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
                 UUID(exchange.request_id),
                 exchange.actor.session_hash if exchange.actor else presented(exchange),
                 exchange.route or "unknown",
-                tuple(dict.fromkeys(UUID(each) for each in _ID.findall(exchange.path))),
+                asked_ids(exchange, refusal),
                 address_bucket(exchange.address),
             )
             await refusals.note(desk, asked, refusal)

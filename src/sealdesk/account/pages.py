@@ -130,7 +130,7 @@ async def switch_organisation(desk: Desk, actor: Actor, form: Form[OrganisationF
     return SeeOther("/")
 
 
-@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, away=PLACE)
+@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True, away=PLACE)
 async def show_totp(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """A new seed, as a QR code and as text."""
     begun = await enrolment.begin_totp(desk, actor, visit_of(exchange))
@@ -143,6 +143,7 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     try:
         done = await enrolment.add_totp(desk, actor, form.challenge, form.code, form.name, visit_of(exchange))
     except WrongCode as refusal:
+        exchange.refusal = refusal
         view = showing.totp(refusal.begun, form.name, refusal.detail)
         return replace(await _totp(desk, actor, page, view), status=refusal.status)
     except TooLate:
@@ -150,7 +151,7 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
-@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, away=PLACE)
+@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True, away=PLACE)
 async def show_passkey(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """The way to a new passkey."""
     begun = await enrolment.begin_passkey(desk, actor, visit_of(exchange))
@@ -167,6 +168,7 @@ async def add_passkey(
         attestation = parse(form.attestation, Attestation)
         done = await enrolment.add_passkey(desk, actor, form.challenge, attestation, party, form.name, visit)
     except BadRequest as refusal:
+        exchange.refusal = refusal
         begun = await enrolment.begin_passkey(desk, actor, visit)
         view = showing.passkey(begun, form.name, refusal.detail)
         return replace(await _passkey(desk, actor, page, view), status=refusal.status)

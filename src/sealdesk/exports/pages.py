@@ -12,10 +12,12 @@ from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import Permission
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import Refusal
+from sealdesk.core.ids import read_id
 from sealdesk.exports import commands, queries, showing
 from sealdesk.exports.form import ExportForm
-from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, hand_out
+from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, QUERYING, hand_out
 from sealdesk.exports.view import NewExportView
+from sealdesk.threads.model import Thread
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import PRIORITIES, STATUSES
 from sealdesk.unit import Desk, Key, Reading
@@ -51,16 +53,24 @@ async def show_exports(desk: Desk, actor: Actor, page: Page, query: Query[Histor
     return page.render("exports.html", frame=around, view=showing.history(found, older))
 
 
-@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST, away=PLACE)
+@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST, confirms=True, away=PLACE)
 async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery]) -> Html:
     """The form for a bundle."""
     actor.demand(Permission.EXPORT_REQUEST)
     typed = {"thread": str(query.thread), "scope": "thread"} if query.thread else {}
     async with desk.read(actor) as work:
+        if query.thread is not None:
+            await work.find(Thread, query.thread, Permission.EXPORT_REQUEST)
         return await _form(work, page, typed)
 
 
-@post("/exports/new", limit=ASKING, permission=Permission.EXPORT_REQUEST, act="ask for evidence")
+@post(
+    "/exports/new",
+    limit=ASKING,
+    permission=Permission.EXPORT_REQUEST,
+    saying={"scope=query": QUERYING},
+    act="ask for evidence",
+)
 async def request_export(
     desk: Desk, actor: Actor, page: Page, form: Submitted[ExportForm], key: Key
 ) -> Html | SeeOther:
@@ -77,6 +87,7 @@ async def request_export(
     except Refusal as refusal:
         if refusal.status == 401 or isinstance(refusal, ConfirmFirst | FactorNeeded):
             raise  # there is something to do first, and the page that says so keeps what was typed
+        page.exchange.refusal = refusal
         async with desk.read(actor) as work:
             return replace(await _form(work, page, form.kept, error=_worded(refusal)), status=refusal.status)
     return SeeOther(showing.path_of(export.id))
@@ -146,7 +157,9 @@ async def _subject(work: Reading, thread: str) -> str | None:
     """The subject of the conversation one came from, if it is within reach."""
     try:
         commit = await work.value(
-            "select subject_commit from app.thread where org_id = $1 and thread_id = $2", work.actor.org, UUID(thread)
+            "select subject_commit from app.thread where org_id = $1 and thread_id = $2",
+            work.actor.org,
+            read_id(thread),
         )
     except ValueError:
         return None

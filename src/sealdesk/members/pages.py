@@ -80,7 +80,7 @@ async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQu
     return await _members(desk, actor, page, done=query.done)
 
 
-@get("/members/new", permission=Permission.MEMBER_MANAGE, away=PLACE)
+@get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True, away=PLACE)
 async def show_invite(desk: Desk, actor: Actor, page: Page, query: Query[InviteQuery]) -> Html:
     """The form to invite somebody, filled in for who was invited before."""
     actor.demand(Permission.MEMBER_MANAGE)

@@ -8,6 +8,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.core.settings import Environment, Settings
 from sealdesk.people import commands, second
@@ -152,7 +153,13 @@ async def sign_in_with_passkey(
     return next_step(page, exchange, found, "", onward)
 
 
-@post("/sign-out", limit=Limit("sign-out", per_person="60/minute"), stands="/", goes_along=False)
+@post(
+    "/sign-out",
+    limit=Limit("sign-out", per_person="60/minute"),
+    permission=Permission.SESSION_OWN,
+    stands="/",
+    goes_along=False,
+)
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
     """End the session."""
     await commands.sign_out(desk, actor)

@@ -10,10 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import Refusal
+from sealdesk.core.ids import read_id
 from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands as threads
 from sealdesk.threads import queries as conversations
-from sealdesk.threads.api import OPENING, POSTING
+from sealdesk.threads.api import NOTES, OPENING, POSTING
 from sealdesk.threads.model import MAX_BODY, Draft
 from sealdesk.threads.queries import Cursor
 from sealdesk.threads.view import InboxView, NewRequestView, NewsView
@@ -88,7 +89,7 @@ class TicketForm(Input, frozen=True):
     assignee: Annotated[str, msgspec.Meta(max_length=36)] = ""
 
 
-@get("/")
+@get("/", permission=Permission.THREAD_READ)
 async def show_inbox(desk: Desk, actor: Actor, page: Page, query: Query[InboxQuery]) -> Html:
     """The inbox of staff, or a requester's own requests."""
     async with desk.read(actor) as work:
@@ -137,6 +138,7 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
     limit=POSTING,
     cap=MESSAGE_BYTES,
     permission=Permission.MESSAGE_POST,
+    saying=NOTES,
     stands=CONVERSATION,
     act="send your message",
 )
@@ -152,6 +154,7 @@ async def post_message(
     except Refusal as refusal:
         if _by_script(exchange) or refusal.status in (401, 404):
             raise
+        exchange.refusal = refusal
         typed = {
             "body": form.kept.get("body", ""),
             "visibility": form.kept.get("visibility", "public"),
@@ -220,6 +223,7 @@ async def open_request(
     except Refusal as refusal:
         if _by_script(exchange) or refusal.status in (401, 403):
             raise
+        exchange.refusal = refusal
         kept = NewRequestView(
             idempotency_key=uuid4().hex,
             subject=form.kept.get("subject", ""),
@@ -256,7 +260,7 @@ async def _conversation(
 
 def _member(text: str) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return read_id(text) if text else None
     except ValueError:
         return UUID(int=1)  # nobody's id: the command words the refusal
 

@@ -1,13 +1,14 @@
 """Lists of conversations: newest activity first, paged by key, never by counting."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
+from sealdesk.core.errors import BadRequest
 from sealdesk.unit import Reading
 from sealdesk.web.paging import TOP, Before
 
@@ -41,6 +42,8 @@ left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
 {last}
 where tm.org_id = $1 and tm.member_id = (select sec.member()) and (s.last_at, s.stream_id) < ($2, $3) and {where}
 order by s.last_at desc, s.stream_id desc limit $4"""
+_THERE = "select 1 from app.thread where org_id = $1 and thread_id = $2"
+NO_KEY = "Take the key of a page from the answer before."
 _OWN_WHERE = {"open": _WHERE["open"], "all": "true"}
 
 
@@ -62,12 +65,18 @@ class Listed:
     assignee: str | None
     requester: str | None
 
+    def without_desk_work(self) -> "Listed":
+        """As it is for who may not read the desk's own work."""
+        return replace(self, priority=None, assignee_id=None, assignee=None)
+
 
 async def conversations(
     work: Reading, view: str, before: Before | None, limit: int = PAGE
 ) -> tuple[list[Listed], Before | None]:
-    """One page of a view and, where there is more, the key of the next."""
+    """One page of a view and, where there is more, the key of the next. `BadRequest` for a key that no page of the reader's ended with."""
     work.demand(Permission.THREAD_READ)
+    if before and not await work.value(_THERE, work.actor.org, before.id):
+        raise BadRequest(NO_KEY, pointer="/before")
     staff = work.actor.role is not Role.REQUESTER
     where = _WHERE[view] if staff else _OWN_WHERE.get(view, "true")
     query = (_STAFF if staff else _OWN).format(last=_LAST, where=where)
@@ -77,7 +86,10 @@ async def conversations(
     wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
     opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
     more = Before(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
-    return [_row(row, opened) for row in page], more
+    listed = [_row(row, opened) for row in page]
+    if not work.actor.may(Permission.NOTE_READ):
+        listed = [row.without_desk_work() for row in listed]
+    return listed, more
 
 
 async def counts(work: Reading) -> dict[str, int]:
