@@ -18,6 +18,7 @@ from pages import pages
 
 import evidence
 from people import agent_frame
+from sealdesk.core.clock import in_words
 from sealdesk.core.errors import OutsideReach
 from sealdesk.web.answer_headers import AnswerHeaders, new_nonce
 from sealdesk.web.linkify import linkify
@@ -37,6 +38,7 @@ def environment() -> Environment:
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.globals["asset"] = FILES.url  # type: ignore[assignment]
     made.filters["linkify"] = linkify
+    made.filters["in_words"] = in_words
     return made
 
 

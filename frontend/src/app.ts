@@ -2,6 +2,7 @@
 import "./trust";
 import { startComposer } from "./composer";
 import { startCountdown } from "./countdown";
+import { startFilter } from "./filter";
 import { startForms } from "./forms";
 import { startKeys } from "./keys";
 import { startOutbox } from "./outbox";
@@ -17,6 +18,7 @@ startForms();
 startComposer();
 startOutbox();
 startRows();
+startFilter();
 startTicket();
 startProofs();
 startKeys();

@@ -1,8 +1,14 @@
 // Counts down to when a limit lets one go on, in the sentence the server wrote.
 
+/** As the server says it (`core.clock.in_words`). */
+function inWords(seconds: number): string {
+  return seconds > 90 ? `${Math.ceil(seconds / 60)} minutes` : `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
+}
+
 function tell(box: HTMLElement, left: number): void {
-  if (left <= 0) box.textContent = "You can go on now.";
-  else box.querySelector("b")!.textContent = `${left} ${left === 1 ? "second" : "seconds"}`;
+  if (left > 0) { box.querySelector("b")!.textContent = inWords(left); return; }
+  box.textContent = "You can go on now.";
+  document.querySelector("[data-in-time]")?.classList.add("primary");
 }
 
 export function startCountdown(): void {

@@ -1,4 +1,4 @@
-// The list: opens a conversation in its pane without loading the page anew, moves with j and k, filters what is shown.
+// The list: opens a conversation in its pane without loading the page anew, moves with j and k.
 import htmx from "htmx.org";
 import { say } from "./toast";
 
@@ -45,28 +45,8 @@ export function openCurrent(): void {
   if (row) void open(row);
 }
 
-function filter(): void {
-  const input = document.querySelector<HTMLInputElement>("#filter");
-  if (!input) return;
-  const wanted = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  const all = document.querySelectorAll<HTMLElement>(".rows li");
-  for (const item of all) {
-    const text = (item.textContent ?? "").toLocaleLowerCase();
-    item.hidden = !wanted.every((word) => text.includes(word));
-    if (!item.hidden) shown += 1;
-  }
-  const none = document.querySelector<HTMLElement>(".no-match");
-  if (none) none.hidden = shown > 0 || all.length === 0;
-}
-
 function click(event: MouseEvent): void {
   const target = event.target as Element;
-  if (target.closest("[data-clear-filter]")) {
-    const input = document.querySelector<HTMLInputElement>("#filter");
-    if (input) { input.value = ""; input.focus(); }
-    filter();
-  }
   const row = target.closest<HTMLAnchorElement>(".row");
   if (!row || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || !wide.matches) return;
   event.preventDefault();
@@ -76,6 +56,5 @@ function click(event: MouseEvent): void {
 export function startRows(): void {
   if (!document.querySelector(".list")) return;
   document.addEventListener("click", click);
-  document.querySelector("#filter")?.addEventListener("input", filter);
-  document.addEventListener("htmx:after:settle", () => { markCurrent(); filter(); });
+  document.addEventListener("htmx:after:settle", markCurrent);
 }

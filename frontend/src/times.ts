@@ -1,6 +1,6 @@
 // Shows moments in the reader's own time zone. The server's text is UTC and stays where a form must be unambiguous ("full").
 
-type Form = "short" | "clock" | "day";
+type Form = "short" | "clock" | "day" | "date" | "when";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const weekday = new Intl.DateTimeFormat("en", { weekday: "short" });
@@ -8,16 +8,23 @@ const month = new Intl.DateTimeFormat("en-US", { month: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
 function short(at: Date, now: Date): string {
-  const midnight = new Date(now).setHours(0, 0, 0, 0);
-  const days = Math.ceil((midnight - at.getTime()) / 86_400_000);
-  if (days <= 0) return clock.format(at);
-  if (days < 7) return weekday.format(at);
-  const date = `${at.getDate()} ${month.format(at)}`;
-  return at.getFullYear() === now.getFullYear() ? date : `${date} ${at.getFullYear()}`;
+  // Whole days, whatever the clocks were set to in between; below zero what is to come.
+  const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days === 0) return clock.format(at);
+  if (0 < days && days < 7) return weekday.format(at);
+  return at.getFullYear() === now.getFullYear() ? `${at.getDate()} ${month.format(at)}` : dated(at);
 }
 
+const dated = (at: Date): string => `${at.getDate()} ${month.format(at)} ${at.getFullYear()}`;
+
 function text(at: Date, form: Form): string {
-  return form === "clock" ? clock.format(at) : form === "day" ? day.format(at).replace(",", "") : short(at, new Date());
+  switch (form) {
+    case "clock": return clock.format(at);
+    case "day": return day.format(at).replace(",", "");
+    case "date": return dated(at);
+    case "when": return `${dated(at)}, ${clock.format(at)}`;
+    default: return short(at, new Date());
+  }
 }
 
 function localise(within: ParentNode): void {

@@ -10,7 +10,7 @@ import pytest
 
 from mailserver import certificate, mailbox
 from sealdesk.core.faults import Fault
-from sealdesk.core.mail import Console, Folder, Letter, NotSent, Server, Smtp, UnfitHeader, compose, mailer_of
+from sealdesk.core.mail import Folder, Letter, NotSent, Server, Smtp, UnfitHeader, compose, mailer_of
 from sealdesk.core.settings import Settings
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_which_back_and_who_sends() -> None:
     """T25: the password of the mail server is in no representation."""
     plain = {"SEALDESK_DATA": "/srv/desk", "SEALDESK_ORIGINS": "https://desk.example"}
     assert isinstance(mailer_of(Settings.load(plain)), Folder)
-    assert isinstance(mailer_of(Settings.load({**plain, "SEALDESK_ENV": "demo"})), Console)
+    assert isinstance(mailer_of(Settings.load({**plain, "SEALDESK_ENV": "demo"})), Folder)
     settings = Settings.load({**plain, "SEALDESK_SMTP_URL": "smtps://desk:canary@mail.example"})
     assert isinstance(mailer_of(settings), Smtp)
     assert "canary" not in repr(settings) + repr(Server.of_url(settings.smtp_url))

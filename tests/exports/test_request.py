@@ -1,19 +1,27 @@
 """Who may ask for which bundle, and who may have it."""
 
 import asyncio
-from uuid import uuid4
+import io
+import zipfile
+from uuid import UUID, uuid4
 
 import pytest
 
-from evidence import ask, build, converse, entry_types, fetch, found
+from evidence import SECRET, WHERE, ask, build, bundle_of, converse, entry_types, fetch, found
 from sealdesk.access.permissions import Role
+from sealdesk.account.tokens_commands import Wanted as WantedToken
+from sealdesk.account.tokens_commands import issue
 from sealdesk.core.errors import KeyReused, NotPermitted, OutsideReach
 from sealdesk.exports import commands, queries
 from sealdesk.exports.commands import Asked
 from sealdesk.exports.model import NotBuilt
 from sealdesk.exports.scope import Query, Threads, Tickets
+from sealdesk.members.commands import Wanted, change_member
+from sealdesk.people import commands as people
+from sealdesk.people.sessions import Issued, Visit
 from sealdesk.unit import Key
-from world import World
+from sealdesk.web.tokens import token_hash
+from world import PASSWORD, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +86,67 @@ async def test_nobody_asks_for_more_than_they_may_see(world: World, name: str, a
         await commands.request_export(
             world.desk, getattr(world.acme, name), Asked("x", Threads((thread,)), audience), key=None
         )
+
+
+async def test_a_job_acts_for_who_asked_and_shows_no_more(world: World) -> None:
+    """ASVS V8.3.3: the worker may read everything; what it builds holds what the asker could read, and a token's scope counts."""
+    thread, other = await converse(world, world.acme), await converse(world, world.acme, "Second")
+    agent = world.acme.agent
+    tokens = {
+        "narrow": frozenset({"export.request", "export.read", "thread.read"}),
+        "wide": frozenset({"export.request", "export.read", "note.read"}),
+    }
+    actors = {"requester": world.acme.requester, "agent": agent}
+    for name, scopes in tokens.items():
+        token, _ = await issue(world.desk, agent, WantedToken(name, scopes, 1))
+        found = await world.desk.peek(token_hash(token))
+        assert found is not None
+        actors[name] = found
+    for name, actor in actors.items():
+        data = b"".join(parts((await bundle_of(world, actor, thread)).read_bytes()))
+        hidden = [each for each in (SECRET, *WHERE.values()) if each.encode() in data]
+        assert hidden == ([] if name in ("requester", "narrow") else [SECRET, *WHERE.values()]), name
+        assert str(other).encode() not in data
+    with pytest.raises(NotPermitted):
+        wider = Asked("x", Threads((thread,)), Role.AGENT)
+        await commands.request_export(world.desk, actors["narrow"], wider, key=None)
+
+
+def parts(data: bytes) -> list[bytes]:
+    """What the files of a bundle hold."""
+    with zipfile.ZipFile(io.BytesIO(data)) as container:
+        return [container.read(name) for name in container.namelist()]
+
+
+async def test_whose_role_is_lowered_keeps_no_bundle_of_the_former_one(world: World) -> None:
+    """ASVS V8.3.2: what an agent had built for agents is out of reach from the change on; what was for requesters is not."""
+    thread = await converse(world, world.acme)
+    agent, admin = world.acme.agent, world.acme.admin
+    asked = [Asked("x", Threads((thread,)), audience) for audience in (Role.AGENT, Role.REQUESTER)]
+    staff, public = [(await commands.request_export(world.desk, agent, each, key=None)).id for each in asked]
+    for export in (staff, public):
+        await build(world, world.acme.auditor, export)
+    await change_member(world.desk, admin, agent.member, Wanted(role=Role.REQUESTER), lambda _: None)
+    email = await member_email(world, agent.member)
+    issued = await people.sign_in(world.desk, email, PASSWORD, None, Visit({}))
+    assert isinstance(issued, Issued)
+    assert issued.actor.role is Role.REQUESTER
+    await commands.download(world.desk, issued.actor, public, origin=None)
+    with pytest.raises(OutsideReach):
+        await commands.download(world.desk, issued.actor, staff, origin=None)
+    async with world.desk.read(issued.actor) as work:
+        listed, _ = await queries.exports(work, None)
+        assert [each.export.id for each in listed] == [public]
+
+
+async def member_email(world: World, member: UUID) -> str:
+    connection = await world.superuser()
+    try:
+        return await connection.fetchval(
+            "select p.email from app.member m join sec.person p using (person_id) where m.member_id = $1", member
+        )
+    finally:
+        await connection.close()
 
 
 async def test_the_database_itself_holds_the_audience(world: World) -> None:

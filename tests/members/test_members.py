@@ -157,7 +157,7 @@ async def test_an_admin_has_a_reset_mailed_and_never_chooses(world: World) -> No
     before = await sql(world, "select password_hash from sec.person order by 1")
     await commands.mail_a_reset(world.desk, admin, agent.member)
     assert (await last(world, agent.member))[0] == "reset.asked"
-    (mail,) = await waiting(world, "reset")
+    (mail,) = await waiting(world, "reset_by_admin")
     assert mail.to == "agent@acme.test"
     assert await sql(world, "select password_hash from sec.person order by 1") == before
     async with world.desk.keep(admin) as connection:

@@ -120,6 +120,8 @@ async def test_allowed_sites(world: World) -> None:
             await set_allowed_origins(world.desk, admin, (wrong,), whatever)
     with pytest.raises(BadRequest):
         await set_sign_in_rules(world.desk, admin, SignInRules((), 4, 24), whatever)
+    with pytest.raises(BadRequest, match="without use"):
+        await set_sign_in_rules(world.desk, admin, SignInRules((), 61, 1), whatever)
     assert await differences(world) == []
 
 

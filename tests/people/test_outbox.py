@@ -143,7 +143,9 @@ def test_every_letter_can_be_written_and_escapes_what_people_typed() -> None:
         letter = letters.write("ada@example.org", name, data, BASE)
         assert "<b>&x" not in letter.html
         assert letter.subject
-        assert ("/x" in letter.text) == bool(letters.LETTERS[name].link)
+        for part in (letter.text, letter.html):
+            assert f"{BASE}/x" in part or not letters.LETTERS[name].link
+    assert "<bdi>&lt;b&gt;&amp;x</bdi> invites you" in letters.write("a@b.test", "invitation", data, BASE).html
     invitation = letters.write("a@b.test", "invitation", data, BASE)
     assert "&lt;b&gt;&amp;x" in invitation.html
     assert "<b>&x" in invitation.text
@@ -163,7 +165,8 @@ async def test_what_happened_is_recorded_everywhere_and_told_once(world: World) 
     await sql(
         world, "select sec.tell($1, 'credential.changed', 'factor_added.totp', $2)", person["person_id"], world.acme.org
     )
-    await sql(world, "select sec.tell($1, 'device.added', 'new', null)", person["person_id"])
+    about = '{"browser": "Firefox on Linux"}'
+    await sql(world, "select sec.tell($1, 'device.added', 'new', null, $2)", person["person_id"], about)
     assert await happenings.settle(world.desk) == 4
     assert await happenings.settle(world.desk) == 0
     rows = await sql(
@@ -182,7 +185,9 @@ async def test_what_happened_is_recorded_everywhere_and_told_once(world: World) 
     with box.open():
         assert await postman(world, box).deliver() == 2
     assert {recipients[0] for recipients, _ in box.received} == {"agent@acme.test"}
-    assert {message["Subject"] for _, message in box.received} == {
-        "A second factor was added",
-        "Signed in from a new browser",
-    }
+    told = {message["Subject"]: [part.get_content() for part in message.iter_parts()] for _, message in box.received}
+    assert set(told) == {"A second factor was added", "Signed in from a new browser"}
+    for part in told["Signed in from a new browser"]:
+        # What one needs to judge it, and to do about it.
+        for said in ("Firefox on Linux", "When", "UTC", f"{BASE}/account", f"{BASE}/forgotten"):
+            assert said in part

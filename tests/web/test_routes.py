@@ -148,6 +148,7 @@ class Wide(Input, frozen=True):
     many: list[int]
     inner: Open
     word: Annotated[str, msgspec.Meta(max_length=1)] = ""
+    told: Annotated[str, msgspec.Meta(description="What a description says bounds nothing.")] = ""
 
 
 async def take_wide(actor: Actor, body: Json[Wide], key: Key) -> None: ...
@@ -157,7 +158,8 @@ async def ask_wide(actor: Actor, query: Query[Wide]) -> None: ...
 def test_schemas_without_bounds_are_found() -> None:
     app: Any = start(post("/api/v1/wide", limit=PLENTY)(take_wide), get("/api/v1/wide")(ask_wide)).inner
     found = unbounded(routes_of(app))
-    assert len(found) == 8
+    assert len(found) == 10
+    assert "POST /api/v1/wide body.told: StrType without max_length" in found
     assert "POST /api/v1/wide body.text: StrType without max_length" in found
     assert "POST /api/v1/wide body.many: ListType without max_length" in found
     assert "POST /api/v1/wide body.inner: Open takes unknown fields" in found

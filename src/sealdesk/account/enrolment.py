@@ -24,7 +24,9 @@ class WrongCode(BadRequest):
 
     slug = "wrong-code"
     title = "The code is not right"
-    sentence = "The code is not right. Look that the clock of the device is, and type the code that the app shows now."
+    sentence = (
+        "The code is not right. Check that the device's clock is right, and type the code that the app shows now."
+    )
 
     def __init__(self, begun: "Seed") -> None:
         super().__init__()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgottenView:
-    """The form for an e-mail; `sent` once it was taken, the same for every address."""
+    """The form for an e-mail; `sent` once it was taken, the same for every address. `mail` is the folder of a demonstration's mail."""
 
     email: str = ""
     sent: bool = False
+    mail: str = ""
     error: str | None = None
 
 

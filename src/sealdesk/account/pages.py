@@ -33,7 +33,7 @@ PLACE = "/account"
 class AccountQuery(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "ended", "others", "added", "removed", "vouched"] = ""
+    done: Literal["", "ended", "others", "added", "removed", "vouched", "rules", "recovery"] = ""
 
 
 class OrganisationForm(Input, frozen=True):
@@ -105,7 +105,7 @@ async def switch_organisation(desk: Desk, actor: Actor, form: Form[OrganisationF
     return SeeOther("/")
 
 
-@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@get("/account/totp", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
 async def show_totp(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """A new seed, as a QR code and as text."""
     begun = await enrolment.begin_totp(desk, actor, visit_of(exchange))
@@ -123,7 +123,7 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     return await _done(desk, actor, page, exchange, done, form.name)
 
 
-@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN)
+@get("/account/passkey", limit=CHANGING, permission=Permission.CREDENTIAL_OWN, confirms=True)
 async def show_passkey(desk: Desk, actor: Actor, page: Page, exchange: Exchange) -> Html:
     """The way to a new passkey."""
     begun = await enrolment.begin_passkey(desk, actor, visit_of(exchange))

@@ -62,12 +62,17 @@ async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
         await mail_reset(desk, norm)
 
 
-async def mail_reset(desk: Desk, norm: str) -> None:
-    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike."""
+async def mail_reset(desk: Desk, norm: str, asked_in: str = "") -> None:
+    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike.
+
+    `asked_in` names the organisation whose admin asked for it; else its owner did, as far as anybody knows.
+    """
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
     token = new_token()
-    mail = Mail(row["email"] if row else norm, "reset", {"path": f"/reset/{token}"})
+    data = {"path": f"/reset/{token}"}
+    to = row["email"] if row else norm
+    mail = Mail(to, "reset_by_admin", {**data, "organisation": asked_in}) if asked_in else Mail(to, "reset", data)
     number, content = outbox.sealed(desk.sealer, mail)
     await pool.execute(
         "select sec.mail_link($1, 'reset', $2, $3, $4, $5)", token_hash(token), norm, RESET_LIFE, number, content

@@ -11,6 +11,7 @@ from sealdesk.account import password_commands as commands
 from sealdesk.account.links_view import ForgottenView, PasswordView, ResetView
 from sealdesk.account.password_commands import LinkOver, WrongCurrent
 from sealdesk.core.errors import Refusal
+from sealdesk.core.settings import Environment, Settings
 from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS, WeakPassword
 from sealdesk.tickets.frame import bare, frame
@@ -49,16 +50,18 @@ class PasswordForm(Input, frozen=True):
 
 
 @get("/forgotten")
-async def show_forgotten(page: Page) -> Html:
+async def show_forgotten(page: Page, settings: Settings) -> Html:
     """The form for whoever forgot."""
-    return _forgotten(page, ForgottenView())
+    return _forgotten(page, ForgottenView(mail=_folder(settings)))
 
 
 @post("/forgotten", limit=Limit("forgotten", per_address="10/minute"))
-async def ask_reset(desk: Desk, page: Page, form: Submitted[ForgottenForm], exchange: Exchange) -> Html:
+async def ask_reset(
+    desk: Desk, page: Page, settings: Settings, form: Submitted[ForgottenForm], exchange: Exchange
+) -> Html:
     """Mail a link. Whether there is such an account shows nowhere."""
     await commands.ask_reset(desk, form.value.email if form.value else "", visit_of(exchange))
-    return _forgotten(page, ForgottenView(sent=True))
+    return _forgotten(page, ForgottenView(sent=True, mail=_folder(settings)))
 
 
 @get("/reset/{token:str}")
@@ -114,6 +117,10 @@ async def change_password(
     told += [f"{ended.sessions} other sessions ended."] if ended.sessions else []
     told += [f"{ended.tokens} API tokens are revoked."] if ended.tokens else []
     return await _password(desk, actor, page, PasswordView(least=least, done=" ".join(told)))
+
+
+def _folder(settings: Settings) -> str:
+    return str(settings.mail) if settings.env is Environment.DEMO and not settings.smtp_url else ""
 
 
 def _worded(refusal: Refusal) -> str:

@@ -22,6 +22,8 @@ _HOW = {
     "invitation": "invitation",
 }
 DONE = {
+    "rules": Flash("The rules hold from now on, for you too: set up a second factor, then you can go on."),
+    "recovery": Flash("You signed in with a recovery code, which is used up now. See below how many are left.", "warn"),
     "ended": Flash("That session is ended."),
     "vouched": Flash("Good. That browser goes on like any other."),
     "others": Flash("You are signed out everywhere but here."),

@@ -73,7 +73,10 @@ async def issue_token(desk: Desk, actor: Actor, page: Page, form: Submitted[Toke
     except Refusal as refusal:
         if refusal.status in (401, 403, 429):
             raise
-        shown = await _page(desk, actor, page, form.kept, error=" ".join(form.errors.values()) or refusal.detail)
+        about = "permissions" if form.value and not form.value.wanted().permissions else "name"
+        shown = await _page(
+            desk, actor, page, form.kept, error=" ".join(form.errors.values()) or refusal.detail, about=about
+        )
         return replace(shown, status=refusal.status)
     return await _page(desk, actor, page, {}, made=token)
 
@@ -93,12 +96,19 @@ async def revoke_organisation_token(desk: Desk, actor: Actor, token: UUID) -> Se
 
 
 async def _page(
-    desk: Desk, actor: Actor, page: Page, typed: Mapping[str, str], *, made: str | None = None, error: str | None = None
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    typed: Mapping[str, str],
+    *,
+    made: str | None = None,
+    error: str | None = None,
+    about: str = "",
 ) -> Html:
     async with desk.read(actor) as work:
         own = await queries.own_tokens(work)
         everybody = await queries.tokens_of_all(work) if actor.may(Permission.API_LIST) else None
-        around = await frame(work, page, "API tokens", PLACE)
+        around = await frame(work, page, "API tokens", "/account")
     others = (
         None if everybody is None else tuple(TokenRow.of(each) for each in everybody if each.member != actor.member)
     )
@@ -111,6 +121,7 @@ async def _page(
         name=typed.get("name", ""),
         made=made,
         error=error,
+        field=about,
     )
     return page.render("tokens.html", frame=around, view=view)
 

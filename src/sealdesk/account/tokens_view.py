@@ -61,7 +61,7 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensView:
-    """The list, the form as it was typed, and the token that was just made: shown this once."""
+    """The list, the form as it was typed, and the token that was just made: shown this once. `field` is what the error is about."""
 
     rows: tuple[TokenRow, ...]
     others: tuple[TokenRow, ...] | None
@@ -71,3 +71,4 @@ class TokensView:
     name: str = ""
     made: str | None = None
     error: str | None = None
+    field: str = ""

@@ -21,3 +21,10 @@ def stamp(moment: datetime) -> str:
     """`moment` as an entry writes it: `2026-11-22T10:00:03.000000Z`, always six fractional digits."""
     # Not strftime: its %Y has no leading zeros on every platform.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def in_words(seconds: int) -> str:
+    """How long to wait, as one says it: minutes where seconds would only be a large number."""
+    if seconds > 90:
+        return f"{-(-seconds // 60)} minutes"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"

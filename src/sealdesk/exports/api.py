@@ -13,7 +13,7 @@ from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import BadRequest
 from sealdesk.exports import commands, queries, scope
 from sealdesk.exports.commands import Asked
-from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, hand_out
+from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, QUERYING, hand_out
 from sealdesk.exports.queries import Shown
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer, Download
@@ -151,14 +151,21 @@ class ExportsView(msgspec.Struct, frozen=True):
     older: str | None
 
 
-@post("/api/v1/exports", limit=ASKING, status=202, permission=Permission.EXPORT_REQUEST)
+@post(
+    "/api/v1/exports",
+    limit=ASKING,
+    status=202,
+    permission=Permission.EXPORT_REQUEST,
+    saying={'scope={"query":{"all":true}}': QUERYING},
+)
 async def request_export(desk: Desk, actor: Actor, body: Json[NewExport], key: Key) -> Answer[ExportView]:
     """Ask for an evidence bundle. It is built in the background; `Location` says how far it is."""
     audience = Role(body.audience) if body.audience else None
     asked = Asked(body.purpose, body.scope.read(), audience, body.matter)
     export = await commands.request_export(desk, actor, asked, key=key)
     async with desk.read(actor) as work:
-        shown = await queries.export(work, export.id)
+        # Who may ask is told what they have just asked for.
+        shown = await queries.export(work, export.id, Permission.EXPORT_REQUEST)
     return Answer(ExportView.of(shown), location=f"/api/v1/exports/{export.id}", status=202)
 
 

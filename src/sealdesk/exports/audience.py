@@ -1,6 +1,7 @@
 """Who will read a bundle, and what it shows them (decision: disclosure by audience)."""
 
-from sealdesk.access.permissions import Role
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import NotPermitted
 
 _PUBLIC = (
@@ -26,15 +27,16 @@ _WITHIN: dict[Role, tuple[Role, ...]] = {
 }
 
 
-def audiences(role: Role) -> tuple[Role, ...]:
-    """The audiences that a member may ask for, the own one first."""
-    return _WITHIN.get(role, ())
+def audiences(actor: Actor) -> tuple[Role, ...]:
+    """The audiences that an actor may ask for, the widest first. A token that does not read notes gets no bundle that shows them."""
+    return _WITHIN.get(actor.role, ()) if actor.may(Permission.NOTE_READ) else (Role.REQUESTER,)
 
 
-def checked(role: Role, audience: Role | None) -> Role:
-    """The audience of a request by `role`; its own by default. `NotPermitted` for one that sees more."""
-    if (wanted := audience or role) not in audiences(role):
-        raise NotPermitted(f"As {role} you may not ask for a bundle that shows what {wanted}s see.")
+def checked(actor: Actor, audience: Role | None) -> Role:
+    """The audience of a request, by default the widest of the actor's. `NotPermitted` for one that sees more."""
+    offered = audiences(actor)
+    if (wanted := audience or next(iter(offered), actor.role)) not in offered:
+        raise NotPermitted(f"As {actor.role} you may not ask here for a bundle that shows what {wanted}s see.")
     return wanted
 
 

@@ -44,7 +44,7 @@ async def _request(change: Change, asked: Asked) -> Export:
     actor, export = change.actor, new_id()
     change.demand(Permission.EXPORT_REQUEST)
     purpose = checked_purpose(asked.purpose)
-    audience = audiences.checked(actor.role, asked.audience)
+    audience = audiences.checked(actor, asked.audience)
     threads = await resolve.conversations(change, asked.scope)
     heads = await resolve.heads(change, threads, audiences.stream_kinds(audience))
     matter = asked.matter.strip() if asked.matter else None

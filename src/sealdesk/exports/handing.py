@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import BadOrigin
 from sealdesk.exports import commands, keeping, queries
@@ -14,6 +15,7 @@ from sealdesk.web.limits import Limit
 
 ASKING = Limit("export-request", per_person="20/minute", per_address="60/minute")
 LOOKING = Limit("export-look", per_person="600/minute", per_address="1200/minute")
+QUERYING = (Permission.EXPORT_REQUEST, Permission.EXPORT_ANY)
 FETCHING = Limit("export-download", per_person="20/minute", per_address="60/minute")
 
 

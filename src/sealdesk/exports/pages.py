@@ -14,7 +14,7 @@ from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import Refusal
 from sealdesk.exports import commands, queries, showing
 from sealdesk.exports.form import ExportForm
-from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, hand_out
+from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, QUERYING, hand_out
 from sealdesk.exports.view import NewExportView
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import PRIORITIES, STATUSES
@@ -51,7 +51,7 @@ async def show_exports(desk: Desk, actor: Actor, page: Page, query: Query[Histor
     return page.render("exports.html", frame=around, view=showing.history(found, older))
 
 
-@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST)
+@get("/exports/new", limit=LOOKING, permission=Permission.EXPORT_REQUEST, confirms=True)
 async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery]) -> Html:
     """The form for a bundle."""
     actor.demand(Permission.EXPORT_REQUEST)
@@ -60,7 +60,7 @@ async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery])
         return await _form(work, page, typed)
 
 
-@post("/exports/new", limit=ASKING, permission=Permission.EXPORT_REQUEST)
+@post("/exports/new", limit=ASKING, permission=Permission.EXPORT_REQUEST, saying={"scope=query": QUERYING})
 async def request_export(
     desk: Desk, actor: Actor, page: Page, form: Submitted[ExportForm], key: Key
 ) -> Html | SeeOther:

@@ -61,18 +61,19 @@ async def exports(work: Reading, before: Before | None, limit: int = PAGE) -> tu
     return await _shown(work, page), more
 
 
-async def export(work: Reading, export_id: UUID) -> Shown:
+async def export(work: Reading, export_id: UUID, permission: Permission = Permission.EXPORT_READ) -> Shown:
     """One export. `OutsideReach` (404) if it is out of reach."""
     rows = await work.rows(_ONE, work.actor.org, export_id)
     if not rows:
         raise OutsideReach
-    work.demand(Permission.EXPORT_READ)
+    work.demand(permission)
     return (await _shown(work, rows))[0]
 
 
 async def preview(work: Reading, scope: Scope, audience: Role | None) -> Holdings:
     """What a bundle of `scope` for `audience` would hold. Refuses what `request_export` refuses."""
-    chosen = audiences.checked(work.actor.role, audience)
+    work.demand(Permission.EXPORT_REQUEST)
+    chosen = audiences.checked(work.actor, audience)
     threads = await resolve.conversations(work, scope)
     heads = await resolve.heads(work, threads, audiences.stream_kinds(chosen))
     kinds = list(audiences.stream_kinds(chosen))

@@ -114,7 +114,7 @@ def holdings(found: queries.Holdings) -> view.Holdings:
 
 def audience_choices(actor: Actor, chosen: str) -> tuple[Choice, ...]:
     """Who may be named as reader by this member."""
-    offered = audiences.audiences(actor.role)
+    offered = audiences.audiences(actor)
     return tuple(
         Choice(
             str(role), _AUDIENCES[role][0], chosen=str(role) == (chosen or str(offered[0])), hint=_AUDIENCES[role][1]

@@ -13,8 +13,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.password_commands import mail_reset
 from sealdesk.ledger.events import Event, Stream
-from sealdesk.members import events
-from sealdesk.members.model import Member, NotThem, Yourself
+from sealdesk.members.model import Member, Yourself
 from sealdesk.people import outbox
 from sealdesk.people.emails import normalise_email
 from sealdesk.people.events import session_revoked
@@ -84,12 +83,10 @@ async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
     """Have a link mailed with which the member chooses a password. `NotThem` (409) unless they are active."""
     async with desk.change(actor, paced=False) as change:
         member = await change.find(Member, member_id, MANAGE, lock=("user",))
-        if not member.active:
-            raise NotThem("Only an active member can choose a new password.")
+        change.record(member.reset())
         email = await _email(change, member_id)
-        change.record(events.reset_asked(member_id))
     # The act is on record before the mail: killed in between, the admin asks again.
-    await mail_reset(desk, normalise_email(email))
+    await mail_reset(desk, normalise_email(email), actor.org_name)
 
 
 async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:

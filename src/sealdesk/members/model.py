@@ -82,6 +82,12 @@ class Member:
             raise NotThem("They have not joined yet. Invite them again.")
         return self._next(active=True), [events.member_reactivated(self.id)]
 
+    def reset(self) -> Event:
+        """Having a link mailed with which they choose another password. `NotThem` (409) unless they are active."""
+        if not self.active:
+            raise NotThem("Only an active member can choose a new password.")
+        return events.reset_asked(self.id)
+
     def lowers(self, after: Self) -> bool:
         """Whether an admin would be none any more."""
         return self.role is Role.ADMIN and self.active and not (after.role is Role.ADMIN and after.active)

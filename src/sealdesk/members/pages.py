@@ -67,7 +67,7 @@ async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQu
     return page.render("members.html", frame=around, view=view)
 
 
-@get("/members/new", permission=Permission.MEMBER_MANAGE)
+@get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True)
 async def show_invite(desk: Desk, actor: Actor, page: Page) -> Html:
     """The form to invite somebody."""
     actor.demand(Permission.MEMBER_MANAGE)
@@ -88,7 +88,7 @@ async def invite(
     except (BadRequest, StateConflict) as refusal:
         exchange.refusal = refusal
         kept = form.kept
-        view = showing.invite(kept.get("email", ""), kept.get("name", ""), kept.get("role", ""), refusal.detail)
+        view = showing.invite(kept.get("email", ""), kept.get("name", ""), kept.get("role", ""), refusal)
         return await _invite(desk, actor, page, view, refusal.status)
     return SeeOther("/members?done=invited")
 
@@ -145,19 +145,26 @@ async def _changed(
         await commands.change_member(desk, actor, member, wanted, expected.require)
     except StateConflict as refusal:
         page.exchange.refusal = refusal
-        return await _member(desk, actor, page, member, error=refusal.detail, status=refusal.status)
+        return await _member(desk, actor, page, member, refusal=refusal, about="role" if wanted.role else "access")
     return SeeOther(f"{showing.path_of(member)}?done=changed")
 
 
 async def _member(
-    desk: Desk, actor: Actor, page: Page, member: UUID, *, done: str = "", error: str | None = None, status: int = 200
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    member: UUID,
+    *,
+    done: str = "",
+    refusal: Refusal | None = None,
+    about: str = "",
 ) -> Html:
     async with desk.read(actor) as work:
-        found = await queries.member(work, member)
+        found, error = await queries.member(work, member), refusal.detail if refusal else None
         waits, sessions = bool(await recovery.waiting(work, member)), await queries.sessions(work, member)
-        view = showing.member(found, sessions, actor.member, error, recovery_waits=waits)
+        view = showing.member(found, sessions, actor.member, error, about, recovery_waits=waits)
         around = await frame(work, page, found.member.name, PLACE, _flash(done))
-    return page.render("member.html", status=status, frame=around, view=view)
+    return page.render("member.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 
 async def _invite(desk: Desk, actor: Actor, page: Page, view: InviteView, status: int = 200) -> Html:

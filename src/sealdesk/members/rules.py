@@ -45,6 +45,8 @@ class SignInRules:
         ):
             if not least <= value <= most:
                 raise BadRequest(f"It is {least} to {most:,}.", pointer=f"/{name}")
+        if self.idle_minutes > self.absolute_hours * 60:
+            raise BadRequest("A session can't last longer without use than in all.", pointer="/idle_minutes")
         roles = tuple(role for role in ROLES if role in self.second_factor)
         return SignInRules(roles, self.idle_minutes, self.absolute_hours)
 

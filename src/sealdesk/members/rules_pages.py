@@ -83,7 +83,9 @@ async def set_sign_in(
         kept: Mapping[str, str] = {} if isinstance(refusal, Stale) else form.kept
         said = _MEANWHILE if isinstance(refusal, Stale) else showing.BOUNDS
         return await _rules(desk, actor, page, kept=kept, sign_in_error=said, status=refusal.status)
-    return SeeOther("/rules?done=rules")
+    # Whoever asked for a factor that they lack themselves can go nowhere else from here on.
+    now = await desk.peek(actor.session_hash)
+    return SeeOther("/account?done=rules" if now and now.weak else "/rules?done=rules")
 
 
 @post("/rules/origins", limit=MANAGING, permission=Permission.RULES_MANAGE)

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from sealdesk.access.actor import CONFIRMED_FOR
 from sealdesk.access.permissions import Role
 from sealdesk.core import clock
+from sealdesk.core.errors import Refusal
 from sealdesk.members.invitations import Invitation
 from sealdesk.members.queries import Listed, Open
 from sealdesk.members.rules import ABSOLUTE_HOURS, IDLE_MINUTES, ROLES, SignInRules
@@ -51,7 +52,13 @@ def members(found: list[Listed]) -> MembersView:
 
 
 def member(
-    found: Listed, sessions: list[Open], actor: UUID, error: str | None = None, *, recovery_waits: bool = False
+    found: Listed,
+    sessions: list[Open],
+    actor: UUID,
+    error: str | None = None,
+    error_in: str = "",
+    *,
+    recovery_waits: bool = False,
 ) -> MemberView:
     """One member."""
     now, noun = clock.now(), found.member
@@ -72,12 +79,20 @@ def member(
         myself=noun.id == actor,
         recovery_waits=recovery_waits,
         error=error,
+        error_in=error_in,
     )
 
 
-def invite(email: str = "", name: str = "", role: str = "agent", error: str | None = None) -> InviteView:
+def invite(email: str = "", name: str = "", role: str = "agent", error: Refusal | None = None) -> InviteView:
     """The form to invite somebody."""
-    return InviteView(idempotency_key=uuid4().hex, roles=role_choices(role), email=email, name=name, error=error)
+    return InviteView(
+        idempotency_key=uuid4().hex,
+        roles=role_choices(role),
+        email=email,
+        name=name,
+        error=error.detail if error else None,
+        field=("name" if "/name" in str(error.members) else "email") if error else "",
+    )
 
 
 def invitation(found: Invitation, token: str, error: str | None = None) -> InvitationView:

@@ -27,13 +27,14 @@ class MembersView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InviteView:
-    """The form to invite somebody, with what was typed."""
+    """The form to invite somebody, with what was typed. `field` is what the error is about."""
 
     idempotency_key: str
     roles: tuple[Choice, ...]
     email: str = ""
     name: str = ""
     error: str | None = None
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class OpenRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberView:
-    """One member and what an admin can do. `myself` asks for one's own name in words."""
+    """One member and what an admin can do. `myself` asks for one's own name in words, `error_in` is the form refused."""
 
     href: str
     name: str
@@ -65,6 +66,7 @@ class MemberView:
     myself: bool
     recovery_waits: bool = False
     error: str | None = None
+    error_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,6 +189,7 @@ async def show_session(actor: Actor, page: Page) -> SessionView:
     "/api/v1/session",
     limit=Limit("sign-out", per_person="60/minute"),
     status=204,
+    permission=Permission.SESSION_OWN,
     repeats="An ended session is signed out.",
 )
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> Answer[None]:

@@ -57,7 +57,7 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
         raise SignedOut(WRONG).at(replace(attempt.tried, held=right))
     await guard.passed(desk.counters, attempt)
     if number >= guard.TOLD_FROM:
-        await tell(desk, row["person_id"], "after_failures")
+        await tell(desk, row["person_id"], "after_failures", {"browser": visit.label})
     renewed = await passwords.rehash_if_old(password, encoded)
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
@@ -65,11 +65,12 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
     return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"], number)
 
 
-async def tell(desk: Desk, person: UUID, detail: str) -> None:
-    """Mail the owner what happened at the sign-in, once in a window."""
+async def tell(desk: Desk, person: UUID, detail: str, about: dict[str, str] | None = None) -> None:
+    """Mail the owner what happened at the sign-in, once in a window; `about` is what the letter says beside when."""
     (count,) = await desk.counters.hit(Hit(f"told/{detail}/{person}", guard.WINDOW))
     if count.number == 1:
-        await (await desk.database.pool("desk_gate")).execute("select sec.note_sign_in($1, $2)", person, detail)
+        pool = await desk.database.pool("desk_gate")
+        await pool.execute("select sec.note_sign_in($1, $2, $3)", person, detail, json.dumps(about or {}))
 
 
 async def tell_of(desk: Desk, refusal: Refusal) -> None:
@@ -141,12 +142,13 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
         change.record(events.signed_in(actor.member, known.method, visit.origin))
-    who = {"org": str(actor.org), "member": str(actor.member)}
-    log.info("login", owasp="authn_login_success", **who, method=known.method)
+    log.info("login", owasp="authn_login_success", org=str(actor.org), member=str(actor.member), method=known.method)
     await guard.issued(desk.counters, membership.org, known.method)
     device = visit.device or new_token()
-    await _meet(desk, known, token_hash(token), (token_hash(device), visit.label), who)
-    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device)
+    await _meet(
+        desk, known, actor, token_hash(device), {"browser": visit.label, "at_organisation": membership.org_name}
+    )
+    return Issued(token, await desk.peek(token_hash(token)) or actor, None if visit.device else device, known.method)
 
 
 async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit, session: bytes) -> Actor:
@@ -175,17 +177,18 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
     return Actor(session, membership.org, member, membership.role, weak=weak)
 
 
-async def _meet(desk: Desk, known: Known, session: bytes, browser: tuple[bytes, str], who: dict[str, str]) -> None:
+async def _meet(desk: Desk, known: Known, actor: Actor, device: bytes, about: dict[str, str]) -> None:
     """Look at the browser: whether it was seen before, and whether that, after wrong passwords, holds the session back (ASVS 8.2.4)."""
-    pool, held, (device, label) = await desk.database.pool("desk_gate"), None, browser
+    pool, held = await desk.database.pool("desk_gate"), None
+    who = {"org": str(actor.org), "member": str(actor.member)}
     if known.method == "password":
         failed = known.tries >= guard.TOLD_FROM
         question = "select sec.hold_back($1, $2, $3, $4, $5)"
-        held = await pool.fetchval(question, session, known.person, device, failed, guard.HELD_FOR)
+        held = await pool.fetchval(question, actor.session_hash, known.person, device, failed, guard.HELD_FOR)
     if held:
         log.warning("held_back", owasp="authn_login_success", **who)
-    kept = session, known.person, device, label, "held" if held else "new"
-    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4, $5)", *kept):
+    kept = actor.session_hash, known.person, device, about["browser"], "held" if held else "new", json.dumps(about)
+    if await pool.fetchval("select sec.keep_device($1, $2, $3, $4, $5, $6)", *kept):
         log.warning("new_device", owasp="authn_login_success", **who)
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from sealdesk.core import clock
+from sealdesk.core.clock import in_words
 from sealdesk.core.counters import Count, Counters, Hit
 from sealdesk.core.errors import TooMany, Tried
 
@@ -30,6 +31,7 @@ TOLD_FROM = 4
 """A person is told of the right password when it came at this attempt or later (ASVS 6.3.5)."""
 HELD_FOR = timedelta(hours=24)
 """From then on also, whatever browser was not seen before is held back for so long, unless more than a password is shown (ASVS 8.2.4)."""
+LOCKED = "Too many attempts to sign in."
 _NO_ORGANISATION = ("nobody",)
 
 log = structlog.get_logger("security")
@@ -112,6 +114,6 @@ async def issued(counters: Counters, org: UUID, method: str) -> None:
 def _refusal(count: Count) -> TooMany:
     seconds = max(1, math.ceil((count.until - clock.now()).total_seconds()))
     return TooMany(
-        f"Too many attempts to sign in. Try again in {seconds} seconds, or from a browser in which you signed in before.",
+        f"{LOCKED} Try again in {in_words(seconds)}, or from a browser in which you signed in before.",
         headers={"Retry-After": str(seconds)},
     )

@@ -4,6 +4,8 @@ A row leaves in the transaction that records it and queues its notice, so killin
 """
 
 import asyncio
+import json
+from datetime import datetime
 
 import structlog
 
@@ -59,7 +61,12 @@ async def _settle(desk: Desk, row: Row) -> None:
             await change.lock(Stream("user", row["member_id"]))
             change.record(_event(row))
         if row["email"]:
-            await outbox.queue(change, desk.sealer, Mail(row["email"], f"{row['type']}/{row['detail']}"))
+            await outbox.queue(change, desk.sealer, Mail(row["email"], f"{row['type']}/{row['detail']}", _said(row)))
+
+
+def _said(row: Row) -> dict[str, str]:
+    at: datetime = row["at"]
+    return {"at": f"{at.day} {at:%B %Y, %H:%M} UTC", **json.loads(row["about"])}
 
 
 def _event(row: Row) -> Event:

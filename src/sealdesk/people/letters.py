@@ -5,20 +5,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from sealdesk.core.mail import Letter
 
 _HERE = Path(__file__).parent / "templates" / "mail"
-_NOT_YOU = "If this was not you, change your password now and tell an admin of your organisation."
+_NOT_YOU = "If this was not you, choose a new password now and tell an admin of your organisation."
+_ACCOUNT = ("See where you are signed in", "/account")
+_FORGOTTEN = ("Choose a new password", "/forgotten")
+_SIGN_IN = ("Sign in", "/sign-in")
+FACTS = {
+    "at": "When",
+    "browser": "Browser",
+    "at_organisation": "Organisation",
+    "new_address": "New address",
+    "left": "Recovery codes left",
+}
+"""What a letter says of the occasion, where it is known: keys of its data, and what they are called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A letter's subject, its paragraphs, and the words on its link, where it has one. All are Jinja templates of plain text."""
+    """A letter's subject, its paragraphs, and the words on its own link, where it has one: all Jinja templates of plain text.
+
+    `ways` are links to pages that are the same for everybody: words and path. What says "not you" leads to where one can do about it.
+    """
 
     subject: str
     paragraphs: tuple[str, ...]
     link: str = ""
+    ways: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if _NOT_YOU in self.paragraphs:
+            object.__setattr__(self, "ways", (_ACCOUNT, _FORGOTTEN))
 
 
 LETTERS: Mapping[str, Wording] = {
@@ -27,6 +47,15 @@ LETTERS: Mapping[str, Wording] = {
         (
             "Somebody, hopefully you, has asked for a new password for this address.",
             "The link works once, for 30 minutes. If it was not you, nothing has to be done: your password stays as it is.",
+        ),
+        "Choose a new password",
+    ),
+    "reset_by_admin": Wording(
+        "Choose a new password",
+        (
+            "An admin of {{ organisation }} has asked that you choose a new password.",
+            "The link works once, for 30 minutes. Until you use it, your password stays as it is; nobody else sees or chooses it.",
+            "If you did not expect this, ask them before you use it.",
         ),
         "Choose a new password",
     ),
@@ -186,6 +215,7 @@ LETTERS: Mapping[str, Wording] = {
     "session.revoked/admin": Wording(
         "You were signed out",
         ("An admin of {{ organisation }} ended your sessions there. You can sign in again.",),
+        ways=(_SIGN_IN,),
     ),
     "token.ends": Wording(
         "Your API token {{ token }} ends on {{ day }}",
@@ -199,16 +229,20 @@ LETTERS: Mapping[str, Wording] = {
     "role.changed": Wording(
         "Your role in {{ organisation }} changed",
         ("You are {{ role }} in {{ organisation }} now. Sign in again to go on.",),
+        ways=(_SIGN_IN,),
     ),
     "member.deactivated": Wording(
         "You no longer have access to {{ organisation }}", ("An admin of {{ organisation }} ended your access.",)
     ),
     "member.reactivated": Wording(
-        "You have access to {{ organisation }} again", ("An admin of {{ organisation }} gave your access back.",)
+        "You have access to {{ organisation }} again",
+        ("An admin of {{ organisation }} gave your access back.",),
+        ways=(_SIGN_IN,),
     ),
 }
 
 _text = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701 - plain text; the HTML below escapes
+_marked = Environment(autoescape=True, undefined=StrictUndefined)
 _layouts = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 _plain = Environment(loader=FileSystemLoader(_HERE), autoescape=False, undefined=StrictUndefined, trim_blocks=True)  # noqa: S701 - as above
 
@@ -221,14 +255,21 @@ def wording_of(template: str) -> Wording:
 def write(to: str, template: str, data: Mapping[str, str], base: str) -> Letter:
     """The letter, with links to the desk at `base`, for example `https://desk.example`. `data` may hold `path`, the link's."""
     wording = wording_of(template)
-    subject = _text.from_string(wording.subject).render(data)
-    view = {
-        "subject": subject,
-        "paragraphs": [_text.from_string(paragraph).render(data) for paragraph in wording.paragraphs],
-        "label": wording.link,
-        "link": base + data["path"] if wording.link else "",
-        "base": base,
-    }
-    return Letter(
-        to, subject, _plain.get_template("letter.txt").render(view), _layouts.get_template("letter.html").render(view)
-    )
+    own = ((wording.link, data["path"]),) if wording.link else ()
+    links = [(label, base + path) for label, path in (*own, *wording.ways)]
+    facts = [(label, data[key]) for key, label in FACTS.items() if data.get(key)]
+    view = {"links": links, "facts": facts, "base": base}
+    # What people chose stands apart from the sentence, whichever way it is written.
+    apart = {key: Markup("<bdi>{}</bdi>").format(value) for key, value in data.items()}
+    plain = {**view, **_said(_text, wording, data)}
+    html = _layouts.get_template("letter.html").render({**view, **_said(_marked, wording, apart)})
+    return Letter(to, str(plain["subject"]), _plain.get_template("letter.txt").render(plain), html)
+
+
+def _said(environment: Environment, wording: Wording, data: Mapping[str, str]) -> dict[str, str | list[str]]:
+    # Markup, where the environment escapes: the sentences themselves are ours.
+    def say(text: str) -> str:
+        said = environment.from_string(text).render(data)
+        return Markup(said) if environment.autoescape else said  # noqa: S704 - rendered with escaping
+
+    return {"subject": say(wording.subject), "paragraphs": [say(paragraph) for paragraph in wording.paragraphs]}

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from hashlib import sha256
+from itertools import accumulate
 from urllib.parse import quote
 from uuid import UUID
 
@@ -17,7 +18,7 @@ SEED_BYTES = 20
 """RFC 4226, 4: at least 128 bits, 160 recommended."""
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 16
-_GROUP = 5
+_GROUPS = (5, 5, 5, 5, 6)
 
 
 def new_seed() -> bytes:
@@ -60,7 +61,7 @@ def plain(code: str) -> str:
 
 
 def new_recovery_codes() -> list[str]:
-    """Ten codes of 128 random bits each, in groups of five letters and digits (ASVS 6.5.2, 6.5.3, 6.5.4)."""
+    """Ten codes of 128 random bits each, in five groups of letters and digits (ASVS 6.5.2, 6.5.3, 6.5.4)."""
     return [_grouped(secrets.token_bytes(_RECOVERY_BYTES)) for _ in range(RECOVERY_CODES)]
 
 
@@ -71,4 +72,5 @@ def recovery_hash(code: str) -> bytes:
 
 def _grouped(raw: bytes) -> str:
     text = base64.b32encode(raw).rstrip(b"=").decode("ascii").lower()
-    return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))
+    ends = list(accumulate(_GROUPS))
+    return "-".join(text[end - size : end] for size, end in zip(_GROUPS, ends, strict=True))

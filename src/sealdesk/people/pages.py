@@ -8,9 +8,10 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import Refusal, SignedOut, TooMany
 from sealdesk.core.settings import Environment, Settings
-from sealdesk.people import commands, second
+from sealdesk.people import commands, guard, second
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.fields import Challenge, Code, Password, Text, enter, visit_of
 from sealdesk.people.passkeys import MAX_JSON, Assertion, asked, parse, party_of
@@ -94,7 +95,10 @@ async def sign_in(
         found = await commands.sign_in(desk, email, password, None, visit_of(exchange))
     except (SignedOut, TooMany) as refusal:
         exchange.refusal = refusal  # on record as a failed sign-in
-        view = SignInView(email=email, next_path=target, error=refusal.detail, demo=settings.env is Environment.DEMO)
+        locked = int(refusal.headers["Retry-After"]) if isinstance(refusal, TooMany) else None
+        error = refusal.detail if locked is None else guard.LOCKED
+        demo = settings.env is Environment.DEMO
+        view = SignInView(email=email, next_path=target, error=error, demo=demo, retry_after=locked)
         shown = _form(page, settings, view, refusal.status)
         wait = [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
         return replace(shown, fields=[*shown.fields, *wait])
@@ -144,7 +148,7 @@ async def sign_in_with_passkey(
     return next_step(page, exchange, found, "", target)
 
 
-@post("/sign-out", limit=Limit("sign-out", per_person="60/minute"))
+@post("/sign-out", limit=Limit("sign-out", per_person="60/minute"), permission=Permission.SESSION_OWN)
 async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
     """End the session."""
     await commands.sign_out(desk, actor)
@@ -154,6 +158,8 @@ async def sign_out(desk: Desk, actor: Actor, exchange: Exchange) -> SeeOther:
 
 def _entered(exchange: Exchange, issued: Issued, target: str) -> SeeOther:
     enter(exchange, issued)
+    if target == "/" and issued.method.endswith("recovery"):
+        return SeeOther("/account?done=recovery")  # nobody waits elsewhere: say how many codes are left
     return SeeOther(target)
 
 

@@ -109,7 +109,9 @@ def check(password: str, about: Iterable[str], *, admin: bool = False, pointer: 
         )
     if _made_of(password, about):
         raise WeakPassword(
-            "This password is made of your name, your organisation's or the product's. Choose another.", pointer=pointer
+            "This password is made of your name, your organisation's, or words close to hand at any desk, such as password or"
+            " support. Choose another.",
+            pointer=pointer,
         )
 
 

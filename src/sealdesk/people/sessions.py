@@ -79,12 +79,13 @@ class Known:
 class Issued:
     """A new session: the token (43 characters of base64url) goes into the cookie, the actor into the answer.
 
-    `device` is a token for a browser that had none: it is let in during an attack on the account.
+    `device` is a token for a browser that had none: it is let in during an attack on the account. `method` is how they signed in.
     """
 
     token: str
     actor: Actor
     device: str | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ class SignInView:
     """The e-mail and password form.
 
     `next_path` is the local path to go to afterwards; `error` a sentence that is the same for an unknown e-mail and a wrong
-    password; `demo` shows where demo sign-ins are printed, `ended` that a session ended on the way here.
+    password; `demo` shows where demo sign-ins are printed, `ended` that a session ended on the way here,
+    `retry_after` the seconds for which a locked account waits.
     """
 
     email: str = ""
@@ -16,6 +17,7 @@ class SignInView:
     error: str | None = None
     demo: bool = False
     ended: bool = False
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ Body = Annotated[
 ]
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SUBJECT)]
 POSTING = Limit("message-post", per_person="120/minute", per_address="600/minute", per_target="240/minute")
+NOTES = {"visibility=internal": (Permission.NOTE_POST,)}
 OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute")
 
 
@@ -151,6 +152,7 @@ async def read_messages(desk: Desk, actor: Actor, thread: UUID, query: Query[Aft
     cap=MESSAGE_BYTES,
     status=201,
     permission=Permission.MESSAGE_POST,
+    saying=NOTES,
 )
 async def post_message(
     desk: Desk, actor: Actor, thread: UUID, body: Json[NewMessage], key: Key, exchange: Exchange

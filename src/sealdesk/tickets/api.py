@@ -101,10 +101,10 @@ async def list_conversations(desk: Desk, actor: Actor, query: Query[Listing]) ->
     return ListView(tuple(_row(row) for row in rows), written_key(older) if older else None)
 
 
-@get("/api/v1/threads/{thread:str}/ticket", permission=Permission.TICKET_WORK)
+@get("/api/v1/threads/{thread:str}/ticket", permission=Permission.NOTE_READ)
 async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
     """The ticket on a conversation, for staff."""
-    return await _shown(desk, actor, thread)
+    return await _shown(desk, actor, thread, Permission.NOTE_READ)
 
 
 @put(
@@ -116,7 +116,7 @@ async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVi
 async def add_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
     """Make a conversation without desk work a ticket."""
     await commands.add_ticket(desk, actor, thread)
-    return await _shown(desk, actor, thread)
+    return await _shown(desk, actor, thread, Permission.TICKET_WORK)
 
 
 @patch(
@@ -135,9 +135,9 @@ async def change_ticket(
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 
-async def _shown(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
+async def _shown(desk: Desk, actor: Actor, thread: UUID, permission: Permission) -> Answer[TicketView]:
     async with desk.read(actor) as work:
-        ticket = await work.find(Ticket, thread, Permission.NOTE_READ)
+        ticket = await work.find(Ticket, thread, permission)
     return Answer(TicketView.of(ticket), etag=etag(ticket.version))
 
 

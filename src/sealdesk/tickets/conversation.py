@@ -33,7 +33,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     shown = showing.items(work.actor, found.items, names)
     details = None
     if staff:
-        people = await queries.assignees(work)
+        people = await queries.assignees(work) if work.actor.may(Permission.MEMBER_LIST) else []
         details = showing.details(work.actor, thread, ticket, await _opener(work, thread), people)
     return ConversationView(
         thread_id=str(thread_id),

@@ -18,7 +18,9 @@ VIEWS = (
 async def frame(work: Reading, page: Page, title: str, current: str, flash: Flash | None = None) -> Frame:
     """The frame for the reader; `current` is the view's name or the address of the place."""
     actor = work.actor
-    viewer = Viewer(actor.name, actor.org_name, str(actor.role), portal=actor.role is Role.REQUESTER)
+    elsewhere = bool(await work.value("select sec.elsewhere()"))
+    portal = actor.role is Role.REQUESTER
+    viewer = Viewer(actor.name, actor.org_name, str(actor.role), portal=portal, elsewhere=elsewhere)
     groups = _portal(current) if viewer.portal else await _desk(work, current)
     if actor.weak:  # all else asks for a second factor first
         groups = (PlaceGroup(None, (_account(current),)),)

@@ -43,7 +43,7 @@ class Ticket:
             return None
         # Requesters may not even select the columns of the desk's own work: they find the ticket, and are refused after that.
         work_columns = "priority, assignee_id, version"
-        if not work.actor.may(Permission.NOTE_READ):
+        if not (work.actor.may(Permission.NOTE_READ) or work.actor.may(Permission.TICKET_WORK)):
             work_columns = "'' as priority, null as assignee_id, 0 as version"
         row = await work.row(
             f"select number, status, {work_columns} from app.ticket where org_id = $1 and thread_id = $2",  # noqa: S608 - constants

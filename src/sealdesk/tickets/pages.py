@@ -13,7 +13,7 @@ from sealdesk.core.errors import Refusal
 from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands as threads
 from sealdesk.threads import queries as conversations
-from sealdesk.threads.api import OPENING, POSTING
+from sealdesk.threads.api import NOTES, OPENING, POSTING
 from sealdesk.threads.model import MAX_BODY, Draft
 from sealdesk.threads.queries import Cursor
 from sealdesk.threads.view import InboxView, NewRequestView, NewsView
@@ -85,7 +85,7 @@ class TicketForm(Input, frozen=True):
     assignee: Annotated[str, msgspec.Meta(max_length=36)] = ""
 
 
-@get("/")
+@get("/", permission=Permission.THREAD_READ)
 async def show_inbox(desk: Desk, actor: Actor, page: Page, query: Query[InboxQuery]) -> Html:
     """The inbox of staff, or a requester's own requests."""
     async with desk.read(actor) as work:
@@ -129,7 +129,7 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
     return page.render("news.html", view=news)
 
 
-@post("/c/{thread:str}/messages", limit=POSTING, cap=MESSAGE_BYTES, permission=Permission.MESSAGE_POST)
+@post("/c/{thread:str}/messages", limit=POSTING, cap=MESSAGE_BYTES, permission=Permission.MESSAGE_POST, saying=NOTES)
 async def post_message(
     desk: Desk, actor: Actor, page: Page, thread: UUID, form: Submitted[MessageForm], key: Key, exchange: Exchange
 ) -> Html | SeeOther:

@@ -1,7 +1,7 @@
 """Lists of conversations: newest activity first, paged by key, never by counting."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -62,6 +62,10 @@ class Listed:
     assignee: str | None
     requester: str | None
 
+    def without_desk_work(self) -> "Listed":
+        """As it is for who may not read the desk's own work."""
+        return replace(self, priority=None, assignee_id=None, assignee=None)
+
 
 async def conversations(
     work: Reading, view: str, before: Before | None, limit: int = PAGE
@@ -77,7 +81,10 @@ async def conversations(
     wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
     opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
     more = Before(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
-    return [_row(row, opened) for row in page], more
+    listed = [_row(row, opened) for row in page]
+    if not work.actor.may(Permission.NOTE_READ):
+        listed = [row.without_desk_work() for row in listed]
+    return listed, more
 
 
 async def counts(work: Reading) -> dict[str, int]:

@@ -151,7 +151,7 @@ def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
         f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
     )
     return TooMany(
-        f"Too many requests of this kind. Try again in {seconds} seconds; nothing was changed.",
+        "Too many requests of this kind. Nothing was changed; wait a little, then try again.",
         headers={
             "Retry-After": str(seconds),
             "RateLimit": f'"{limit.name}-{kind}";r=0;t={seconds}',

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sealdesk.access.actor import Actor
+from sealdesk.core.clock import in_words
 from sealdesk.core.errors import Refusal
 from sealdesk.web.answers import Html
 from sealdesk.web.csrf import AntiCsrf
@@ -37,6 +38,7 @@ class Pages:
         )
         cast("dict[str, object]", self.environment.globals)["asset"] = assets.url
         self.environment.filters["linkify"] = linkify
+        self.environment.filters["in_words"] = in_words
 
     def render(self, template: str, context: Mapping[str, object]) -> str:
         """The text of `template`. Raises what Jinja2 raises, also for a name that the context lacks."""

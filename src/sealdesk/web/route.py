@@ -1,7 +1,7 @@
 """A route as it was declared: what the gate, the dispatcher, the checks and the OpenAPI description read."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,10 @@ MUTATIONS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One declaration. `permission` and `audience` document who may call it; the unit of work decides.
+    """One declaration. `permission` and `audience` document who may call it; the unit of work decides, and a test holds both in step.
+
+    `saying` names what a request demands instead where a field of it has that value, as in `{"visibility=internal": ("note.post",)}`;
+    `confirms` says that it asks a session for confirmation where its permission does: all that mutate, and reads that begin such an act.
 
     `cap` is the largest body in bytes, `repeats` how a mutation bears being sent twice: by its key, by the expected version, or because
     the second finds nothing to do, `pending` the JSON of an answer 202 to come again later.
@@ -28,6 +31,8 @@ class Route:
     limit: Limit | None
     status: int
     permission: str | None
+    saying: Mapping[str, tuple[str, ...]]
+    confirms: bool
     audience: str | None
     summary: str
     cap: int

@@ -9,7 +9,7 @@ Parameters are filled by their types (`binding`): path parameters by name, `Json
 Routes under /api/ speak JSON; all others are pages, whose refusals are pages too.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypedDict, Unpack
 
 from litestar import Request
@@ -20,7 +20,7 @@ from sealdesk.web.answers import Sent
 from sealdesk.web.binding import BadRoute, read_signature
 from sealdesk.web.dispatch import dispatch
 from sealdesk.web.limits import Limit
-from sealdesk.web.route import ROUTE, Route
+from sealdesk.web.route import MUTATIONS, ROUTE, Route
 
 Handler = Callable[..., Awaitable[object]]
 Decorator = Callable[[Handler], HTTPRouteHandler]
@@ -33,13 +33,15 @@ _COSTLY: Final = frozenset(
 class Options(TypedDict, total=False):
     """What a declaration may say beside its path.
 
-    `permission` and `audience` document who may call it, `cap` is the largest body in bytes, `repeats` says how a mutation without Key or
-    Expected bears being sent twice, `hidden` leaves it out of the OpenAPI description, `pending` is the JSON of a 202 that asks to come
-    again.
+    `permission`, `saying`, `confirms` and `audience` document who may call it (see `Route`), `cap` is the largest body in bytes,
+    `repeats` says how a mutation without Key or Expected bears being sent twice, `hidden` leaves it out of the OpenAPI description,
+    `pending` is the JSON of a 202 that asks to come again.
     """
 
     status: int
     permission: str
+    saying: Mapping[str, tuple[str, ...]]
+    confirms: bool
     audience: str
     cap: int
     repeats: str
@@ -87,6 +89,8 @@ def _declare(methods: set[str], path: str, limit: Limit | None, options: Options
             limit=limit,
             status=options.get("status", 200),
             permission=options.get("permission"),
+            saying=options.get("saying", {}),
+            confirms=options.get("confirms", not MUTATIONS.isdisjoint(methods)),
             audience=options.get("audience"),
             summary=(handler.__doc__ or "").strip().partition("\n")[0],
             cap=options.get("cap", caps.BODY_BYTES),

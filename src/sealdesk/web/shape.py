@@ -55,6 +55,8 @@ def _parts(shape: shapes.Type) -> Iterator[tuple[str, shapes.Type]]:
         case shapes.DictType():
             yield " key", shape.key_type
             yield "{}", shape.value_type
+        case shapes.Metadata():
+            yield "", shape.type
         case shapes.UnionType():
             yield from (("", part) for part in shape.types)
         case shapes.TupleType():

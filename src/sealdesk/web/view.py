@@ -11,16 +11,19 @@ Tone = Literal["plain", "good", "warn", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One point in time as a page shows it; the script in the browser turns `short` and `clock` into local time.
+    """One point in time as a page shows it; the script in the browser turns all but `full` into local time.
 
-    `iso` is UTC with microseconds, `day` a heading such as "Sunday 22 November 2026", `short` what fits a list (the time today,
-    the weekday this week, else the date), `clock` hours and minutes, `full` the unambiguous UTC form.
+    `iso` is UTC with microseconds, `day` a heading such as "Sunday 22 November 2026", `short` what fits a list (the time today, the weekday
+    in the week that has passed, else the date), `clock` hours and minutes, `date` the day with its year, `when` both, `full` the
+    unambiguous UTC form.
     """
 
     iso: str
     day: str
     short: str
     clock: str
+    date: str
+    when: str
     full: str
 
     @classmethod
@@ -33,7 +36,16 @@ class Moment:
             clock if days == 0 else f"{at:%a}" if 0 < days < 7 else date if at.year == now.year else f"{date} {at.year}"
         )
         day = f"{at:%A} {at.day} {at:%B} {at.year}"
-        return cls(iso=stamp(at), day=day, short=short, clock=clock, full=f"{date} {at.year}, {at:%H:%M:%S} UTC")
+        dated = f"{date} {at.year}"
+        return cls(
+            iso=stamp(at),
+            day=day,
+            short=short,
+            clock=clock,
+            date=dated,
+            when=f"{dated}, {clock}",
+            full=f"{dated}, {at:%H:%M:%S} UTC",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +98,13 @@ class PlaceGroup:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks at the page. `portal` is true for requesters, who get the calmer frame."""
+    """Who looks at the page. `portal` is true for requesters, who get the calmer frame; `elsewhere`: they belong to others too."""
 
     name: str
     organisation: str
     role: str
     portal: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,14 @@
-"""Where mail goes without a server: a folder, or the terminal of a demonstration."""
+"""Where mail goes without a server: a folder."""
 
 import os
-import sys
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
 from sealdesk.core.mail.smtp import NotSent, Server, Smtp
-from sealdesk.core.settings import Environment, Settings
+from sealdesk.core.settings import Settings
 
-__all__ = ["Console", "Folder", "Mailer", "NotSent", "mailer_of"]
+__all__ = ["Folder", "Mailer", "NotSent", "mailer_of"]
 
 
 class Mailer(Protocol):
@@ -42,18 +41,8 @@ class Folder:
             raise NotSent(str(error)) from error
 
 
-class Console:
-    """The terminal of a demonstration, which is on the machine of whoever reads it."""
-
-    async def send(self, message: EmailMessage) -> None:
-        """Print the plain text."""
-        body = message.get_body(("plain",))
-        text = body.get_content() if body else ""
-        print(f"\nMail to {message['To']}: {message['Subject']}\n\n{text}", file=sys.stderr, flush=True)
-
-
 def mailer_of(settings: Settings) -> Mailer:
     """The back that the settings name."""
     if settings.smtp_url:
         return Smtp(Server.of_url(settings.smtp_url))
-    return Console() if settings.env is Environment.DEMO else Folder(settings.mail)
+    return Folder(settings.mail)

@@ -1,6 +1,7 @@
 -- Sign-in, second: counters that every process shares, known devices, factors, links, mail that waits, and the life of a session.
 set role desk_owner;
 alter table app.member add column invited boolean not null default false, add column version bigint not null default 1;
+create index member_person on app.member (person_id);
 -- What an organisation's admins have set, by name.
 create table app.setting (
   org_id uuid not null references app.org,
@@ -131,6 +132,7 @@ create index mail_due on sec.mail (due_at) where not failed;
 
 -- What happened to a person, for the record of each organisation of theirs: a row leaves in the transaction that records it. `recorded`
 -- where whoever did it recorded it; `email` in one row of all that tell of one thing: where a notice goes, as it was when it happened.
+-- `about` is what the notice says of it beside when: the browser, the organisation.
 create table sec.happening (
   happening_id bigint generated always as identity primary key,
   person_id uuid not null,
@@ -140,6 +142,7 @@ create table sec.happening (
   detail text not null check (detail ~ '^[a-z_.]{1,64}$'),
   recorded boolean not null default false,
   email text,
+  about jsonb not null default '{}' check (octet_length(about::text) <= 4096),
   at timestamptz not null default clock_timestamp()
 );
 
@@ -198,6 +201,10 @@ $$;
 create function sec.void_links(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
   update sec.link set used_at = clock_timestamp() where person_id = p_person and used_at is null
 $$;
+-- Whether that person is a member of another organisation too.
+create function sec.elsewhere() returns boolean language sql stable security definer set search_path = pg_catalog as $$
+  select exists (select from app.member where person_id = sec.person() and org_id <> sec.org() and active)
+$$;
 
 -- What says who a person is: their address and names, and what their organisations are called.
 create function sec.words_about(p_person uuid) returns text[] language sql stable security definer set search_path = pg_catalog as $$
@@ -206,24 +213,24 @@ create function sec.words_about(p_person uuid) returns text[] language sql stabl
 $$;
 
 -- Tell every organisation of a person what happened (`p_but` recorded it itself), and the person, once.
-create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid) returns void
+create function sec.tell(p_person uuid, p_type text, p_detail text, p_but uuid, p_about jsonb default '{}') returns void
   language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
     select m.person_id, m.org_id, m.member_id, p_type, p_detail, m.org_id is not distinct from p_but,
-        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end
+        case when row_number() over (order by m.org_id is not distinct from p_but desc, m.org_id) = 1 then p.email end, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active
 $$;
 -- What a sign-in shows that its owner has to know: failures before one that worked, a right password that was held back. The person is
 -- told; what is to be on record is there already.
-create function sec.note_sign_in(p_person uuid, p_detail text) returns void language sql volatile security definer set search_path = pg_catalog as $$
-  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email)
-    select m.person_id, m.org_id, m.member_id, 'auth.login', p_detail, true, p.email
+create function sec.note_sign_in(p_person uuid, p_detail text, p_about jsonb) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  insert into sec.happening (person_id, org_id, member_id, type, detail, recorded, email, about)
+    select m.person_id, m.org_id, m.member_id, 'auth.login', p_detail, true, p.email, p_about
       from app.member m join sec.person p using (person_id) where m.person_id = p_person and m.active order by m.org_id limit 1
 $$;
 create function sec.happenings(p_most int)
-  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz)
+  returns table (happening_id bigint, org_id uuid, member_id uuid, type text, detail text, recorded boolean, email text, at timestamptz, about jsonb)
   language sql stable security definer set search_path = pg_catalog as $$
-  select happening_id, org_id, member_id, type, detail, recorded, email, at from sec.happening order by happening_id limit p_most
+  select happening_id, org_id, member_id, type, detail, recorded, email, at, about from sec.happening order by happening_id limit p_most
 $$;
 create function sec.settle_happening(p_id bigint) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.happening where happening_id = p_id and org_id = sec.org() returning 1) select exists (select from gone)
@@ -359,7 +366,8 @@ create function sec.org_tokens() returns table (session_id uuid, member_id uuid,
 $$;
 -- Gives whose it was, or null where the organisation has no such live token.
 create function sec.end_org_token(p_id uuid) returns uuid language sql volatile security definer set search_path = pg_catalog as $$
-  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null returning member_id
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null
+    and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() returning member_id
 $$;
 
 -- Switch: the caller's person, another organisation; the old session ends, the confirmation is carried over. The new one lives no longer
@@ -539,7 +547,7 @@ begin
     and until > clock_timestamp() returning email, email_norm into l;
   if not found or exists (select from sec.person where email_norm = l.email_norm and person_id <> p) then return null; end if;
   -- Told first: the notice goes to the address that was.
-  perform sec.tell(p, 'credential.changed', 'email', sec.org());
+  perform sec.tell(p, 'credential.changed', 'email', sec.org(), jsonb_build_object('new_address', l.email));
   update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = p;
   perform sec.void_links(p);
   return l.email;
@@ -640,7 +648,8 @@ create function sec.use_recovery_code(p_person uuid, p_hash bytea) returns boole
 begin
   update sec.recovery_code set used_at = clock_timestamp() where person_id = p_person and code_hash = p_hash and used_at is null;
   if not found then return false; end if;
-  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null);
+  perform sec.tell(p_person, 'credential.changed', 'recovery_code_used', null,
+    (select jsonb_build_object('left', count(*)::text) from sec.recovery_code where person_id = p_person and used_at is null));
   return true;
 end $$;
 
@@ -878,6 +887,9 @@ begin
     execute format('create policy change_%s on app.setting for update to %I using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', substr(r, 6), r);
   end loop;
 end $$;
+-- A bundle shows what its audience may read: who asked for it reaches it only in a role of that audience, also after a change of role.
+alter policy reach_requester on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience = 'requester');
+alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
 -- What the sign-in has to know before anybody is signed in.
 create policy context on app.setting for select to desk_context using (true);
 create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
@@ -896,9 +908,9 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea),
   sec.credential(text), sec.knows_device(uuid, bytea), sec.keep_device(bytea, uuid, bytea, text), sec.pose(bytea, text, bytea, uuid, bigint, bytea, interval),
   sec.attempt(bytea, text, bytea), sec.answered(bytea), sec.mail_link(bytea, text, text, interval, uuid, bytea), sec.look_link(bytea, text),
-  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text), sec.factors(uuid), sec.use_totp(uuid, bigint),
+  sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text, jsonb), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
-grant execute on function sec.person(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
+grant execute on function sec.person(), sec.elsewhere(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
   sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)

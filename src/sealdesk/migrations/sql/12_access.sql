@@ -75,7 +75,7 @@ begin
 end $$;
 -- As before, and the person is told in the words that fit: `p_detail` is new or held.
 drop function sec.keep_device(bytea, uuid, bytea, text);
-create function sec.keep_device(p_session bytea, p_person uuid, p_hash bytea, p_label text, p_detail text) returns boolean
+create function sec.keep_device(p_session bytea, p_person uuid, p_hash bytea, p_label text, p_detail text, p_about jsonb) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare others boolean; fresh boolean;
 begin
@@ -87,7 +87,7 @@ begin
   insert into sec.device (person_id, device_hash, label) values (p_person, p_hash, p_label)
     on conflict (person_id, device_hash) do update set seen_at = clock_timestamp(), label = excluded.label returning xmax = 0 into fresh;
   if others and fresh then
-    perform sec.tell(p_person, 'device.added', p_detail, null);
+    perform sec.tell(p_person, 'device.added', p_detail, null, p_about);
     return true;
   end if;
   return false;
@@ -149,7 +149,7 @@ begin
       p_weak or exists (select from sec.person where person_id = sec.person() and enrol_by is not null), s.family_id, s.held_until, s.device_hash);
   return m;
 end $$;
-grant execute on function sec.peek(bytea[]), sec.keep_device(bytea, uuid, bytea, text, text), sec.hold_back(bytea, uuid, bytea, boolean, interval) to desk_gate;
+grant execute on function sec.peek(bytea[]), sec.keep_device(bytea, uuid, bytea, text, text, jsonb), sec.hold_back(bytea, uuid, bytea, boolean, interval) to desk_gate;
 grant execute on function sec.rotate_session(bytea, bytea, text, text), sec.own_sessions(), sec.vouch(uuid, bytea)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 

@@ -1,0 +1,228 @@
+"""The whole application in this process, over a real database: members under sessions and tokens of every kind, and what is stored."""
+
+import secrets
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import httpx
+from litestar import Litestar
+
+from sealdesk.access.actor import CONFIRMED_FOR, Actor, operator
+from sealdesk.access.permissions import Permission, Role
+from sealdesk.app import application
+from sealdesk.core.db import Connection
+from sealdesk.core.ids import new_id
+from sealdesk.core.settings import Settings
+from sealdesk.ledger.events import Stream
+from sealdesk.people import events
+from sealdesk.people.passwords import hash_password
+from sealdesk.web.checks import routes_of
+from sealdesk.web.csrf import AntiCsrf
+from sealdesk.web.outer import Outer
+from sealdesk.web.route import Route
+from sealdesk.web.tokens import SESSION_COOKIE, new_token, token_hash
+from world import PASSWORD, World
+
+SECRET = b"s" * 32
+ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
+_SESSION = """insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at)
+values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, 'Matrix', $8) returning session_id"""
+_NEWCOMER = """with p as (insert into sec.person (person_id, email, email_norm, password_hash)
+values (gen_random_uuid(), $1, $1, $2) returning person_id)
+insert into app.member (org_id, member_id, person_id, role, name) select $3, gen_random_uuid(), person_id, $4, 'Newcomer' from p
+returning member_id"""
+# Being seen is no change.
+_SEEN = {
+    "sec.session": "(t.hash, t.member_id, t.ended_at, t.hard_until, t.idle_for, t.confirmed_at, t.weak, t.scopes)::text",
+    "sec.device": "(t.device_hash, t.person_id)::text",
+}
+# What a refused request may leave: its own traces of who was there and what was refused.
+_TRACES = {"sec.refusal", "sec.refusal_window", "sec.bucket", "sec.counter", "sec.day_key"}
+
+
+class Kind(StrEnum):
+    """Under what somebody sends a request."""
+
+    SESSION = "session"
+    UNCONFIRMED = "session whose holder showed no factor lately"
+    WEAK = "session without the second factor that the rules demand"
+    TOKEN = "token that carries just what is demanded"
+    NARROW = "token that carries all but what is demanded"
+    ENDED = "session that was ended"
+    DEACTIVATED = "session of a deactivated member"
+    DEACTIVATED_TOKEN = "token of a deactivated member"
+    INVITATION = "token of an invitation"
+
+
+DEAD = (Kind.ENDED, Kind.DEACTIVATED, Kind.DEACTIVATED_TOKEN, Kind.INVITATION)
+TOKENS = (Kind.TOKEN, Kind.NARROW, Kind.DEACTIVATED_TOKEN, Kind.INVITATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in one organisation, whose password is PASSWORD."""
+
+    org: UUID
+    id: UUID
+    role: Role
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member with the token under which they send."""
+
+    member: Member
+    token: str
+    bearer: bool
+
+
+@dataclass
+class Stage:
+    """The application and its database. `demanded` and `looked` are what the last request asked `Actor` for."""
+
+    world: World
+    app: Outer
+    http: httpx.AsyncClient
+    admin: Connection
+    settings: Settings
+    hashed: str
+    demanded: list[Permission] = field(default_factory=list[Permission])
+    looked: list[Permission] = field(default_factory=list[Permission])
+
+    @property
+    def routes(self) -> list[Route]:
+        """All that the application serves."""
+        return list(routes_of(cast("Litestar", self.app.inner)))
+
+    def cast(self, role: Role) -> Member:
+        """The member of the first organisation who has this role from the beginning."""
+        actor: Actor = getattr(self.world.acme, str(role))
+        return Member(actor.org, actor.member, role, f"{role}@acme.test")
+
+    async def newcomer(self, role: Role) -> Member:
+        """Somebody new in the first organisation, in one statement: there are many of them."""
+        email, org = f"{secrets.token_hex(8)}@matrix.test", self.world.acme.org
+        member = await self.admin.fetchval(_NEWCOMER, email, self.hashed, org, str(role))
+        return Member(org, member, role, email)
+
+    async def joined(self, role: Role, org: UUID | None = None, *, email: str = "", name: str = "Joined") -> Member:
+        """A new member as `founding` adds one, on record, with a password that was hashed once for all."""
+        member, org = new_id(), org or self.world.acme.org
+        email = email or f"{secrets.token_hex(8)}@matrix.test"
+        async with self.world.desk.change(operator(org)) as change:
+            change.demand(Permission.PEOPLE_ADD)
+            adding = "select sec.add_person($1, $2, $3, $4, false)"
+            person = await change.value(adding, new_id(), email, email, self.hashed)
+            await change.insert("app.member", member_id=member, person_id=person, role=str(role), name=name)
+            await change.lock(Stream("user", member))
+            change.record(events.member_added(member, str(role), name, email))
+        return Member(org, member, role, email)
+
+    async def mint(
+        self,
+        member: Member,
+        kind: str = "session",
+        *,
+        scopes: Iterable[str] | None = None,
+        unconfirmed: bool = False,
+        weak: bool = False,
+        ended: bool = False,
+    ) -> tuple[Holder, UUID]:
+        """A session or token of a member, as issuing it leaves it, and its id."""
+        token = new_token()
+        since = CONFIRMED_FOR + timedelta(minutes=1) if unconfirmed else timedelta()
+        listed = None if scopes is None else sorted(scopes)
+        ended_at = await self.admin.fetchval("select now()") if ended else None
+        row = (token_hash(token), kind, member.org, member.id, since, weak, listed, ended_at)
+        number = await self.admin.fetchval(_SESSION, *row)
+        return Holder(member, token, bearer=kind != "session"), number
+
+    async def actor(self, member: Member) -> Actor:
+        """A member as the commands know one."""
+        holder, _ = await self.mint(member)
+        found = await self.world.desk.peek(token_hash(holder.token))
+        assert found is not None
+        return found
+
+    async def ask(self, holder: Holder, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
+        """One request. `sent` has `json` or `form`, `version`, `key`, as the route takes them."""
+        headers = {"accept": "application/problem+json", "origin": self.settings.origins[0]}
+        csrf = AntiCsrf(SECRET).for_session(token_hash(holder.token))
+        if holder.bearer:
+            headers["authorization"] = f"Bearer {holder.token}"
+        else:
+            headers |= {"cookie": f"{SESSION_COOKIE}={holder.token}", "x-csrf-token": csrf}
+        options: dict[str, Any] = {}
+        if "json" in sent:
+            options["json"] = sent["json"]
+        if "form" in sent:
+            options["data"] = {"csrf": csrf, **sent["form"]}
+        headers |= sent.get("headers", {})
+        self.demanded.clear()
+        self.looked.clear()
+        return await self.http.request(method, path, headers=headers, **options)
+
+    async def stored(self) -> dict[str, str]:
+        """A digest of each table, but for what is not written in anybody's name."""
+        tables = await self.admin.fetch(
+            "select schemaname || '.' || tablename as name from pg_tables where schemaname in ('app', 'ledger', 'sec') order by 1"
+        )
+        names = [row["name"] for row in tables if row["name"] not in _TRACES]
+        digests = " union all ".join(
+            f"select '{name}' as name, {_digest(name)} as digest from {name} t" for name in names
+        )
+        return {row["name"]: row["digest"] for row in await self.admin.fetch(digests)}
+
+
+@contextmanager
+def observed(stage: Stage) -> Generator[None]:
+    """While the block lasts, `stage` keeps what any `Actor` is asked for; what it answers is its own."""
+    demand, may = Actor.demand, Actor.may
+
+    def demanding(self: Actor, permission: Permission) -> None:
+        stage.demanded.append(permission)
+        demand(self, permission)
+
+    def looking(self: Actor, permission: Permission) -> bool:
+        stage.looked.append(permission)
+        return may(self, permission)
+
+    Actor.demand, Actor.may = demanding, looking
+    try:
+        yield
+    finally:
+        Actor.demand, Actor.may = demand, may
+
+
+@asynccontextmanager
+async def opened(world: World) -> AsyncGenerator[Stage]:
+    """The application over a world, without a socket and without limits."""
+    environ = {"SEALDESK_DATA": str(world.folder), "SEALDESK_ENV": "development", "SEALDESK_LIMITS": "off"}
+    settings = Settings.load(environ)
+    app = application(settings, world.desk, world.signer, SECRET)
+    transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
+    admin = await world.superuser()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=settings.origins[0]) as http:
+            stage = Stage(world, app, http, admin, settings, hash_password(PASSWORD))
+            with observed(stage):
+                yield stage
+    finally:
+        await admin.close()
+
+
+def _digest(table: str) -> str:
+    if table.startswith("ledger.") and table != "ledger.stream":
+        return "count(*)::text"  # what stands there can only become more
+    return f"count(*) || ' ' || coalesce(sum(hashtextextended({_SEEN.get(table, 't::text')}, 0)), 0)"
+
+
+def nobodys() -> str:
+    """An id that nothing has."""
+    return str(uuid4())
