@@ -54,6 +54,7 @@ from sealdesk.web.exchange import Exchange, current
 from sealdesk.web.limits import Limiter, address_bucket, read_policies
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
+from sealdesk.web.probes import asked_ids
 from sealdesk.web.routes import get
 from sealdesk.web.saying import WRITTEN, typed, way_on
 from sealdesk.web.server import bind, make_server
@@ -65,7 +66,6 @@ _PLACE = re.compile(
     r"/c/[0-9a-f-]{36}|/new|/exports/new|/account/tokens|/account|/members/[0-9a-f-]{36}(?:/recovery)?|/members/new|/members|/rules"
 )
 """Addresses under which a form stands, where what it posts to lies at or below them."""
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @get("/healthz")
@@ -154,7 +154,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
                 UUID(exchange.request_id),
                 exchange.actor.session_hash if exchange.actor else presented(exchange),
                 exchange.route or "unknown",
-                tuple(dict.fromkeys(UUID(each) for each in _ID.findall(exchange.path))),
+                asked_ids(exchange, refusal),
                 address_bucket(exchange.address),
             )
             await refusals.note(desk, asked, refusal)

@@ -9,6 +9,7 @@ import pytest
 
 from counts import count
 from post import link, waiting
+from ranks import mann_whitney_z
 from sealdesk.access.actor import CONFIRMED_FOR, Actor, ConfirmFirst
 from sealdesk.access.permissions import Role
 from sealdesk.account import email_commands, password_commands
@@ -148,14 +149,6 @@ async def test_unknown_accounts_get_the_same_in_the_same_time(world: World) -> N
     await (await world.desk.database.pool("desk_worker")).fetch("select * from sec.take_mail(1)")
     assert {mail.to for mail in await waiting(world, "reset")} == {AGENT}
     assert await sql(world, "select count(*) from sec.link where person_id is null and used_at is null") != [(0,)]
-
-
-def mann_whitney_z(one: list[float], other: list[float]) -> float:
-    """How far the ranks lie apart, in standard deviations (normal approximation)."""
-    ranked = sorted([(value, 0) for value in one] + [(value, 1) for value in other])
-    u = sum(rank for rank, (_, side) in enumerate(ranked, 1) if side == 0) - len(one) * (len(one) + 1) / 2
-    mean = len(one) * len(other) / 2
-    return abs(u - mean) / (len(one) * len(other) * (len(one) + len(other) + 1) / 12) ** 0.5
 
 
 async def test_a_mailbox_is_not_flooded(world: World) -> None:

@@ -12,34 +12,29 @@ from uuid import UUID, uuid4
 import httpx
 from litestar import Litestar
 
-from sealdesk.access.actor import CONFIRMED_FOR, Actor, operator
+from newcomers import hashed, join
+from sealdesk.access.actor import CONFIRMED_FOR, Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.app import application
 from sealdesk.core.db import Connection
-from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
-from sealdesk.ledger.events import Stream
-from sealdesk.people import events
-from sealdesk.people.passwords import hash_password
 from sealdesk.web.checks import routes_of
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.outer import Outer
 from sealdesk.web.route import Route
 from sealdesk.web.tokens import SESSION_COOKIE, new_token, token_hash
-from world import PASSWORD, World
+from world import World
 
 SECRET = b"s" * 32
 ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
 _SESSION = """insert into sec.session
   (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at, held_until)
-values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, 'Matrix', $8,
+values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, '', $8,
   case when $9 then now() + interval '1 day' end) returning session_id"""
 _NEWCOMER = """with p as (insert into sec.person (person_id, email, email_norm, password_hash)
 values (gen_random_uuid(), $1, $1, $2) returning person_id)
 insert into app.member (org_id, member_id, person_id, role, name) select $3, gen_random_uuid(), person_id, $4, 'Newcomer' from p
 returning member_id"""
-_BROWSER = {"user-agent": "Matrix"}
-"""As its label says: a session that turns up in another browser has to confirm."""
 # Being seen is no change.
 _SEEN = {
     "sec.session": "(t.hash, t.member_id, t.ended_at, t.hard_until, t.idle_for, t.confirmed_at, t.weak, t.scopes)::text",
@@ -96,7 +91,6 @@ class Stage:
     http: httpx.AsyncClient
     admin: Connection
     settings: Settings
-    hashed: str
     demanded: list[Permission] = field(default_factory=list[Permission])
     looked: list[Permission] = field(default_factory=list[Permission])
 
@@ -113,21 +107,13 @@ class Stage:
     async def newcomer(self, role: Role) -> Member:
         """Somebody new in the first organisation, in one statement: there are many of them."""
         email, org = f"{secrets.token_hex(8)}@matrix.test", self.world.acme.org
-        member = await self.admin.fetchval(_NEWCOMER, email, self.hashed, org, str(role))
+        member = await self.admin.fetchval(_NEWCOMER, email, hashed(), org, str(role))
         return Member(org, member, role, email)
 
     async def joined(self, role: Role, org: UUID | None = None, *, email: str = "", name: str = "Joined") -> Member:
-        """A new member as `founding` adds one, on record, with a password that was hashed once for all."""
-        member, org = new_id(), org or self.world.acme.org
-        email = email or f"{secrets.token_hex(8)}@matrix.test"
-        async with self.world.desk.change(operator(org)) as change:
-            change.demand(Permission.PEOPLE_ADD)
-            adding = "select sec.add_person($1, $2, $3, $4, false)"
-            person = await change.value(adding, new_id(), email, email, self.hashed)
-            await change.insert("app.member", member_id=member, person_id=person, role=str(role), name=name)
-            await change.lock(Stream("user", member))
-            change.record(events.member_added(member, str(role), name, email))
-        return Member(org, member, role, email)
+        """A new member on record."""
+        org, email = org or self.world.acme.org, email or f"{secrets.token_hex(8)}@matrix.test"
+        return Member(org, await join(self.world.desk, org, role, email, name), role, email)
 
     async def mint(
         self,
@@ -215,8 +201,8 @@ async def opened(world: World) -> AsyncGenerator[Stage]:
     transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
     admin = await world.superuser()
     try:
-        async with httpx.AsyncClient(transport=transport, base_url=settings.origins[0], headers=_BROWSER) as http:
-            stage = Stage(world, app, http, admin, settings, hash_password(PASSWORD))
+        async with httpx.AsyncClient(transport=transport, base_url=settings.origins[0]) as http:
+            stage = Stage(world, app, http, admin, settings)
             with observed(stage):
                 yield stage
     finally:

@@ -132,6 +132,22 @@ async def test_a_probe_of_a_factor_is_suspicious_where_its_person_is_no_neighbou
     assert len(await recorded(world, world.acme.org)) == 1
 
 
+async def test_one_of_many_is_enough_and_a_request_counts_once(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Among its own ids and those of nobody; two ids of one organisation are one probe of it."""
+    other = await a_thread(world)
+    padding = (*(actor.member for actor in world.acme.everybody()), *(uuid4() for _ in range(500)), world.acme.org)
+    await note(world, world.acme.agent, OutsideReach(), *padding)
+    await note(world, world.acme.agent, BadRequest(), *padding, other, world.globex.agent.member)
+    await settle_all(world)
+    for org, kind in ((world.acme.org, "foreign_id"), (world.globex.org, "probed")):
+        (entry,) = await recorded(world, org)
+        assert (entry["body"]["kind"], entry["body"]["count"]) == (kind, 1)
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("malicious_direct_reference") == 1
+
+
 async def test_its_victim_sees_a_count_and_neither_who_nor_what(world: World) -> None:
     """Admins of the organisation whose ids were probed are told that, how often and where, and nothing of the other one."""
     thread = await a_thread(world)
@@ -180,7 +196,7 @@ async def test_a_dead_session_is_put_down_to_whoever_held_it(world: World) -> No
 
 
 async def test_bad_input_is_no_refusal(world: World) -> None:
-    """Only 401, 403, 404 of an id and 429 go on record."""
+    """Only 401, 403, 429, and 400 and 404 to who asked for an id go on record."""
     await note(world, world.acme.agent, BadRequest())
     await note(world, world.acme.agent, OutsideReach())
     await refusals.settle(world.desk)

@@ -1,19 +1,22 @@
 """T04: another site acts in a member's name. Every mutating route of the live table refuses it before anything else."""
 
+import re
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from direct import Caller, seat, serve
+from direct import stored as kept
 from journey.storage import stored
 from journey.test_all_routes import Ids, ids, owner, routes
 from running import Client, Person, RunningDesk
-from sealdesk.access.permissions import Role
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.origin import Origins
 from sealdesk.web.public import PUBLIC, find_public
 from sealdesk.web.route import Route
 from web.toy import ORIGIN, ToyDesk, make
+from world import World
 
 __all__ = ["ids", "owner", "routes"]
 
@@ -69,28 +72,22 @@ def test_a_bearer_token_from_a_foreign_origin_is_refused_too(
             assert (answer.status_code, answer.json()["type"][-10:]) == (403, "bad-origin"), (method, route.path)
 
 
-def test_every_mutation_of_a_session_needs_its_own_token(
-    running_desk: RunningDesk, routes: list[tuple[str, Route]], ids: Ids, owner: Person
-) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_mutation_of_a_session_needs_its_own_token(stage: World) -> None:
     """None, garbage, another session's, and a browser's from before it signed in; with an Origin of ours and without one."""
-    senders = ({"origin": running_desk.base}, {"sec-fetch-site": "same-origin"})
-    own = [
-        (method, route, sender)
-        for method, route in mutating(routes)
-        if find_public(PUBLIC, route.path, method) is None
-        for sender in senders
-    ]
-    # Somebody new for each route: what refuses must be the token, not the count of refusals.
-    people = running_desk.populate(owner.org, *((f"Own {number}", Role.AGENT) for number in range(len(own))))
-    before = stored(running_desk)
-    for (method, route, sender), person in zip(own, people, strict=True):
-        client, other = running_desk.client(person), running_desk.client(person)
-        for token in ("", "A" * 86, other.csrf):
-            headers = {**PROBLEM, **sender, "x-csrf-token": token, "idempotency-key": uuid4().hex}
-            answer = client.request(method, ids.fill(route.path), headers=headers)
-            assert (answer.status_code, answer.json()["type"][-9:]) == (403, "bad-token"), (method, route.path)
-        assert client.get("/api/v1/session").status_code == 200
-    assert stored(running_desk) == before
+    application = serve(stage, stage.folder)
+    caller, other = await seat(application, stage.acme.agent), await seat(application, stage.acme.agent)
+    before, filled = await kept(stage), re.compile(r"{[a-z_]+:str}")
+    for method, route in mutating(application.routes):
+        if find_public(PUBLIC, route.path, method) is not None:
+            continue
+        for sender in ({}, {"origin": "", "sec-fetch-site": "same-origin"}):
+            for token in ("", "A" * 86, other.csrf, Caller(application).csrf):
+                fields = {**sender, "x-csrf-token": token}
+                answer = await caller.ask(method, filled.sub(str(uuid4()), route.path), fields=fields)
+                assert (answer.status, answer.json()["type"][-9:]) == (403, "bad-token"), (method, route.path)
+    assert (await caller.ask("GET", "/api/v1/session")).status == 200
+    assert await kept(stage) == before
 
 
 def test_login_cross_site_is_refused(running_desk: RunningDesk, owner: Person) -> None:

@@ -1,12 +1,14 @@
 """A small desk that uses the kit as slices do: one noun, kept in memory."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
@@ -214,7 +216,7 @@ def version(title: str) -> str:
     return hashlib.sha256(title.encode()).hexdigest()[:8]
 
 
-def make(desk: ToyDesk, **options: Any) -> Outer:
+def make(desk: ToyDesk, routes: Sequence[HTTPRouteHandler] = tuple(ROUTES), **options: Any) -> Outer:
     """The toy's application."""
     settings: dict[str, Any] = {
         "origins": [ORIGIN],
@@ -224,4 +226,4 @@ def make(desk: ToyDesk, **options: Any) -> Outer:
         "templates_dirs": [ROOT / "templates"],
         **options,
     }
-    return build(desk.peek, ROUTES, **settings)
+    return build(desk.peek, routes, **settings)

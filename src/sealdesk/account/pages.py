@@ -118,6 +118,7 @@ async def add_totp(desk: Desk, actor: Actor, page: Page, form: Form[TotpForm], e
     try:
         done = await enrolment.add_totp(desk, actor, form.challenge, form.code, form.name, visit_of(exchange))
     except WrongCode as refusal:
+        exchange.refusal = refusal
         view = showing.totp(refusal.begun, form.name, refusal.detail)
         return replace(await _totp(desk, actor, page, view), status=refusal.status)
     return await _done(desk, actor, page, exchange, done, form.name)
@@ -140,6 +141,7 @@ async def add_passkey(
         attestation = parse(form.attestation, Attestation)
         done = await enrolment.add_passkey(desk, actor, form.challenge, attestation, party, form.name, visit)
     except BadRequest as refusal:
+        exchange.refusal = refusal
         begun = await enrolment.begin_passkey(desk, actor, visit)
         view = showing.passkey(begun, form.name, refusal.detail)
         return replace(await _passkey(desk, actor, page, view), status=refusal.status)

@@ -73,6 +73,7 @@ async def issue_token(desk: Desk, actor: Actor, page: Page, form: Submitted[Toke
     except Refusal as refusal:
         if refusal.status in (401, 403, 429):
             raise
+        page.exchange.refusal = refusal
         about = "permissions" if form.value and not form.value.wanted().permissions else "name"
         shown = await _page(
             desk, actor, page, form.kept, error=" ".join(form.errors.values()) or refusal.detail, about=about

@@ -8,6 +8,7 @@ import msgspec
 
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import BadRequest
+from sealdesk.core.ids import read_id
 from sealdesk.exports.commands import Asked
 from sealdesk.exports.scope import Query, Scope, Threads, read_list
 from sealdesk.web.schema import Input
@@ -46,7 +47,7 @@ class ExportForm(Input, frozen=True):
 
 def _id(text: str) -> UUID:
     try:
-        return UUID(text)
+        return read_id(text)
     except ValueError:
         raise BadRequest("Choose a conversation.", pointer="/thread") from None
 

@@ -12,10 +12,12 @@ from sealdesk.access.actor import Actor, ConfirmFirst, FactorNeeded
 from sealdesk.access.permissions import Permission
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.errors import Refusal
+from sealdesk.core.ids import read_id
 from sealdesk.exports import commands, queries, showing
 from sealdesk.exports.form import ExportForm
 from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, QUERYING, hand_out
 from sealdesk.exports.view import NewExportView
+from sealdesk.threads.model import Thread
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import PRIORITIES, STATUSES
 from sealdesk.unit import Desk, Key, Reading
@@ -57,6 +59,8 @@ async def show_new(desk: Desk, actor: Actor, page: Page, query: Query[NewQuery])
     actor.demand(Permission.EXPORT_REQUEST)
     typed = {"thread": str(query.thread), "scope": "thread"} if query.thread else {}
     async with desk.read(actor) as work:
+        if query.thread is not None:
+            await work.find(Thread, query.thread, Permission.EXPORT_REQUEST)
         return await _form(work, page, typed)
 
 
@@ -77,6 +81,7 @@ async def request_export(
     except Refusal as refusal:
         if refusal.status == 401 or isinstance(refusal, ConfirmFirst | FactorNeeded):
             raise  # there is something to do first, and the page that says so keeps what was typed
+        page.exchange.refusal = refusal
         async with desk.read(actor) as work:
             return replace(await _form(work, page, form.kept, error=_worded(refusal)), status=refusal.status)
     return SeeOther(showing.path_of(export.id))
@@ -140,7 +145,9 @@ async def _subject(work: Reading, thread: str) -> str | None:
     """The subject of the conversation one came from, if it is within reach."""
     try:
         commit = await work.value(
-            "select subject_commit from app.thread where org_id = $1 and thread_id = $2", work.actor.org, UUID(thread)
+            "select subject_commit from app.thread where org_id = $1 and thread_id = $2",
+            work.actor.org,
+            read_id(thread),
         )
     except ValueError:
         return None

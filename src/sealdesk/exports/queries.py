@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
-from sealdesk.core.errors import OutsideReach
+from sealdesk.core.errors import BadRequest, OutsideReach
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import resolve
 from sealdesk.exports.model import COLUMNS, Export, NotBuilt
@@ -20,6 +20,8 @@ _LIST = f"""select {COLUMNS}, x.purpose_commit, x.scope_commit, coalesce(m.name,
 from app.export x left join app.member m on m.org_id = x.org_id and m.member_id = x.requester_id
 where x.org_id = $1 and """  # noqa: S608 - names come from code
 _PAGE = _LIST + "(x.requested_at, x.export_id) < ($2, $3) order by x.requested_at desc, x.export_id desc limit $4"
+_THERE = "select 1 from app.export where org_id = $1 and export_id = $2"
+NO_KEY = "Take the key of a page from the answer before."
 _ONE = _LIST + "x.export_id = $2"
 
 # The sizes stand in the entries; beyond a sample the rest is taken to be like it.
@@ -52,8 +54,13 @@ class Holdings:
 
 
 async def exports(work: Reading, before: Before | None, limit: int = PAGE) -> tuple[list[Shown], Before | None]:
-    """One page, newest first, of the exports within reach, and where there is more the key of the next."""
+    """One page, newest first, of the exports within reach, and where there is more the key of the next.
+
+    `BadRequest` for a key that no page of the reader's ended with.
+    """
     work.demand(Permission.EXPORT_READ)
+    if before and not await work.value(_THERE, work.actor.org, before.id):
+        raise BadRequest(NO_KEY, pointer="/before")
     bound = before or TOP
     rows = await work.rows(_PAGE, work.actor.org, bound.at, bound.id, limit + 1)
     page = rows[:limit]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from sealdesk.core.errors import BadRequest
+from sealdesk.core.ids import read_id
 from sealproof.canonical import JSON
 from sealproof.types import PRIORITY, STATUS
 
@@ -96,7 +97,7 @@ def read_list(words: str) -> Threads | Tickets:
         numbers = [_NUMBER.fullmatch(part) for part in parts]
         if parts and all(numbers):
             return Tickets(tuple(int(match[1]) for match in numbers if match))
-        return Threads(tuple(UUID(part) for part in parts))
+        return Threads(tuple(read_id(part) for part in parts))
     except ValueError:
         raise BadRequest("Write numbers such as #1042 or ids, not both.", pointer="/threads") from None
 

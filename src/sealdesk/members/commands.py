@@ -43,7 +43,7 @@ async def change_member(
     An admin who would lower or remove themselves says `myself`; otherwise `Yourself` (409).
     """
     async with desk.change(actor, paced=False) as change:
-        before = await change.find(Member, member_id, MANAGE, lock=("user",))
+        before = await _find(change, member_id)
         require(before.version)
         after, facts = await _as_wanted(change, before, wanted)
         if not facts:
@@ -82,7 +82,7 @@ async def change_member(
 async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
     """Have a link mailed with which the member chooses a password. `NotThem` (409) unless they are active."""
     async with desk.change(actor, paced=False) as change:
-        member = await change.find(Member, member_id, MANAGE, lock=("user",))
+        member = await _find(change, member_id)
         change.record(member.reset())
         email = await _email(change, member_id)
     # The act is on record before the mail: killed in between, the admin asks again.
@@ -92,7 +92,7 @@ async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
 async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:
     """End what a member has open in this organisation, API tokens too; gives how many there were."""
     async with desk.change(actor, paced=False) as change:
-        member = await change.find(Member, member_id, MANAGE, lock=("user",))
+        member = await _find(change, member_id)
         ended = await _end(change, member_id)
         if ended:
             await _tell(desk, change, member_id, "session.revoked/admin", member)
@@ -115,6 +115,12 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
         if not total:
             change.nothing()
     return total
+
+
+async def _find(change: Change, member_id: UUID) -> Member:
+    # Before anything is looked up: whatever the id, whoever is no admin is told so, and it is on record.
+    change.demand(MANAGE)
+    return await change.find(Member, member_id, MANAGE, lock=("user",))
 
 
 async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Member, list[Event]]:

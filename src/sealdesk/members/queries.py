@@ -47,11 +47,9 @@ async def members(work: Reading) -> list[Listed]:
 
 async def member(work: Reading, member_id: UUID) -> Listed:
     """One of them; `OutsideReach` (404)."""
-    row = (
-        await work.row("select * from sec.members($1)", member_id) if work.actor.may(Permission.MEMBER_MANAGE) else None
-    )
+    admit(work.actor, Permission.MEMBER_MANAGE)
+    row = await work.row("select * from sec.members($1)", member_id)
     if row is None:
-        await work.find(Member, member_id, Permission.MEMBER_MANAGE)
         raise OutsideReach
     return _listed(row)
 

@@ -24,13 +24,13 @@ MOST_PROBES = 2000
 
 _OF_TRIES = {"signed-out": "wrong-password", "too-many-requests": "soft-lock"}
 """What a refusal is called on record where it was a try at an account: not every 401 is a wrong password."""
-_TYPES = {401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limited"}
+_TYPES = {400: "probe", 401: "auth.failed", 403: "authz.denied", 404: "probe", 429: "rate.limited"}
 log = structlog.get_logger("security")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was refused: the request's id, SHA-256 of the token it showed, its route, the ids in its path, and its address."""
+    """What was refused: the request's id, SHA-256 of the token it showed, its route, the ids it asked for, and its address."""
 
     request: UUID
     session: bytes | None
@@ -40,7 +40,7 @@ class Asked:
 
 
 async def note(desk: Desk, asked: Asked, refusal: Refusal) -> None:
-    """Put one refusal on record, in a transaction of its own. Only 401, 403, 404 on an id, and 429 are."""
+    """Put one refusal on record, in a transaction of its own. Only 401, 403, 429, and 400 and 404 to who asked for an id are."""
     kind = _TYPES.get(refusal.status)
     if kind is None or (kind == "probe" and not asked.targets):
         return

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import Refusal
+from sealdesk.core.ids import read_id
 from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands as threads
 from sealdesk.threads import queries as conversations
@@ -142,6 +143,7 @@ async def post_message(
     except Refusal as refusal:
         if _by_script(exchange) or refusal.status in (401, 404):
             raise
+        exchange.refusal = refusal
         typed = {
             "body": form.kept.get("body", ""),
             "visibility": form.kept.get("visibility", "public"),
@@ -204,6 +206,7 @@ async def open_request(
     except Refusal as refusal:
         if _by_script(exchange) or refusal.status in (401, 403):
             raise
+        exchange.refusal = refusal
         kept = NewRequestView(
             idempotency_key=uuid4().hex,
             subject=form.kept.get("subject", ""),
@@ -240,7 +243,7 @@ async def _conversation(
 
 def _member(text: str) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return read_id(text) if text else None
     except ValueError:
         return UUID(int=1)  # nobody's id: the command words the refusal
 

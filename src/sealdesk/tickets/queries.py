@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
+from sealdesk.core.errors import BadRequest
 from sealdesk.unit import Reading
 from sealdesk.web.paging import TOP, Before
 
@@ -41,6 +42,8 @@ left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
 {last}
 where tm.org_id = $1 and tm.member_id = (select sec.member()) and (s.last_at, s.stream_id) < ($2, $3) and {where}
 order by s.last_at desc, s.stream_id desc limit $4"""
+_THERE = "select 1 from app.thread where org_id = $1 and thread_id = $2"
+NO_KEY = "Take the key of a page from the answer before."
 _OWN_WHERE = {"open": _WHERE["open"], "all": "true"}
 
 
@@ -70,8 +73,10 @@ class Listed:
 async def conversations(
     work: Reading, view: str, before: Before | None, limit: int = PAGE
 ) -> tuple[list[Listed], Before | None]:
-    """One page of a view and, where there is more, the key of the next."""
+    """One page of a view and, where there is more, the key of the next. `BadRequest` for a key that no page of the reader's ended with."""
     work.demand(Permission.THREAD_READ)
+    if before and not await work.value(_THERE, work.actor.org, before.id):
+        raise BadRequest(NO_KEY, pointer="/before")
     staff = work.actor.role is not Role.REQUESTER
     where = _WHERE[view] if staff else _OWN_WHERE.get(view, "true")
     query = (_STAFF if staff else _OWN).format(last=_LAST, where=where)

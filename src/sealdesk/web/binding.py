@@ -11,6 +11,7 @@ import msgspec
 
 from sealdesk.access.actor import Actor
 from sealdesk.core.errors import Refusal
+from sealdesk.core.ids import read_id
 from sealdesk.unit import Key
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected
@@ -76,7 +77,6 @@ _BY_TYPE: Final[dict[object, Kind]] = {
 }
 _MARKED: Final[dict[str, Kind]] = {"json": "json", "form": "form", "query": "query"}
 _IN_PATH: Final = re.compile(r"{([a-z_]+):str}")
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +157,7 @@ def _bounded_text(hint: object) -> bool:
 def read_path_value(text: str, wanted: type[object]) -> object:
     """A path segment as `wanted`: an id in its one canonical form. Raises ValueError."""
     if wanted is UUID:
-        if not _UUID.fullmatch(text):
-            raise ValueError
-        return UUID(text)
+        return read_id(text)
     if wanted is int:
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and (text == "0" or text[0] != "0")):
             raise ValueError

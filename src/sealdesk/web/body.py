@@ -27,6 +27,7 @@ async def read_json(exchange: Exchange) -> bytes:
     data = await exchange.intake.body()
     if not data:
         raise BadRequest("A JSON document is needed as the body.")
+    exchange.document = data
     return data
 
 

@@ -23,9 +23,9 @@ class Exchange:
     """Facts of one request, gathered from outside in.
 
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
-    fields that the kit looks at, `form` a form's fields once read, `route` the route's template once known, `refusal` the no that was
-    answered, if one was, `public` whether the route is one that nobody signs in for, `holder` whose the token of a refused request was,
-    `traced` at whose account it was a try.
+    fields that the kit looks at, `form` a form's fields once read, `document` the bytes of a JSON body once read, `route` the route's
+    template once known, `refusal` the no that was answered, if one was, `public` whether the route is one that nobody signs in for,
+    `holder` whose the token of a refused request was, `traced` at whose account it was a try.
     """
 
     __slots__ = (
@@ -35,6 +35,7 @@ class Exchange:
         "actor",
         "address",
         "client_request_id",
+        "document",
         "fields",
         "form",
         "holder",
@@ -63,6 +64,7 @@ class Exchange:
         # Unread until the fields are judged: a refusal before that must end the connection.
         self.intake = Intake(receive, declared=None, chunked=True)
         self.form: dict[str, str] | None = None
+        self.document = b""
         self.actor: Actor | None = None
         self.set_cookies: list[Field] = []
         self.route: str | None = None

@@ -750,6 +750,8 @@ $$;
 -- Refusals, second --------------------------------------------------------------------------------------------------------------------
 -- What is counted together has one key, stored and indexed: a spool of a hundred thousand is settled without reading it whole each time.
 alter table sec.refusal
+  drop column target,
+  add column targets uuid[],
   add column request_id uuid,
   -- Not what its member was refused, but what somebody was at its member's account: counted together, from wherever it came.
   add column tried boolean not null default false,
@@ -781,7 +783,7 @@ create function sec.trace(p_person uuid, p_account text, p_address text) returns
 $$;
 
 drop function sec.note_refusal(bytea, text, text, text, uuid, text);
--- A refusal, by a caller with or without a session; the address becomes a random bucket. A probe is a row for each id that was asked for.
+-- A refusal, by a caller with or without a session; the address becomes a random bucket. A probe keeps the ids that were asked for.
 -- What was tried at the account of `p_person` stands in each organisation of theirs, whose admins are who can act.
 create function sec.note_refusal(p_session bytea, p_type text, p_kind text, p_route text, p_targets uuid[], p_address text, p_request uuid,
     p_person uuid default null) returns void
@@ -797,26 +799,49 @@ begin
     get diagnostics n = row_count;
   end if;
   if s.member_id is null and n > 0 then return; end if;
-  insert into sec.refusal (org_id, member_id, type, kind, route, target, bucket, request_id)
-    select s.org_id, s.member_id, p_type, p_kind, p_route, t, case when s.member_id is null then b end, p_request
-    from unnest(case when p_type = 'probe' then p_targets else array[null]::uuid[] end) t;
+  insert into sec.refusal (org_id, member_id, type, kind, route, targets, bucket, request_id)
+    values (s.org_id, s.member_id, p_type, p_kind, p_route, case when p_type = 'probe' then p_targets end, case when s.member_id is null then b end, p_request);
+end $$;
+
+-- Every id by which something of an organisation can be asked for. A factor is its person's, in each organisation they are a member of.
+create view sec.known_id (org_id, id) as
+  select org_id, org_id from app.org
+  union all select org_id, member_id from app.member
+  union all select org_id, contact_id from app.contact
+  union all select org_id, thread_id from app.thread
+  union all select org_id, message_id from app.message
+  union all select org_id, export_id from app.export
+  union all select org_id, entry_id from ledger.entry
+  union all select org_id, session_id from sec.session
+  union all select m.org_id, f.factor_id from sec.factor f join app.member m on m.person_id = f.person_id;
+
+drop function sec.owner_of(uuid);
+-- Whose are these ids, beside an organisation's own? By a look into each organisation, so that every table answers from its index.
+create function sec.others_with(p_org uuid, p_ids uuid[]) returns setof uuid language plpgsql stable security definer set search_path = pg_catalog as $$
+declare o uuid; strange uuid[];
+begin
+  strange := array(select unnest(p_ids) except select k.id from sec.known_id k where k.org_id = p_org and k.id = any (p_ids));
+  if cardinality(strange) = 0 then return; end if;
+  for o in select l.org_id from ledger.log l where l.org_id is distinct from p_org loop
+    if exists (select from sec.known_id k where k.org_id = o and k.id = any (strange)) then return next o; end if;
+  end loop;
 end $$;
 
 drop function sec.classify_probes(int);
--- A probe of an id that is another organisation's is suspicious, and counted there as well: that it was probed, not by whom or for what.
--- One of an id that nobody has, or that is the prober's own organisation's, is no refusal at all. Gives the suspicious ones.
+-- A request for an id that is another organisation's is suspicious, and counted there as well: that it was probed, not by whom or for what.
+-- One for ids that nobody has, or that are the prober's own organisation's, is no refusal at all. Gives the suspicious ones.
 create function sec.classify_probes(p_most int) returns table (org_id uuid, member_id uuid, route text, request_id uuid)
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 #variable_conflict use_column
-declare r record; o uuid;
+declare r record; owners uuid[];
 begin
   for r in select * from sec.refusal where type = 'probe' order by refusal_id limit p_most for update skip locked loop
-    o := sec.owner_of(r.target, r.org_id);
-    if o is null or o is not distinct from r.org_id then
+    owners := array(select sec.others_with(r.org_id, r.targets));
+    if cardinality(owners) = 0 then
       delete from sec.refusal where refusal_id = r.refusal_id;
     else
-      update sec.refusal set type = 'suspicious.activity', kind = 'foreign_id', target = null where refusal_id = r.refusal_id;
-      insert into sec.refusal (org_id, type, kind, route, at) values (o, 'suspicious.activity', 'probed', r.route, r.at);
+      update sec.refusal set type = 'suspicious.activity', kind = 'foreign_id', targets = null where refusal_id = r.refusal_id;
+      insert into sec.refusal (org_id, type, kind, route, at) select o, 'suspicious.activity', 'probed', r.route, r.at from unnest(owners) o;
       org_id := r.org_id; member_id := r.member_id; route := r.route; request_id := r.request_id;
       return next;
     end if;
@@ -841,18 +866,6 @@ begin
     select count(*), min(gone.at), max(gone.at), case when count(distinct gone.bucket) = 1 then (array_agg(gone.bucket))[1] end from gone;
 end $$;
 drop function sec.refusal_key(sec.refusal);
-drop function sec.owner_of(uuid);
--- Whose an id is. A factor is a person's, so it may be in several organisations: then it is `p_near`'s first.
-create function sec.owner_of(p_id uuid, p_near uuid) returns uuid language sql stable security definer set search_path = pg_catalog as $$
-  select l.org_id from ledger.log l
-    where exists (select from app.thread t where t.org_id = l.org_id and t.thread_id = p_id)
-       or exists (select from app.export x where x.org_id = l.org_id and x.export_id = p_id)
-       or exists (select from app.member m where m.org_id = l.org_id and m.member_id = p_id)
-       or exists (select from sec.session s where s.org_id = l.org_id and s.session_id = p_id)
-       or exists (select from sec.factor f join app.member m using (person_id) where m.org_id = l.org_id and f.factor_id = p_id)
-       or exists (select from ledger.entry e where e.org_id = l.org_id and e.entry_id = p_id)
-    order by l.org_id is not distinct from p_near desc limit 1
-$$;
 reset role;
 
 set role desk_owner;
@@ -892,6 +905,11 @@ alter policy reach_requester on app.export using (org_id = (select sec.org()) an
 alter policy reach_agent on app.export using (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience in ('requester', 'agent'));
 -- What the sign-in has to know before anybody is signed in.
 create policy context on app.setting for select to desk_context using (true);
+-- Whose is an id that was probed.
+create policy context on app.contact for select to desk_context using (true);
+create policy context on app.message for select to desk_context using (true);
+grant select (org_id, contact_id) on app.contact to desk_context;
+grant select (org_id, message_id) on app.message to desk_context;
 create policy keeper on app.member for select to desk_owner using (org_id = (select sec.org()));
 create policy invite on app.member for insert to desk_context with check (org_id = (select sec.org()));
 create policy accept on app.member for update to desk_context using (org_id = (select sec.org())) with check (org_id = (select sec.org()));
