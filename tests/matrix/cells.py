@@ -153,6 +153,8 @@ def denial(cell: Cell) -> str:
             return "not-permitted"
         if cell.kind is Kind.WEAK and permission not in OF_THE_UNFINISHED:
             return "factor-needed"
+        if cell.kind is Kind.HELD and cell.route.confirms and permission in CONFIRMED:
+            return "held-back"
         if cell.kind is Kind.UNCONFIRMED and cell.route.confirms and permission in CONFIRMED:
             return "confirm-first"
     return ""
@@ -162,7 +164,7 @@ def _refused(cell: Cell, noun: Noun, body: Any, only: int | None = None) -> Refu
     """What the state of the noun says to the verb."""
     word = cell.route.path.replace("/sessions/end", "/sessions").rpartition("/")[2]
     try:
-        noun.judge(word, cell.method if word == "ticket" else body)
+        noun.judge(word, cell.method if word in ("ticket", "recovery") else body)
     except Refusal as refusal:
         return refusal if only in (None, refusal.status) else None
     return None

@@ -47,7 +47,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "entry": ("sealed", "pending", "internal"),
     "export": ("built", "queued", "building", "failed", "expired"),
     "member": ("active", "deactivated", "invited"),
-    "session": ("live", "ended"),
+    "session": ("live", "ended", "held back"),
     "factor": ("there", "removed"),
     "token": ("live", "ended", "expired"),
     "organisation's token": ("live", "ended", "expired"),
@@ -215,6 +215,9 @@ class Nouns:
         def judge(verb: str, says: Any) -> None:
             if verb == "reset":
                 found.reset()
+            # Nobody made here has a second factor to lose, so there is nothing to ask for or to answer.
+            if verb in ("approval", "answer") or (verb == "recovery" and says != "GET"):
+                raise StateConflict
             if isinstance(says, dict):
                 if "role" in says:
                     found.with_role(Role(says["role"]))
@@ -250,6 +253,9 @@ class Nouns:
             if verb == "recovery-codes":
                 if state == "removed":
                     raise StateConflict
+            elif verb == "vouch":
+                if state != "held back":
+                    raise OutsideReach
             elif state in ("ended", "expired", "removed"):
                 raise OutsideReach
 
@@ -260,7 +266,11 @@ class Nouns:
             return nobodys() if state == "removed" else await self.factor(owner)
         kind = "session" if name == "session" else "token"
         _, number = await self._stage.mint(
-            owner, kind, scopes=None if kind == "session" else ["thread.read"], ended=state == "ended"
+            owner,
+            kind,
+            scopes=None if kind == "session" else ["thread.read"],
+            ended=state == "ended",
+            held=state == "held back",
         )
         if state == "expired":
             await self._stage.admin.execute("update sec.session set hard_until = now() where session_id = $1", number)

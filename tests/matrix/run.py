@@ -130,7 +130,9 @@ class Runner:
                 made = self._stage.mint(member, "invitation")
             case kind:
                 unconfirmed, weak = kind is Kind.UNCONFIRMED, kind is Kind.WEAK
-                made = self._stage.mint(member, unconfirmed=unconfirmed, weak=weak, ended=kind is Kind.ENDED)
+                made = self._stage.mint(
+                    member, unconfirmed=unconfirmed, weak=weak, ended=kind is Kind.ENDED, held=kind is Kind.HELD
+                )
         return (await made)[0]
 
     async def _sent(self, cell: Cell, holder: Holder, *, changes: bool) -> tuple[Any, dict[str, Any], str]:

@@ -27,8 +27,10 @@ from world import World
 
 SECRET = b"s" * 32
 ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
-_SESSION = """insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at)
-values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, '', $8) returning session_id"""
+_SESSION = """insert into sec.session
+  (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at, held_until)
+values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, '', $8,
+  case when $9 then now() + interval '1 day' end) returning session_id"""
 _NEWCOMER = """with p as (insert into sec.person (person_id, email, email_norm, password_hash)
 values (gen_random_uuid(), $1, $1, $2) returning person_id)
 insert into app.member (org_id, member_id, person_id, role, name) select $3, gen_random_uuid(), person_id, $4, 'Newcomer' from p
@@ -47,6 +49,7 @@ class Kind(StrEnum):
 
     SESSION = "session"
     UNCONFIRMED = "session whose holder showed no factor lately"
+    HELD = "session that is held back"
     WEAK = "session without the second factor that the rules demand"
     TOKEN = "token that carries just what is demanded"
     NARROW = "token that carries all but what is demanded"
@@ -121,13 +124,14 @@ class Stage:
         unconfirmed: bool = False,
         weak: bool = False,
         ended: bool = False,
+        held: bool = False,
     ) -> tuple[Holder, UUID]:
         """A session or token of a member, as issuing it leaves it, and its id."""
         token = new_token()
         since = CONFIRMED_FOR + timedelta(minutes=1) if unconfirmed else timedelta()
         listed = None if scopes is None else sorted(scopes)
         ended_at = await self.admin.fetchval("select now()") if ended else None
-        row = (token_hash(token), kind, member.org, member.id, since, weak, listed, ended_at)
+        row = (token_hash(token), kind, member.org, member.id, since, weak, listed, ended_at, held)
         number = await self.admin.fetchval(_SESSION, *row)
         return Holder(member, token, bearer=kind != "session"), number
 

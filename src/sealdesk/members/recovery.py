@@ -117,9 +117,9 @@ async def refuse(desk: Desk, actor: Actor, member_id: UUID, require: Callable[[i
 async def _found(change: Change, member_id: UUID, require: Callable[[int], None]) -> Waiting:
     await change.find(Member, member_id, APPROVE, lock=("user",))
     rows = await waiting(change, member_id)
+    require(rows[0].version if rows else 0)
     if not rows:
         raise NothingWaits
-    require(rows[0].version)
     return rows[0]
 
 

@@ -122,9 +122,9 @@ async def _page(
     refusal: Refusal | None = None,
     typed: str = "",
 ) -> Html:
-    queries.admit(actor, Permission.RECOVERY_APPROVE)
     async with desk.read(actor) as work:
         noun = await work.find(Member, member, Permission.MEMBER_LIST)
+        queries.admit(actor, Permission.RECOVERY_APPROVE)  # after the id: out of reach is 404 for every role
         found = next(iter(await recovery.waiting(work, member)), None)
         manages = actor.may(Permission.MEMBER_MANAGE)
         place = "/members" if manages else "/security"

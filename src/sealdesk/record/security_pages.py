@@ -67,7 +67,7 @@ async def show_security(desk: Desk, actor: Actor, page: Page, query: Query[Secur
         found, older = await refused.page(work, asked.chosen(now), before)
         members = {each.member for each in found} | set(counted.members) | {whole.member}
         names = await refused.names(work, {member for member in members if member})
-        waiting = await recovery.waiting(work)
+        waiting = await recovery.waiting(work) if actor.may(Permission.RECOVERY_APPROVE) else []
         around = await frame(work, page, "Security", PATH)
     errands = tuple(
         Errand(
