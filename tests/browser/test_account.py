@@ -90,11 +90,7 @@ def to_confirm(stage: Stage, page: Page, person: Person) -> None:
     page.click("text=Set up an authenticator app")
     expect(page.locator("h1")).to_have_text("Confirm that it is you")
     page.fill("[name=password]", "not it")
-<<<<<<< HEAD
     page.fill("[name=code]", "neither this")
-=======
-    page.fill("[name=code]", "000000")
->>>>>>> pages1/pages1
     page.click("button:text-is('Confirm')")
     expect(page.locator("#confirm-error")).to_be_visible()
     page.click("text=Use a passkey")

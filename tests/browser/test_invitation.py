@@ -99,17 +99,10 @@ def test_an_invitation_from_the_mail_to_the_signed_in_page(stage: Stage) -> None
 
 def test_a_confirmation_in_between_costs_nothing(stage: Stage) -> None:
     """With scripts the form goes on by itself once it is confirmed."""
-<<<<<<< HEAD
     (chief,) = stage.desk.populate("anchorage", ("Connie Chief", stage.admin.role))
     eyes = stage.open(chief, width=320, scheme="dark")
     eyes.expected.add(403)
     page, email = eyes.page(), f"ned-{uuid4().hex[:6]}@anchorage.test"
-=======
-    (chief,) = stage.desk.populate("pier", ("Connie Chief", stage.admin.role))
-    eyes = stage.open(chief, width=320, scheme="dark")
-    eyes.expected.add(403)
-    page, email = eyes.page(), f"ned-{uuid4().hex[:6]}@pier.test"
->>>>>>> pages1/pages1
     invite(page, email, "Ned Next", "auditor")
     long_ago = "update sec.session set confirmed_at = now() - interval '11 minutes' where member_id = $1"
     stage.desk.sql(long_ago, chief.member)
