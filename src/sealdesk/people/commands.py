@@ -189,14 +189,15 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
 
 async def _meet(desk: Desk, known: Known, actor: Actor, device: bytes, about: dict[str, str]) -> None:
     """Look at the browser: whether it was seen before, and whether that, after wrong passwords, holds the session back (ASVS 8.2.4)."""
-    pool, held = await desk.database.pool("desk_gate"), None
+    pool, held, failed = await desk.database.pool("desk_gate"), None, known.tries >= guard.TOLD_FROM
     who = {"org": str(actor.org), "member": str(actor.member)}
     if known.method == "password":
-        failed = known.tries >= guard.TOLD_FROM
         question = "select sec.hold_back($1, $2, $3, $4, $5)"
         held = await pool.fetchval(question, actor.session_hash, known.person, device, failed, guard.HELD_FOR)
     if held:
-        log.warning("held_back", owasp="authn_login_success", **who)
+        # Right after failures somebody may have guessed: that is an alarm. Whoever comes in the day after is a matter of record.
+        tell_it = log.error if failed else log.warning
+        tell_it("held_back", owasp="authn_login_successafterfail", tries=known.tries, **who)
     kept = actor.session_hash, known.person, device, about["browser"], "held" if held else "new", json.dumps(about)
     if await pool.fetchval("select sec.keep_device($1, $2, $3, $4, $5, $6)", *kept):
         log.warning("new_device", owasp="authn_login_success", **who)
