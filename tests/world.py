@@ -89,7 +89,7 @@ async def running_signer(folder: Path) -> AsyncGenerator[tuple[SignerClient, asy
     process = await asyncio.create_subprocess_exec(*command, *(["--init"] if fresh else []), env=environ)
     client = SignerClient(socket_path(folder))
     try:
-        for _ in range(200):
+        for _ in range(1200):  # a busy machine takes its time to import
             try:
                 await client.status()
                 break

@@ -59,7 +59,7 @@ async def test_a_password_that_was_right_before_opens_nothing_after(world: World
 
 async def test_a_session_that_is_being_opened_ends_too(world: World) -> None:
     """V7.4.3: the new password waits for it, and ends it."""
-    opening = "select sec.open_session($1, $2, $3, $4, '1 hour', '1 hour', 'password', '', false, null)"
+    opening = "select sec.open_session($1, $2, $3, $4, '1 hour', '1 hour', 'password', '', null)"
     for renew, old, new in ((change, PASSWORD, NEXT), (forget, NEXT, f"{NEXT} more")):
         known = await commands.authenticate(world.desk, EMAIL, old, VISIT)
         token = token_hash(new_token())

@@ -72,6 +72,7 @@ class Predicted:
         return min(self.statuses) < 400
 
 
+_ASKED_AGAIN = {Kind.UNCONFIRMED: "confirm-first", Kind.MOVED: "confirm-first", Kind.HELD: "held-back"}
 ALLOWED = Predicted(frozenset({200, 201, 202, 204, 303}))
 
 
@@ -88,8 +89,13 @@ def closed(routes: list[Route]) -> list[tuple[str, Route]]:
 def noun_of(path: str) -> str:
     """The thing that a path is about: of several the last."""
     names: list[str] = ID.findall(path)
+    word = path.rpartition("/")[2]
     if not names:
-        return "factor" if path.endswith("/recovery-codes") else ""
+        return "factor" if word == "recovery-codes" else ""
+    if "/recovery" in path:
+        return "recovery"
+    if word == "vouch":
+        return "held session"
     return "organisation's token" if path.startswith(("/organisation/", "/api/v1/organisation/")) else names[-1]
 
 
@@ -153,18 +159,15 @@ def denial(cell: Cell) -> str:
             return "not-permitted"
         if cell.kind is Kind.WEAK and permission not in OF_THE_UNFINISHED:
             return "factor-needed"
-        if cell.kind is Kind.HELD and cell.route.confirms and permission in CONFIRMED:
-            return "held-back"
-        if cell.kind is Kind.UNCONFIRMED and cell.route.confirms and permission in CONFIRMED:
-            return "confirm-first"
+        if cell.route.confirms and permission in CONFIRMED and cell.kind in _ASKED_AGAIN:
+            return _ASKED_AGAIN[cell.kind]
     return ""
 
 
 def _refused(cell: Cell, noun: Noun, body: Any, only: int | None = None) -> Refusal | None:
     """What the state of the noun says to the verb."""
-    word = cell.route.path.replace("/sessions/end", "/sessions").rpartition("/")[2]
     try:
-        noun.judge(word, cell.method if word in ("ticket", "recovery") else body)
+        noun.judge(cell.method, cell.route.path.rpartition("/")[2], body)
     except Refusal as refusal:
         return refusal if only in (None, refusal.status) else None
     return None

@@ -16,10 +16,11 @@ from sealdesk.exports.commands import Asked
 from sealdesk.exports.model import Export
 from sealdesk.exports.scope import Threads
 from sealdesk.members import commands as members
-from sealdesk.members import invitations
+from sealdesk.members import invitations, recovery
 from sealdesk.members.commands import Wanted
 from sealdesk.members.invitations import Newcomer
 from sealdesk.members.model import Member as MemberNoun
+from sealdesk.members.model import NotThem
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft, Thread
 from sealdesk.tickets import commands as tickets
@@ -36,7 +37,9 @@ REACH: Mapping[str, frozenset[Role]] = {
     "entry": STAFF,
     "export": frozenset({Role.ADMIN, Role.AUDITOR}),
     "member": STAFF,
+    "recovery": STAFF,
     "session": frozenset(),
+    "held session": frozenset(),
     "factor": frozenset(),
     "token": frozenset(),
     "organisation's token": frozenset({Role.ADMIN}),
@@ -47,7 +50,9 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "entry": ("sealed", "pending", "internal"),
     "export": ("built", "queued", "building", "failed", "expired"),
     "member": ("active", "deactivated", "invited"),
-    "session": ("live", "ended", "held back"),
+    "recovery": ("waiting", "nothing", "no factor"),
+    "session": ("live", "ended"),
+    "held session": ("held", "live", "ended"),
     "factor": ("there", "removed"),
     "token": ("live", "ended", "expired"),
     "organisation's token": ("live", "ended", "expired"),
@@ -55,17 +60,17 @@ STATES: Mapping[str, tuple[str, ...]] = {
 """The first of each is the one in which everything else is tried."""
 
 
-def _never(_verb: str, _says: Any) -> None:
+def _never(_method: str, _verb: str, _says: Any) -> None:
     """The state refuses nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A thing by the values that a path takes, and what it says to a verb: `judge` raises the refusal of its state."""
+    """A thing by the values that a path takes; `judge` raises what its state says to a method, the last word of a path, and a body."""
 
     values: Mapping[str, str]
     reached: bool = True
-    judge: Callable[[str, Any], None] = _never
+    judge: Callable[[str, str, Any], None] = _never
 
 
 class Nouns:
@@ -84,6 +89,7 @@ class Nouns:
             "entry": self._entry,
             "export": self._export,
             "member": self._member,
+            "recovery": self._recovery,
         }
         return await makers.get(name, self._credential)(name, state, whose, holder, reached, fresh)
 
@@ -132,10 +138,10 @@ class Nouns:
                 self._kept[key] = await Thread.find(work, thread, ()), await Ticket.find(work, thread, ())
         found, ticket = self._kept[key]
 
-        def judge(verb: str, says: Any) -> None:
-            if verb == "messages" and says is not None:
+        def judge(method: str, verb: str, says: Any) -> None:
+            if (method, verb) == ("POST", "messages"):
                 found.post(self._stage.world.acme.agent, Draft("x"), None)
-            if verb == "ticket" and ticket is None and says != "PUT":
+            if verb == "ticket" and ticket is None and method != "PUT":
                 raise OutsideReach
 
         return Noun({"thread": str(thread)}, reached, judge)
@@ -187,7 +193,7 @@ class Nouns:
                     self._kept["export", export] = await Export.find(work, export, ())
             found = self._kept["export", export]
 
-        def judge(verb: str, says: Any) -> None:
+        def judge(method: str, verb: str, says: Any) -> None:
             if verb == "bundle" and found is not None:
                 _ = found.kept
 
@@ -212,12 +218,9 @@ class Nouns:
         found: MemberNoun = self._kept[key]
         reached = reached and holder.role in STAFF  # requesters reach themselves alone
 
-        def judge(verb: str, says: Any) -> None:
+        def judge(method: str, verb: str, says: Any) -> None:
             if verb == "reset":
                 found.reset()
-            # Nobody made here has a second factor to lose, so there is nothing to ask for or to answer.
-            if verb in ("approval", "answer") or (verb == "recovery" and says != "GET"):
-                raise StateConflict
             if isinstance(says, dict):
                 if "role" in says:
                     found.with_role(Role(says["role"]))
@@ -227,6 +230,32 @@ class Nouns:
                     found.deactivated()
 
         return Noun({"member": str(found.id)}, reached, judge)
+
+    async def _recovery(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:
+        """Somebody who may have lost every second factor, and what was asked for them by an admin who is nobody else here."""
+        key = ("recovery", state, whose)
+        if fresh or key not in self._kept:
+            org = self._stage.world.globex.org if whose == FOREIGN else self._stage.world.acme.org
+            somebody = await self._stage.joined(Role.AGENT, org)
+            if state != "no factor":
+                await self.factor(somebody)
+            if state == "waiting":
+                cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
+                asker = await self._actor(cast, "admin")
+                await recovery.ask(self._stage.world.desk, asker, somebody.id, "We met in person")
+            self._kept[key] = somebody
+        somebody = self._kept[key]
+
+        def judge(method: str, verb: str, says: Any) -> None:
+            asks = (method, verb) == ("POST", "recovery")
+            if asks and state == "waiting":
+                raise StateConflict
+            if asks and state == "no factor":
+                raise NotThem
+            if method != "GET" and not asks and state != "waiting":
+                raise recovery.NothingWaits
+
+        return Noun({"member": str(somebody.id)}, reached and holder.role in STAFF, judge)
 
     async def _in_state(self, state: str, org: UUID) -> MemberNoun:
         world, desk = self._stage.world, self._stage.world.desk
@@ -249,14 +278,11 @@ class Nouns:
         owner = holder if whose == OWN else Member(cast.org, cast.stranger.member, Role.REQUESTER)
         number = str(await self._one(name, state, owner))
 
-        def judge(verb: str, says: Any) -> None:
+        def judge(method: str, verb: str, says: Any) -> None:
             if verb == "recovery-codes":
                 if state == "removed":
                     raise StateConflict
-            elif verb == "vouch":
-                if state != "held back":
-                    raise OutsideReach
-            elif state in ("ended", "expired", "removed"):
+            elif state in ("ended", "expired", "removed") or (verb == "vouch" and state != "held"):
                 raise OutsideReach
 
         return Noun({name.rpartition(" ")[2]: number}, reached, judge)
@@ -264,14 +290,9 @@ class Nouns:
     async def _one(self, name: str, state: str, owner: Member) -> object:
         if name == "factor":
             return nobodys() if state == "removed" else await self.factor(owner)
-        kind = "session" if name == "session" else "token"
-        _, number = await self._stage.mint(
-            owner,
-            kind,
-            scopes=None if kind == "session" else ["thread.read"],
-            ended=state == "ended",
-            held=state == "held back",
-        )
+        kind = "session" if name.endswith("session") else "token"
+        scopes = None if kind == "session" else ["thread.read"]
+        _, number = await self._stage.mint(owner, kind, scopes=scopes, held=state == "held", ended=state == "ended")
         if state == "expired":
             await self._stage.admin.execute("update sec.session set hard_until = now() where session_id = $1", number)
         return number

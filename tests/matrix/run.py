@@ -6,8 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-import httpx
-
 from matrix import bodies
 from matrix.bodies import Meaning
 from matrix.cells import ID, Cell, Predicted, cells_of, closed, denial, predict
@@ -129,9 +127,13 @@ class Runner:
             case Kind.INVITATION:
                 made = self._stage.mint(member, "invitation")
             case kind:
-                unconfirmed, weak = kind is Kind.UNCONFIRMED, kind is Kind.WEAK
                 made = self._stage.mint(
-                    member, unconfirmed=unconfirmed, weak=weak, ended=kind is Kind.ENDED, held=kind is Kind.HELD
+                    member,
+                    unconfirmed=kind is Kind.UNCONFIRMED,
+                    moved=kind is Kind.MOVED,
+                    held=kind is Kind.HELD,
+                    weak=kind is Kind.WEAK,
+                    ended=kind is Kind.ENDED,
                 )
         return (await made)[0]
 
@@ -167,13 +169,7 @@ class Runner:
     async def _ask(self, ready: Ready) -> Outcome:
         answer = await self._stage.ask(ready.holder, ready.cell.method, ready.path, ready.sent)
         seen = frozenset(self._stage.demanded), frozenset(self._stage.looked)
-        return Outcome(ready.cell, ready.predicted, answer.status_code, _slug(answer), *seen, answer.content)
-
-
-def _slug(answer: httpx.Response) -> str:
-    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
-        return ""
-    return str(answer.json()["type"])
+        return Outcome(ready.cell, ready.predicted, answer.status, answer.slug, *seen, answer.content)
 
 
 def routes_in(run: Run) -> set[tuple[str, str]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-import httpx
+import msgspec
 from litestar import Litestar
 
 from newcomers import hashed, join
@@ -28,16 +29,16 @@ from world import World
 SECRET = b"s" * 32
 ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
 _SESSION = """insert into sec.session
-  (hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at, held_until)
-values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, '', $8,
-  case when $9 then now() + interval '1 day' end) returning session_id"""
+(hash, kind, org_id, member_id, idle_for, hard_until, confirmed_at, weak, scopes, label, ended_at, held_until)
+values ($1, $2, $3, $4, interval '1 day', now() + interval '1 day', now() - $5::interval, $6, $7, $8,
+  case when $9 then now() end, case when $10 then now() + interval '1 day' end) returning session_id"""
 _NEWCOMER = """with p as (insert into sec.person (person_id, email, email_norm, password_hash)
 values (gen_random_uuid(), $1, $1, $2) returning person_id)
 insert into app.member (org_id, member_id, person_id, role, name) select $3, gen_random_uuid(), person_id, $4, 'Newcomer' from p
 returning member_id"""
 # Being seen is no change.
 _SEEN = {
-    "sec.session": "(t.hash, t.member_id, t.ended_at, t.hard_until, t.idle_for, t.confirmed_at, t.weak, t.scopes)::text",
+    "sec.session": "(t.hash, t.member_id, t.ended_at, t.hard_until, t.idle_for, t.confirmed_at, t.weak, t.scopes, t.held_until)::text",
     "sec.device": "(t.device_hash, t.person_id)::text",
 }
 # What a refused request may leave: its own traces of who was there and what was refused.
@@ -49,6 +50,7 @@ class Kind(StrEnum):
 
     SESSION = "session"
     UNCONFIRMED = "session whose holder showed no factor lately"
+    MOVED = "session that turns up in another browser"
     HELD = "session that is held back"
     WEAK = "session without the second factor that the rules demand"
     TOKEN = "token that carries just what is demanded"
@@ -82,13 +84,27 @@ class Holder:
     bearer: bool
 
 
+@dataclass(slots=True)
+class Answer:
+    """What came back."""
+
+    status: int = 0
+    fields: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    content: bytes = b""
+
+    @property
+    def slug(self) -> str:
+        """The type of a problem; empty for any other answer."""
+        problem = self.fields.get(b"content-type", b"").startswith(b"application/problem+json")
+        return str(msgspec.json.decode(self.content)["type"]) if problem else ""
+
+
 @dataclass
 class Stage:
     """The application and its database. `demanded` and `looked` are what the last request asked `Actor` for."""
 
     world: World
     app: Outer
-    http: httpx.AsyncClient
     admin: Connection
     settings: Settings
     demanded: list[Permission] = field(default_factory=list[Permission])
@@ -122,16 +138,17 @@ class Stage:
         *,
         scopes: Iterable[str] | None = None,
         unconfirmed: bool = False,
+        moved: bool = False,
+        held: bool = False,
         weak: bool = False,
         ended: bool = False,
-        held: bool = False,
     ) -> tuple[Holder, UUID]:
         """A session or token of a member, as issuing it leaves it, and its id."""
         token = new_token()
         since = CONFIRMED_FOR + timedelta(minutes=1) if unconfirmed else timedelta()
         listed = None if scopes is None else sorted(scopes)
-        ended_at = await self.admin.fetchval("select now()") if ended else None
-        row = (token_hash(token), kind, member.org, member.id, since, weak, listed, ended_at, held)
+        label = "Firefox on Linux" if moved else ""
+        row = (token_hash(token), kind, member.org, member.id, since, weak, listed, label, ended, held)
         number = await self.admin.fetchval(_SESSION, *row)
         return Holder(member, token, bearer=kind != "session"), number
 
@@ -142,23 +159,58 @@ class Stage:
         assert found is not None
         return found
 
-    async def ask(self, holder: Holder, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
-        """One request. `sent` has `json` or `form`, `version`, `key`, as the route takes them."""
-        headers = {"accept": "application/problem+json", "origin": self.settings.origins[0]}
+    async def ask(self, holder: Holder, method: str, path: str, sent: dict[str, Any]) -> Answer:
+        """One request. `sent` has `json` or `form`, and `headers`, as the route takes them."""
+        headers = {"accept": "application/problem+json", "origin": self.settings.origins[0], **sent.get("headers", {})}
         csrf = AntiCsrf(SECRET).for_session(token_hash(holder.token))
         if holder.bearer:
             headers["authorization"] = f"Bearer {holder.token}"
         else:
             headers |= {"cookie": f"{SESSION_COOKIE}={holder.token}", "x-csrf-token": csrf}
-        options: dict[str, Any] = {}
+        body = b""
         if "json" in sent:
-            options["json"] = sent["json"]
+            body, headers["content-type"] = msgspec.json.encode(sent["json"]), "application/json"
         if "form" in sent:
-            options["data"] = {"csrf": csrf, **sent["form"]}
-        headers |= sent.get("headers", {})
+            body = urlencode({"csrf": csrf, **sent["form"]}).encode()
+            headers["content-type"] = "application/x-www-form-urlencoded"
         self.demanded.clear()
         self.looked.clear()
-        return await self.http.request(method, path, headers=headers, **options)
+        return await self._send(method, path, headers, body)
+
+    async def _send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Straight to the application: a client library takes as long as the application does."""
+        host = self.settings.origins[0].partition("//")[2]
+        if body:
+            headers["content-length"] = str(len(body))
+        fields = [(name.encode(), value.encode()) for name, value in {"host": host, **headers}.items()]
+        plain, _, query = path.partition("?")
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": plain,
+            "raw_path": plain.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": fields,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        answer = Answer()
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answer.status, answer.fields = message["status"], dict(message["headers"])
+            else:
+                answer.content += message.get("body", b"")
+
+        await self.app(scope, receive, send)
+        return answer
 
     async def stored(self) -> dict[str, str]:
         """A digest of each table, but for what is not written in anybody's name."""
@@ -198,13 +250,11 @@ async def opened(world: World) -> AsyncGenerator[Stage]:
     environ = {"SEALDESK_DATA": str(world.folder), "SEALDESK_ENV": "development", "SEALDESK_LIMITS": "off"}
     settings = Settings.load(environ)
     app = application(settings, world.desk, world.signer, SECRET)
-    transport = httpx.ASGITransport(app=app)  # pyright: ignore[reportArgumentType]
     admin = await world.superuser()
     try:
-        async with httpx.AsyncClient(transport=transport, base_url=settings.origins[0]) as http:
-            stage = Stage(world, app, http, admin, settings)
-            with observed(stage):
-                yield stage
+        stage = Stage(world, app, admin, settings)
+        with observed(stage):
+            yield stage
     finally:
         await admin.close()
 

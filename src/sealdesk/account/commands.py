@@ -10,11 +10,10 @@ from sealdesk.access.permissions import Permission
 from sealdesk.account import enrolment, queries
 from sealdesk.account.tokens_events import token_revoked
 from sealdesk.account.tokens_queries import own_tokens
-from sealdesk.core.errors import OutsideReach, StateConflict
+from sealdesk.core.errors import OutsideReach, SignedOut, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
-from sealdesk.people.commands import terms_of
-from sealdesk.people.sessions import Issued, Visit
+from sealdesk.people.sessions import ABSOLUTE, IDLE, Issued, Visit
 from sealdesk.unit import Change, Desk
 from sealdesk.web.tokens import new_token, token_hash
 
@@ -96,26 +95,23 @@ async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
             break
     else:
         raise OutsideReach
-    terms = await terms_of(desk, org)
     token = new_token()
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", actor.member))
         change.record(events.session_ended(actor.member, "switched"))
-        row = await change.row("select factors from sec.own_credential()")
-        weak = terms.weak(membership.role, row and row["factors"])
-        switched = "select sec.switch_session($1, $2, $3, $4, $5, $6)"
-        member = await change.value(
-            switched, actor.session_hash, token_hash(token), org, terms.idle, terms.absolute, weak
-        )
+        switched = "select sec.switch_session($1, $2, $3, $4, $5)"
+        member = await change.value(switched, actor.session_hash, token_hash(token), org, IDLE, ABSOLUTE)
         if not isinstance(member, UUID):
             raise OutsideReach
     # If this fails, the session exists but nobody was given its token: it can only expire.
-    there = Actor(token_hash(token), org, member, membership.role, weak=weak)
+    there = Actor(token_hash(token), org, member, membership.role)
     async with desk.change(there, paced=False) as change:
         change.demand(Permission.SESSION_OWN)
         await change.lock(Stream("user", member))
         method = await change.value("select method from sec.own_sessions() where hash = sha256($1)", token_hash(token))
+        if method is None:
+            raise SignedOut("Your session has ended. Sign in again.")  # there, between the two steps
         change.record(events.session_started(member, str(method)))
     log.info("switched", owasp="session_renewed", org=str(org), member=str(member))
     return Issued(token, await desk.peek(token_hash(token)) or there)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account import tokens_events as events
-from sealdesk.account.tokens_queries import Token, grantable, own_tokens
+from sealdesk.account.tokens_queries import Token, grantable, own_tokens, tokens_of_all
 from sealdesk.core.errors import BadRequest, OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import guard
@@ -43,6 +43,8 @@ async def issue(desk: Desk, actor: Actor, wanted: Wanted, key: Key | None = None
                 "This token was made already and shown once. Revoke it and make another if it was lost."
             )
         change.demand(Permission.API_OWN)
+        # The stream first, then the person, as whoever ends sessions has it; so nobody makes one too many either.
+        await change.lock(Stream("user", actor.member))
         if len(await own_tokens(change)) >= MOST_TOKENS:
             raise StateConflict(f"A member has at most {MOST_TOKENS} tokens. Revoke one that is no longer used.")
         token = new_api_token()
@@ -56,7 +58,6 @@ async def issue(desk: Desk, actor: Actor, wanted: Wanted, key: Key | None = None
             timedelta(days=wanted.days),
         )
         (shown,) = [each for each in await own_tokens(change) if each.id == made]
-        await change.lock(Stream("user", actor.member))
         change.record(events.token_issued(actor.member, shown.id, name, wanted.permissions, shown.expires_at))
     await guard.issued(desk.counters, actor.org, "token")
     return token, shown
@@ -68,8 +69,9 @@ async def revoke(desk: Desk, actor: Actor, token: UUID) -> None:
         if token not in {each.id for each in await own_tokens(change)}:
             raise OutsideReach
         change.demand(Permission.API_OWN)
-        await change.value("select sec.end_own_sessions($1, null, array['token'])", token)
         await change.lock(Stream("user", actor.member))
+        if not await change.value("select sec.end_own_sessions($1, null, array['token'])", token):
+            raise OutsideReach
         change.record(events.token_revoked(actor.member, token, "own"))
 
 
@@ -78,11 +80,13 @@ async def revoke_of_member(desk: Desk, actor: Actor, token: UUID) -> None:
     async with desk.change(actor, paced=False) as change:
         # Before anything is looked up: whatever the id, whoever is no admin is told so, and it is on record.
         change.demand(Permission.MEMBER_MANAGE)
-        member = await change.value("select sec.end_org_token($1)", token)
-        if not isinstance(member, UUID):
+        found = next((each for each in await tokens_of_all(change) if each.id == token), None)
+        if found is None or found.member is None:
             raise OutsideReach
-        await change.lock(Stream("user", member))
-        change.record(events.token_revoked(member, token, "admin"))
+        await change.lock(Stream("user", found.member))
+        if not await change.value("select sec.end_org_token($1)", token):
+            raise OutsideReach  # ended by somebody else in this moment
+        change.record(events.token_revoked(found.member, token, "admin"))
 
 
 def _check(actor: Actor, name: str, wanted: Wanted) -> None:

@@ -17,7 +17,7 @@ from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard, passwords
 from sealdesk.people.emails import normalise_email
-from sealdesk.people.sessions import ABSOLUTE, IDLE, Choice, Issued, Known, Membership, SecondNeeded, Terms, Visit
+from sealdesk.people.sessions import ABSOLUTE, IDLE, Choice, Issued, Known, Membership, SecondNeeded, Visit
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
@@ -129,17 +129,6 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     raise SignedOut(TOO_LATE)
 
 
-async def terms_of(desk: Desk, org: UUID) -> Terms:
-    """The organisation's rules of signing in, or what holds where its admins have set none."""
-    pool = await desk.database.pool("desk_gate")
-    rules = json.loads(await pool.fetchval("select sec.sign_in_rules($1)", org) or "{}")
-    return Terms(
-        timedelta(minutes=rules["idle_minutes"]) if "idle_minutes" in rules else IDLE,
-        timedelta(hours=rules["absolute_hours"]) if "absolute_hours" in rules else ABSOLUTE,
-        frozenset(rules.get("second_factor", ())),
-    )
-
-
 async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) -> Issued:
     """A session, recorded as an entry; the browser's old one ends (ASVS 7.2.4), and the browser is known from now on.
 
@@ -162,20 +151,18 @@ async def issue(desk: Desk, known: Known, membership: Membership, visit: Visit) 
 
 
 async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit, session: bytes) -> Actor:
-    pool, terms = await desk.database.pool("desk_gate"), await terms_of(desk, membership.org)
-    weak = terms.weak(membership.role, known.factors)
+    pool = await desk.database.pool("desk_gate")
     try:
         member = await pool.fetchval(
-            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             session,
             known.person,
             known.version,
             membership.org,
-            terms.idle,
-            terms.absolute,
+            IDLE,
+            ABSOLUTE,
             known.method,
             visit.label,
-            weak,
             visit.old,
         )
     except asyncpg.PostgresError as error:
@@ -184,7 +171,7 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
         raise
     if member is None:
         raise SignedOut(TOO_LATE)
-    return Actor(session, membership.org, member, membership.role, weak=weak)
+    return Actor(session, membership.org, member, membership.role)
 
 
 async def _meet(desk: Desk, known: Known, actor: Actor, device: bytes, about: dict[str, str]) -> None:

@@ -16,19 +16,6 @@ ENROL_WITHIN = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How an organisation lets people in: for how long, and which roles (by name) only with a second factor."""
-
-    idle: timedelta = IDLE
-    absolute: timedelta = ABSOLUTE
-    second_factor: frozenset[str] = frozenset()
-
-    def weak(self, role: Role, factors: object) -> bool:
-        """Whether a session of `role` whose person has `factors` second factors has yet to get one."""
-        return not factors and str(role) in self.second_factor
-
-
-@dataclass(frozen=True, slots=True)
 class Membership:
     """One organisation that a person may enter."""
 

@@ -329,9 +329,11 @@ begin
   if p_id is null then perform sec.void_challenges(p); end if;
   return n;
 end $$;
--- An admin ends what a member of the own organisation has open there.
+-- An admin ends what a member of the own organisation has open there. The person first, as everywhere: what is given out in that moment is
+-- seen, and ended. Each statement sees what was committed before it.
 create function sec.end_member_sessions(p_member uuid, p_kinds text[]) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
+  select from sec.person where person_id = (select person_id from app.member where org_id = sec.org() and member_id = p_member) for no key update;
   select sec.void_challenges(person_id) from app.member where org_id = sec.org() and member_id = p_member;
   with u as (update sec.session set ended_at = clock_timestamp()
     where org_id = sec.org() and member_id = p_member and ended_at is null and kind = any (p_kinds) returning 1)

@@ -134,23 +134,26 @@ create function sec.own_sessions() returns table (session_id uuid, kind text, la
     order by s.seen_at desc
 $$;
 -- As before; a hold goes along.
-create or replace function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle interval, p_hard interval, p_weak boolean) returns uuid
+drop function sec.switch_session(bytea, bytea, uuid, interval, interval, boolean);
+create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle interval, p_hard interval) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare s record; m uuid;
+declare s record; m record; t record;
 begin
   perform sec.hold_session(p_old);
-  select member_id into m from app.member where person_id = sec.person() and org_id = p_org and active;
-  if m is null then return null; end if;
+  select member_id, role into m from app.member where person_id = sec.person() and org_id = p_org and active;
+  if not found then return null; end if;
+  select * into t from sec.terms(p_org, sec.person(), m.role, p_idle, p_hard);
   update sec.session set ended_at = clock_timestamp()
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak, family_id, held_until, device_hash)
-    values (p_new, 'session', p_org, m, p_idle, least(s.hard_until, clock_timestamp() + p_hard), s.method, s.label, s.confirmed_at,
-      p_weak or exists (select from sec.person where person_id = sec.person() and enrol_by is not null), s.family_id, s.held_until, s.device_hash);
-  return m;
+    values (p_new, 'session', p_org, m.member_id, t.idle, least(s.hard_until, clock_timestamp() + t.hard), s.method, s.label, s.confirmed_at,
+      t.weak, s.family_id, s.held_until, s.device_hash);
+  return m.member_id;
 end $$;
 grant execute on function sec.peek(bytea[]), sec.keep_device(bytea, uuid, bytea, text, text, jsonb), sec.hold_back(bytea, uuid, bytea, boolean, interval) to desk_gate;
-grant execute on function sec.rotate_session(bytea, bytea, text, text), sec.own_sessions(), sec.vouch(uuid, bytea)
+grant execute on function sec.rotate_session(bytea, bytea, text, text), sec.own_sessions(), sec.vouch(uuid, bytea),
+  sec.switch_session(bytea, bytea, uuid, interval, interval)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
 
 -- The way back for whoever lost every factor ----------------------------------------------------------------------------------------------
@@ -220,22 +223,35 @@ begin
   perform sec.let_go(p, p_enrol, 'factors_let_go');
   return true;
 end $$;
+-- How an organisation lets a person in: for how long, and whether only to set up a second factor. Asked where the session is made, beside no
+-- change of the rules: a role or a rule that was read before may be another by then.
+create function sec.terms(p_org uuid, p_person uuid, p_role text, p_idle interval, p_hard interval) returns table (idle interval, hard interval, weak boolean)
+  language sql volatile security definer set search_path = pg_catalog as $$
+  select pg_advisory_xact_lock_shared(7325432, hashtext(p_org::text));
+  select coalesce(make_interval(mins => (r.rules ->> 'idle_minutes')::int), p_idle),
+      coalesce(make_interval(hours => (r.rules ->> 'absolute_hours')::int), p_hard),
+      (coalesce(r.rules -> 'second_factor' ? p_role, false) or p.enrol_by is not null) and not exists (select from sec.factor f where f.person_id = p_person)
+    from sec.person p cross join (select sec.sign_in_rules(p_org) as rules) r where p.person_id = p_person
+$$;
 -- As before; who is to set up a new factor first gets a session that can do nothing else, and after the time for it none at all.
-create or replace function sec.open_session(p_hash bytea, p_person uuid, p_version bigint, p_org uuid, p_idle interval, p_hard interval, p_method text,
-    p_label text, p_weak boolean, p_old bytea) returns uuid
+drop function sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, boolean, bytea);
+create function sec.open_session(p_hash bytea, p_person uuid, p_version bigint, p_org uuid, p_idle interval, p_hard interval, p_method text,
+    p_label text, p_old bytea) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare m record;
+declare m record; t record;
 begin
   if not sec.holds_credential(p_person, p_version) then return null; end if;
-  select x.member_id, p.enrol_by into m from app.member x join sec.person p using (person_id)
+  select x.member_id, x.role, p.enrol_by into m from app.member x join sec.person p using (person_id)
     where x.person_id = p_person and x.org_id = p_org and x.active;
   if m.member_id is null then return null; end if;
   if m.enrol_by <= clock_timestamp() then raise exception 'no new factor in time' using errcode = 'SD003'; end if;
+  select * into t from sec.terms(p_org, p_person, m.role, p_idle, p_hard);
   update sec.session set ended_at = clock_timestamp() where hash = p_old and ended_at is null;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, weak)
-    values (p_hash, 'session', p_org, m.member_id, p_idle, clock_timestamp() + p_hard, p_method, p_label, p_weak or m.enrol_by is not null);
+    values (p_hash, 'session', p_org, m.member_id, t.idle, clock_timestamp() + t.hard, p_method, p_label, t.weak);
   return m.member_id;
 end $$;
+grant execute on function sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, bytea) to desk_gate;
 create or replace function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint,
     p_session bytea) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -248,6 +264,7 @@ begin
 end $$;
 create or replace function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
+  select pg_advisory_xact_lock(7325432, hashtext(sec.org()::text));  -- whoever is being let in is, and is seen
   with u as (update sec.session s set idle_for = p_idle, hard_until = least(s.hard_until, s.created_at + p_hard),
       weak = (m.role = any (p_roles) or p.enrol_by is not null) and not exists (select from sec.factor f where f.person_id = m.person_id)
     from app.member m, sec.person p
