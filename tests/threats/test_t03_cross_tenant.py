@@ -23,6 +23,7 @@ from ranks import mann_whitney_z
 from sealdesk import app
 from sealdesk.people import passwords
 from sealdesk.record import refusals
+from sealdesk.threads import queries
 from sealdesk.unit import Reading
 from town import Town, plan, put_right, send, walk
 from world import World
@@ -135,10 +136,10 @@ async def test_the_two_take_as_long(town: Town) -> None:
     caller = one.callers["agent"]
     for path in ("/api/v1/threads/{}/messages", "/api/v1/ledger/receipts/{}"):
         foreign_id = two.thread if "threads" in path else two.ids["entry_id"][-1]
-        assert not await any_alike(caller, path, foreign_id), path
+        assert not await told_apart(caller, path, foreign_id), path
 
 
-async def any_alike(caller: Caller, path: str, foreign_id: str) -> bool:
+async def told_apart(caller: Caller, path: str, foreign_id: str) -> bool:
     """Whether three samples in a row tell the id of the other tenant from ids that nobody has."""
     for _ in range(3):
         foreign, absent = list[float](), list[float]()
@@ -219,6 +220,26 @@ async def test_sabotage_on_the_database(town: Town) -> None:
 def none_at_all(*_: object) -> tuple[UUID, ...]:
     """What is left of the looking when it was taken out."""
     return ()
+
+
+async def test_sabotage_of_the_answer(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that looks whose an id is before it answers is seen by its statements; two samples that lie apart are told apart."""
+    one, two = town.tenants
+    asked = queries.timeline
+
+    async def curious(work: Reading, thread: UUID, *rest: Any) -> Any:
+        if str(thread) == two.thread:
+            await work.value("select 1")
+        return await asked(work, thread, *rest)
+
+    monkeypatch.setattr(queries, "timeline", curious)
+    told: list[list[str]] = []
+    for thread in (two.thread, str(uuid4())):
+        with statements(monkeypatch) as sent:
+            await one.callers["agent"].ask("GET", f"/api/v1/threads/{thread}/messages")
+        told.append(sent)
+    assert told[0] != told[1]
+    assert mann_whitney_z([1.0 + each / 100 for each in range(40)], [1.5 + each / 100 for each in range(40)]) > 3.3
 
 
 async def test_sabotage_of_the_record(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
