@@ -8,8 +8,9 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
+from typing import cast
 from uuid import uuid4
 
 from canaries import ID, ROLES, Tenant, kinds_in, leaked, traces
@@ -79,7 +80,23 @@ class Walker:
         """The next request, by one of the organisation's people or now and then by nobody."""
         self._mode = self._chance.choice(MODES)
         role = "nobody" if self._chance.random() < 0.05 else self._chance.choice(list(self._own.callers))
-        return Step(self._own, self._other, role, self._drafter.draft(method, route))
+        draft = self._drafter.draft(method, route)
+        return Step(self._own, self._other, role, draft if self._chance.random() < 0.9 else self._spoilt(draft))
+
+    def _spoilt(self, draft: Draft) -> Draft:
+        """The same with a query that nobody asked for, with a member too many, or with something else for its body."""
+        stray = self._chance.choice(self._other.ids_for("org"))
+        match self._chance.randrange(3):
+            case 0:
+                return replace(draft, target=f"{draft.target}{'&' if '?' in draft.target else '?'}org_id={stray}")
+            case 1 if draft.form is not None:
+                return replace(draft, form={**draft.form, "org_id": stray})
+            case 1 if isinstance(draft.document, dict):
+                return replace(draft, document={**cast("dict[str, object]", draft.document), "org_id": stray})
+            case _:
+                return (
+                    replace(draft, document=[stray, None], form=None) if draft.method not in ("GET", "HEAD") else draft
+                )
 
     def _id(self, name: str) -> str:
         mode = self._chance.choice(("own", "foreign")) if self._mode == "mixed" else self._mode
