@@ -63,7 +63,7 @@ async def test_it_works(world: World) -> None:
     assert issued.actor.weak
     lives = await sql(
         world,
-        "select distinct idle_for, hard_until - created_at <= interval '8 hours' from sec.session where org_id = $1",
+        "select distinct idle_for, hard_until - created_at < interval '8 hours 1 second' from sec.session where org_id = $1",
         world.acme.org,
     )
     assert lives == [(timedelta(minutes=30), True)]

@@ -56,7 +56,7 @@ async def name(actor: Actor, body: Json[What]) -> None:
     raise BadRequest if body.words == "bad" else OutsideReach
 
 
-@post("/found", limit=PLENTY)
+@post("/found", limit=PLENTY, stands="/notes")
 async def write(actor: Actor, form: Form[Written]) -> None:
     """Find nothing."""
     raise OutsideReach
