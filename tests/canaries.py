@@ -13,13 +13,14 @@ from pyotp.totp import TOTP
 
 from direct import Application, Caller, seat
 from evidence import builder
+from sealdesk.core.db import Connection
 from sealdesk.imports.commands import import_conversations
 from sealdesk.imports.lines import read
 from world import Cast
 
 ROLES = ("requester", "stranger", "agent", "admin", "auditor")
-NO_ADDRESS = frozenset({"person_id", "source", "sys_entry"})
-"""Columns whose ids open nothing: people are global, and an import's source and an entry of `sys` are no address."""
+NO_ADDRESS = frozenset({"person_id", "source", "sys_entry", "family_id"})
+"""Columns whose ids open nothing: people are global, and an import's source, an entry of `sys` and a family of sessions are no address."""
 ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KINDS = re.compile(rb"canary-[0-9a-f]{12}-([a-z]+)")
 
@@ -78,16 +79,18 @@ async def settle_in(application: Application, tenant: Tenant, folder: Path) -> N
     await _bring_history(application, tenant, folder)
     world = application.world
     superuser = await world.superuser()
-    await superuser.execute(
-        "update sec.session set label = $2 where org_id = $1 and kind = 'session'",
-        tenant.cast.org,
-        tenant.word("device"),
-    )
+    await name_browsers(superuser, tenant)
     await superuser.close()
     await world.seal()
     while await builder(world).step():
         pass
     tenant.ids = await ids_of(application, tenant)
+
+
+async def name_browsers(superuser: Connection, tenant: Tenant) -> None:
+    """Give the sessions that the cast signed in with the name of a browser that tells whose they are; no walker goes on with these."""
+    hashes = [actor.session_hash for actor in tenant.cast.everybody()]
+    await superuser.execute("update sec.session set label = $1 where hash = any ($2)", tenant.word("device"), hashes)
 
 
 async def _rename(application: Application, tenant: Tenant) -> None:

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from typing import cast
 from uuid import uuid4
 
-from canaries import ID, ROLES, Tenant, kinds_in, leaked, traces
+from canaries import ID, ROLES, Tenant, kinds_in, leaked, name_browsers, traces
 from direct import PROBLEM, Application, Caller, Reply
 from drafting import Draft, Drafter
 from sealdesk.web.route import Route
@@ -187,9 +187,8 @@ async def put_right(town: Town) -> None:
         )
         await superuser.execute(
             "update sec.session set ended_at = null, weak = false, confirmed_at = now(), seen_at = now(), idle_for = '1 day',"
-            " hard_until = now() + interval '1 day', label = case kind when 'session' then $2 else label end"
-            " where org_id = $1 and kind <> 'invitation'",
+            " hard_until = now() + interval '1 day', held_until = null where org_id = $1 and kind <> 'invitation'",
             tenant.cast.org,
-            tenant.word("device"),
         )
+        await name_browsers(superuser, tenant)
     await superuser.close()

@@ -241,7 +241,7 @@ async def test_an_ended_session_makes_no_browser_known(world: World) -> None:
     pool = await world.desk.database.pool("desk_gate")
     row = await pool.fetchrow("select person_id from sec.credential($1)", EMAIL)
     assert row is not None
-    kept = "select sec.keep_device($1, $2, $3, '')"
+    kept = "select sec.keep_device($1, $2, $3, '', 'new', '{}')"
     await pool.fetchval(kept, here.session_hash, row["person_id"], visit.device_hash)
     assert not await known(world, visit)
 

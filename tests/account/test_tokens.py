@@ -208,12 +208,8 @@ async def test_admins_see_and_end_those_of_their_organisation_only(world: World)
     for other in (world.acme.stranger, world.acme.admin):
         with pytest.raises(OutsideReach):
             await commands.revoke(world.desk, other, shown.id)
-    for other, refusal in (
-        (world.acme.agent, NotPermitted),
-        (world.acme.auditor, OutsideReach),
-        (world.acme.requester, OutsideReach),
-    ):
-        with pytest.raises(refusal):
+    for other in (world.acme.agent, world.acme.auditor, world.acme.requester):
+        with pytest.raises(NotPermitted):
             await commands.revoke_of_member(world.desk, other, shown.id)
         async with world.desk.read(other) as work:
             with pytest.raises(NotPermitted):

@@ -37,8 +37,8 @@ KINDS = {
     "invited", "newcomer", "contact", "history", "past",
 }  # fmt: skip
 
-UNREAD = {("/exports/new", "thread"), ("/exports/new", "threads")}
-"""Fields of a form of which its scope reads one or none: what stands in the others is looked up by nobody."""
+UNREAD = {("/exports/new", "thread"), ("/exports/new", "threads"), ("/api/v1/ledger/refusals", "thread")}
+"""Fields of a form of which its scope reads one or none, and the key of a page: what stands there is looked up by nobody."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

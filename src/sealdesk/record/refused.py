@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sealdesk.access.permissions import Permission
 from sealdesk.core.db import Row
+from sealdesk.core.errors import OutsideReach
 from sealdesk.unit import Reading
 from sealdesk.web.paging import TOP, Before
 
@@ -62,8 +63,10 @@ class Sums:
 
 
 async def page(work: Reading, chosen: Chosen, before: Before | None) -> tuple[list[Refused], Before | None]:
-    """One page, newest first, and where there is more the key of the next."""
+    """One page, newest first, and where there is more the key of the next. `OutsideReach` (404) for a member of another organisation."""
     work.demand(Permission.REFUSAL_READ)
+    if chosen.member and not await names(work, {chosen.member}):
+        raise OutsideReach
     bound = before or TOP
     rows = await work.rows(
         _PAGE,

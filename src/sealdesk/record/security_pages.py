@@ -58,6 +58,7 @@ class SecurityQuery(Input, frozen=True):
 @get("/security", limit=READING, permission=Permission.REFUSAL_READ)
 async def show_security(desk: Desk, actor: Actor, page: Page, query: Query[SecurityQuery]) -> Html:
     """What was refused in the organisation."""
+    actor.demand(Permission.REFUSAL_READ)
     asked, now = query.asked(), clock.now()
     before = read_key(query.before)
     async with desk.read(actor) as work:
