@@ -62,6 +62,7 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "ledger_read": lambda _: "on",
     "purpose": lambda _: "A purpose",
     "after": lambda _: "0",
+    "confirm": lambda _: "Acme",
 }
 
 

@@ -30,11 +30,11 @@ from world import PASSWORD, World
 REASON = "seen at the front desk, with her badge"
 
 
-async def enrol(world: World, actor: Actor) -> None:
-    """An authenticator app."""
+async def enrol(world: World, actor: Actor) -> tuple[str, ...]:
+    """An authenticator app; gives the recovery codes that come with the first."""
     begun = await enrolment.begin_totp(world.desk, actor, VISIT)
     code = TOTP(begun.text).at(int(clock.now().timestamp()))
-    await enrolment.add_totp(world.desk, actor, begun.challenge, code, "Phone", VISIT)
+    return (await enrolment.add_totp(world.desk, actor, begun.challenge, code, "Phone", VISIT)).codes
 
 
 async def factors(world: World, member: UUID) -> int:

@@ -1,24 +1,24 @@
 """End sessions, switch the organisation, remove a factor, make recovery codes anew."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
 import structlog
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import Actor, ConfirmFirst
 from sealdesk.access.permissions import Permission
 from sealdesk.account import enrolment, queries
-from sealdesk.account.tokens_events import token_revoked
-from sealdesk.account.tokens_queries import own_tokens
+from sealdesk.account.ending import Ended, end_rest
 from sealdesk.core.errors import OutsideReach, SignedOut, StateConflict
+from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
 from sealdesk.people.sessions import ABSOLUTE, IDLE, Issued, Visit
-from sealdesk.unit import Change, Desk
+from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
+_TOO_OLD = "SD004"
 _END_ONE = "select sec.end_own_sessions($1, $2, array['session'])"
-_END_REST = "select sec.end_own_sessions(null, $1, array[$2])"
 log = structlog.get_logger("security")
 
 
@@ -31,14 +31,6 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> None:
         if not await change.value(_END_ONE, session, None):
             raise OutsideReach
     log.info("session_revoked", owasp="session_expired", org=str(actor.org), member=str(actor.member))
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How many sessions and API tokens ended."""
-
-    sessions: int = 0
-    tokens: int = 0
 
 
 async def end_other_sessions(desk: Desk, actor: Actor, visit: Visit, *, tokens: bool) -> Ended:
@@ -57,23 +49,6 @@ async def end_other_sessions(desk: Desk, actor: Actor, visit: Visit, *, tokens: 
     return ended
 
 
-async def end_rest(change: Change, cause: str, *, sessions: bool, tokens: bool) -> Ended:
-    """End the person's other sessions, and their tokens; the member's stream is locked. Other organisations are told by the worker."""
-    actor, signed_out, revoked = change.actor, 0, 0
-    if sessions:
-        signed_out = await change.value(_END_REST, actor.session_id, "session")
-        if signed_out:
-            change.record(events.session_revoked(actor.member, cause))
-    if tokens:
-        listed = await own_tokens(change)
-        revoked = await change.value(_END_REST, actor.session_id, "token")
-        for token in listed:
-            change.record(token_revoked(actor.member, token.id, cause))
-    assert isinstance(signed_out, int)
-    assert isinstance(revoked, int)
-    return Ended(signed_out, revoked)
-
-
 async def vouch(desk: Desk, actor: Actor, session: UUID) -> None:
     """Say, from a browser that is known, that a session which is held back is one's own: it goes on like any other (ASVS 8.2.4).
 
@@ -89,21 +64,17 @@ async def vouch(desk: Desk, actor: Actor, session: UUID) -> None:
 
 
 async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
-    """Go on in another organisation, under a new token. `OutsideReach` (404) unless the person is a member there."""
+    """Go on in another organisation, under a new token. `OutsideReach` (404) unless the person is a member there.
+
+    `ConfirmFirst` (403) where the rules there would have ended the session by now.
+    """
     for membership in await queries.organisations(desk, actor):
         if membership.org == org:
             break
     else:
         raise OutsideReach
     token = new_token()
-    async with desk.change(actor, paced=False) as change:
-        change.demand(Permission.SESSION_OWN)
-        await change.lock(Stream("user", actor.member))
-        change.record(events.session_ended(actor.member, "switched"))
-        switched = "select sec.switch_session($1, $2, $3, $4, $5)"
-        member = await change.value(switched, actor.session_hash, token_hash(token), org, IDLE, ABSOLUTE)
-        if not isinstance(member, UUID):
-            raise OutsideReach
+    member = await _leave(desk, actor, token, org)
     # If this fails, the session exists but nobody was given its token: it can only expire.
     there = Actor(token_hash(token), org, member, membership.role)
     async with desk.change(there, paced=False) as change:
@@ -115,6 +86,26 @@ async def switch_organisation(desk: Desk, actor: Actor, org: UUID) -> Issued:
         change.record(events.session_started(member, str(method)))
     log.info("switched", owasp="session_renewed", org=str(org), member=str(member))
     return Issued(token, await desk.peek(token_hash(token)) or there)
+
+
+async def _leave(desk: Desk, actor: Actor, token: str, org: UUID) -> UUID:
+    """End the session here and make the one there, in one step; gives who the person is there."""
+    try:
+        async with desk.change(actor, paced=False) as change:
+            change.demand(Permission.SESSION_OWN)
+            await change.lock(Stream("user", actor.member))
+            change.record(events.session_ended(actor.member, "switched"))
+            switched = "select sec.switch_session($1, $2, $3, $4, $5)"
+            member = await change.value(switched, actor.session_hash, token_hash(token), org, IDLE, ABSOLUTE)
+            if not isinstance(member, UUID):
+                raise OutsideReach
+            return member
+    except asyncpg.PostgresError as error:
+        if sqlstate(error) == _TOO_OLD:
+            raise ConfirmFirst(
+                "That organisation asks for your password or second factor again after this time. Nothing was changed."
+            ) from error
+        raise
 
 
 async def remove_factor(desk: Desk, actor: Actor, factor: UUID) -> None:

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from sealdesk.access.actor import NOBODY, Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.account.ending import end_rest
 from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, SignedOut, StateConflict
 from sealdesk.core.ids import new_id
+from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import commands as people
 from sealdesk.people import confirming, events, onetime, passkeys
@@ -134,19 +138,31 @@ async def renew_codes(change: Change) -> tuple[str, ...]:
 async def _add(desk: Desk, actor: Actor, challenge: str, kind: str, row: tuple[object, ...]) -> Done:
     if not await people.answered(desk, challenge):
         raise TooLate
-    token = None
-    # Not paced: for some it is the last step of signing in.
-    async with desk.change(actor, paced=False) as change:
-        change.demand(Permission.CREDENTIAL_OWN)
-        await change.lock(Stream("user", actor.member))
-        if await change.value("select count(*) from sec.own_factors()") == MOST_FACTORS:
-            raise StateConflict(f"There are {MOST_FACTORS} factors already. Remove one that you no longer use.")
-        change.record(events.credential_changed(actor.member, f"factor_added.{kind}"))
-        await change.value(_ADD, *row, actor.session_hash)
-        codes = () if await change.value("select sec.recovery_codes_left()") else await renew_codes(change)
-        if actor.weak:
-            token = await confirming.rotate(change, "factor_added")
+    try:
+        # Not paced: for some it is the last step of signing in.
+        async with desk.change(actor, paced=False) as change:
+            change.demand(Permission.CREDENTIAL_OWN)
+            await change.lock(Stream("user", actor.member))
+            codes, token = await _write(change, kind, row)
+    except asyncpg.PostgresError as error:
+        if sqlstate(error) == people.OVER:
+            raise SignedOut(people.TIME_IS_OVER) from error
+        raise
     return Done(codes, await confirming.renewed(desk, actor, token) if token else None)
+
+
+async def _write(change: Change, kind: str, row: tuple[object, ...]) -> tuple[tuple[str, ...], str | None]:
+    """Recovery codes where there were none, and the session's new token where it was let in with less than it has shown now."""
+    if await change.value("select count(*) from sec.own_factors()") == MOST_FACTORS:
+        raise StateConflict(f"There are {MOST_FACTORS} factors already. Remove one that you no longer use.")
+    change.record(events.credential_changed(change.actor.member, f"factor_added.{kind}"))
+    first = await change.value(_ADD, *row, change.actor.session_hash)
+    codes = () if await change.value("select sec.recovery_codes_left()") else await renew_codes(change)
+    if first:
+        # A session that the password alone opened would count, from now on, as one that has shown both (ASVS 7.4.3).
+        await end_rest(change, "factor_added", sessions=True, tokens=False)
+    rotated = change.actor.weak
+    return codes, await confirming.rotate(change, "factor_added", f"password+{kind}") if rotated else None
 
 
 async def _who(desk: Desk, actor: Actor) -> confirming.Person:

@@ -73,8 +73,8 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         if change.replay:
             return await _member_of(change, change.replay)
         change.demand(Permission.MEMBER_MANAGE)
-        member = await change.value(
-            "select sec.invite($1, $2, $3, $4, $5, $6, $7, $8)",
+        row = await change.row(
+            "select * from sec.invite($1, $2, $3, $4, $5, $6, $7, $8)",
             new_id(),
             email,
             norm,
@@ -84,9 +84,12 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
             token_hash(token),
             LIFE,
         )
-        if not isinstance(member, UUID):
+        if row is None:
             raise StateConflict("They are a member already. Change their role instead.")
+        member, was = row["member_id"], row["was"]
         await change.lock(Stream("user", member))
+        if was and was != newcomer.role:
+            change.record(events.role_changed(member, was, str(newcomer.role)))
         change.record(events.member_invited(member, str(newcomer.role), name, email))
         # To the address as it is stored: two may look alike.
         stored = str(await change.value("select sec.member_email($1)", member))

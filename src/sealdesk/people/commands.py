@@ -24,7 +24,8 @@ from sealdesk.web.tokens import new_token, token_hash
 WRONG = "E-mail or password is wrong."
 TOO_LATE = "That took too long, or was tried too often. Sign in again."
 TIME_IS_OVER = "The time to set up a new second factor is over. Ask an admin of your organisation to let you in again."
-_OVER = "SD003"
+OVER = "SD003"
+"""The database says so: the time to set up a new second factor is over."""
 CHALLENGE_LIFE = timedelta(minutes=10)
 
 log = structlog.get_logger("security")
@@ -166,7 +167,7 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
             visit.old,
         )
     except asyncpg.PostgresError as error:
-        if sqlstate(error) == _OVER:
+        if sqlstate(error) == OVER:
             raise SignedOut(TIME_IS_OVER) from error
         raise
     if member is None:

@@ -1,6 +1,8 @@
 -- Sign-in, second: counters that every process shares, known devices, factors, links, mail that waits, and the life of a session.
 set role desk_owner;
-alter table app.member add column invited boolean not null default false, add column version bigint not null default 1;
+alter table app.member add column invited boolean not null default false, add column version bigint not null default 1,
+  -- What was opened before is over here, also where it went on elsewhere and would come back.
+  add column sessions_from timestamptz not null default '-infinity';
 create index member_person on app.member (person_id);
 -- What an organisation's admins have set, by name.
 create table app.setting (
@@ -335,6 +337,7 @@ create function sec.end_member_sessions(p_member uuid, p_kinds text[]) returns i
   language sql volatile security definer set search_path = pg_catalog as $$
   select from sec.person where person_id = (select person_id from app.member where org_id = sec.org() and member_id = p_member) for no key update;
   select sec.void_challenges(person_id) from app.member where org_id = sec.org() and member_id = p_member;
+  update app.member set sessions_from = clock_timestamp() where org_id = sec.org() and member_id = p_member and 'session' = any (p_kinds);
   with u as (update sec.session set ended_at = clock_timestamp()
     where org_id = sec.org() and member_id = p_member and ended_at is null and kind = any (p_kinds) returning 1)
   select count(*)::int from u
@@ -507,7 +510,8 @@ create function sec.look_link(p_hash bytea, p_purpose text) returns table (perso
     from sec.link l where l.hash = p_hash and l.purpose = p_purpose and l.used_at is null and l.until > clock_timestamp() and l.person_id is not null
 $$;
 -- A forgotten password: the link is used up, every session ends, and factors stay (a reset does not go around them).
-create function sec.reset_password(p_hash bytea, p_new text, p_device bytea) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+-- Gives the address, normalised, or null where the link is none.
+create function sec.reset_password(p_hash bytea, p_new text, p_device bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare p uuid;
 begin
   select person_id into p from sec.link where hash = p_hash and purpose = 'reset';
@@ -524,7 +528,7 @@ begin
   perform sec.void_challenges(p);
   perform sec.forget_devices(p, p_device);
   perform sec.tell(p, 'credential.changed', 'reset', null);
-  return p;
+  return (select email_norm from sec.person where person_id = p);
 end $$;
 -- Mail to the present address arrives. Gives the address, or null where the link is none.
 create function sec.settle_verification(p_hash bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -541,13 +545,23 @@ end $$;
 -- A new address takes the old one's place, in a session of whoever asked for it: who has the link alone, or had a session once, gets
 -- nowhere. Gives the address, or null where the link is none of theirs.
 create function sec.settle_email(p_hash bytea, p_session bytea) returns text language plpgsql volatile security definer set search_path = pg_catalog as $$
-declare l record; p uuid := sec.person();
+declare l record; p uuid := sec.person(); q uuid;
 begin
   perform from sec.person where person_id = p for update;
   perform sec.hold_session(p_session);
   update sec.link set used_at = clock_timestamp() where hash = p_hash and purpose = 'email' and person_id = p and used_at is null
     and until > clock_timestamp() returning email, email_norm into l;
-  if not found or exists (select from sec.person where email_norm = l.email_norm and person_id <> p) then return null; end if;
+  if not found then return null; end if;
+  select person_id into q from sec.person where email_norm = l.email_norm and person_id <> p;
+  if found then
+    -- Whoever was invited at most gives way to who showed that the mail is theirs; the invitation leads nowhere any more.
+    update sec.session s set ended_at = clock_timestamp() from app.member m where m.person_id = q and s.org_id = m.org_id and s.member_id = m.member_id
+      and s.kind = 'invitation' and s.ended_at is null;
+    update sec.person set email_norm = 'nobody/' || person_id, email = '' where person_id = q and password_hash is null
+      and not exists (select from app.member m where m.person_id = q and m.active);
+    if not found then return null; end if;
+    perform sec.void_links(q);
+  end if;
   -- Told first: the notice goes to the address that was.
   perform sec.tell(p, 'credential.changed', 'email', sec.org(), jsonb_build_object('new_address', l.email));
   update sec.person set email = l.email, email_norm = l.email_norm, verified_at = clock_timestamp() where person_id = p;
@@ -658,24 +672,27 @@ end $$;
 -- Members -----------------------------------------------------------------------------------------------------------------------------
 -- Invite somebody: a member that is not active yet, the token that makes it so, and its mail. Known and unknown addresses take alike.
 create function sec.invite(p_person uuid, p_email text, p_email_norm text, p_member uuid, p_role text, p_name text, p_token bytea, p_life interval)
-  returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+  returns table (member_id uuid, was text) language plpgsql volatile security definer set search_path = pg_catalog as $$
+#variable_conflict use_column
 declare p uuid; m record; o uuid := sec.org();
 begin
   insert into sec.person (person_id, email, email_norm) values (p_person, p_email, p_email_norm) on conflict (email_norm) do nothing;
   select person_id into p from sec.person where email_norm = p_email_norm;
-  select member_id, active into m from app.member where org_id = o and person_id = p;
-  if m.active then return null; end if;
+  select member_id, active, role into m from app.member where org_id = o and person_id = p;
+  if m.active then return; end if;
   if m.member_id is null then
     insert into app.member (org_id, member_id, person_id, role, name, active, invited) values (o, p_member, p, p_role, p_name, false, true);
     insert into sec.invited (org_id, member_id, email) values (o, p_member, p_email);
     m.member_id := p_member;
   else
-    update app.member set role = p_role, name = p_name, invited = true, version = version + 1 where org_id = o and member_id = m.member_id;
+    -- Another role is an entry of its own, and a version.
+    update app.member set role = p_role, name = p_name, invited = true, version = version + 1 + (role <> p_role)::int
+      where org_id = o and member_id = m.member_id;
     update sec.invited set email = p_email where org_id = o and member_id = m.member_id;
     update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
   end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
-  return m.member_id;
+  return query select m.member_id, m.role;
 end $$;
 create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[], credential_version bigint)
   language sql stable security definer set search_path = pg_catalog as $$
@@ -921,7 +938,7 @@ grant insert on app.setting to desk_admin, desk_worker;
 grant update (value, version, commit) on app.setting to desk_admin, desk_worker;
 grant update (role, active, invited, version) on app.member to desk_admin;
 grant update (version, invited) on app.member to desk_worker;
-grant insert, update (role, active, name, invited, version) on app.member to desk_context;
+grant insert, update (role, active, name, invited, version, sessions_from) on app.member to desk_context;
 reset role;
 
 set role desk_context;

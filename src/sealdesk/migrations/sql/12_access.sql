@@ -114,14 +114,17 @@ $$;
 -- As before; the browser that confirms is the session's from now on, and one more factor than the password ends a hold.
 drop function sec.rotate_session(bytea, bytea, text);
 create function sec.rotate_session(p_old bytea, p_new bytea, p_method text, p_label text) returns boolean
-  language sql volatile security definer set search_path = pg_catalog as $$
-  with u as (update sec.session set hash = p_new, confirmed_at = clock_timestamp(), seen_at = clock_timestamp(),
-      method = coalesce(p_method, method), label = coalesce(p_label, label),
-      held_until = case when p_method like '%+%' or p_method = 'passkey' then null else held_until end,
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare whole boolean := coalesce(p_method like '%+%' or p_method = 'passkey', false);
+begin
+  update sec.session set hash = p_new, confirmed_at = clock_timestamp(), seen_at = clock_timestamp(),
+      method = coalesce(p_method, method), label = coalesce(p_label, label), held_until = case when not whole then held_until end,
       weak = weak and not exists (select from sec.factor f where f.person_id = sec.person())
-    where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning 1)
-  select exists (select from u)
-$$;
+    where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null;
+  if not found then return false; end if;
+  if whole then perform sec.forget_recovery(sec.person()); end if;
+  return true;
+end $$;
 drop function sec.own_sessions();
 create function sec.own_sessions() returns table (session_id uuid, kind text, label text, hint text, method text, scopes text[],
     created_at timestamptz, seen_at timestamptz, until timestamptz, org_id uuid, org_name text, hash bytea, held_until timestamptz)
@@ -133,21 +136,25 @@ create function sec.own_sessions() returns table (session_id uuid, kind text, la
       and s.seen_at + s.idle_for > clock_timestamp() and s.hard_until > clock_timestamp()
     order by s.seen_at desc
 $$;
--- As before; a hold goes along.
+-- As before; a hold goes along, and so does the age: where the other organisation would have ended the session by now, as idle, as too old
+-- since its holder last showed who they are, or with all that was open there, they show it again first (ASVS 7.3.1, 7.3.2, 7.4.5).
 drop function sec.switch_session(bytea, bytea, uuid, interval, interval, boolean);
 create function sec.switch_session(p_old bytea, p_new bytea, p_org uuid, p_idle interval, p_hard interval) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare s record; m record; t record;
 begin
   perform sec.hold_session(p_old);
-  select member_id, role into m from app.member where person_id = sec.person() and org_id = p_org and active;
+  select member_id, role, sessions_from into m from app.member where person_id = sec.person() and org_id = p_org and active;
   if not found then return null; end if;
   select * into t from sec.terms(p_org, sec.person(), m.role, p_idle, p_hard);
   update sec.session set ended_at = clock_timestamp()
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
-  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, confirmed_at, weak, family_id, held_until, device_hash)
-    values (p_new, 'session', p_org, m.member_id, t.idle, least(s.hard_until, clock_timestamp() + t.hard), s.method, s.label, s.confirmed_at,
+  if s.seen_at + t.idle <= clock_timestamp() or s.confirmed_at + t.hard <= clock_timestamp() or s.confirmed_at <= m.sessions_from then
+    raise exception 'too old for there' using errcode = 'SD004';
+  end if;
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, created_at, confirmed_at, weak, family_id, held_until, device_hash)
+    values (p_new, 'session', p_org, m.member_id, t.idle, least(s.hard_until, s.confirmed_at + t.hard), s.method, s.label, s.created_at, s.confirmed_at,
       t.weak, s.family_id, s.held_until, s.device_hash);
   return m.member_id;
 end $$;
@@ -188,6 +195,10 @@ end $$;
 create function sec.drop_recovery(p_member uuid) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.recovery where org_id = sec.org() and member_id = p_member and approved_at is null returning 1) select exists (select from gone)
 $$;
+-- Who shows a factor has not lost them all: what was asked for is over, in every organisation.
+create function sec.forget_recovery(p_person uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.recovery r using app.member m where m.person_id = p_person and r.org_id = m.org_id and r.member_id = m.member_id
+$$;
 -- The factors of a person are gone, and with them whatever is open; the password alone opens a session that can only set up a new one.
 create function sec.let_go(p_person uuid, p_enrol interval, p_detail text) returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
@@ -196,7 +207,7 @@ begin
   delete from sec.recovery_code where person_id = p_person;
   perform sec.void_challenges(p_person);
   perform sec.void_links(p_person);
-  delete from sec.recovery r using app.member m where m.person_id = p_person and r.org_id = m.org_id and r.member_id = m.member_id;
+  perform sec.forget_recovery(p_person);
   update sec.session s set ended_at = clock_timestamp() from app.member m
     where m.org_id = s.org_id and m.member_id = s.member_id and m.person_id = p_person and s.ended_at is null and s.kind in ('session', 'token');
   update sec.person set enrol_by = clock_timestamp() + p_enrol, credential_version = credential_version + 1 where person_id = p_person;
@@ -229,7 +240,8 @@ create function sec.terms(p_org uuid, p_person uuid, p_role text, p_idle interva
   language sql volatile security definer set search_path = pg_catalog as $$
   select pg_advisory_xact_lock_shared(7325432, hashtext(p_org::text));
   select coalesce(make_interval(mins => (r.rules ->> 'idle_minutes')::int), p_idle),
-      coalesce(make_interval(hours => (r.rules ->> 'absolute_hours')::int), p_hard),
+      -- Whoever is to set up a new factor has no more time in here than for that.
+      least(coalesce(make_interval(hours => (r.rules ->> 'absolute_hours')::int), p_hard), p.enrol_by - clock_timestamp()),
       (coalesce(r.rules -> 'second_factor' ? p_role, false) or p.enrol_by is not null) and not exists (select from sec.factor f where f.person_id = p_person)
     from sec.person p cross join (select sec.sign_in_rules(p_org) as rules) r where p.person_id = p_person
 $$;
@@ -249,19 +261,30 @@ begin
   update sec.session set ended_at = clock_timestamp() where hash = p_old and ended_at is null;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, weak)
     values (p_hash, 'session', p_org, m.member_id, t.idle, clock_timestamp() + t.hard, p_method, p_label, t.weak);
+  if p_method like '%+%' or p_method = 'passkey' then perform sec.forget_recovery(p_person); end if;
   return m.member_id;
 end $$;
 grant execute on function sec.open_session(bytea, uuid, bigint, uuid, interval, interval, text, text, bytea) to desk_gate;
-create or replace function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint,
-    p_session bytea) returns void
+-- Gives whether it is the person's first: by then whoever was let in with less is shown out, and half a sign-in leads nowhere.
+drop function sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea);
+create function sec.add_factor(p_id uuid, p_kind text, p_name text, p_secret bytea, p_credential bytea, p_public bytea, p_count bigint, p_step bigint,
+    p_session bytea) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare p uuid := sec.person(); e timestamptz; first boolean;
 begin
+  -- The person first: whoever signs in or switches in this moment arrives before, and is seen, or finds another credential.
+  select enrol_by into e from sec.person where person_id = p for no key update;
   perform sec.hold_session(p_session);
+  if e <= clock_timestamp() then raise exception 'no new factor in time' using errcode = 'SD003'; end if;
+  first := not exists (select from sec.factor where person_id = p);
   insert into sec.factor (factor_id, person_id, kind, name, secret, credential_id, public_key, sign_count, last_step)
-    values (p_id, sec.person(), p_kind, p_name, p_secret, p_credential, p_public, p_count, p_step);
-  update sec.person set enrol_by = null where person_id = sec.person();
-  perform sec.tell(sec.person(), 'credential.changed', 'factor_added.' || p_kind, sec.org());
+    values (p_id, p, p_kind, p_name, p_secret, p_credential, p_public, p_count, p_step);
+  update sec.person set enrol_by = null, credential_version = credential_version + first::int where person_id = p;
+  perform sec.forget_recovery(p);
+  perform sec.tell(p, 'credential.changed', 'factor_added.' || p_kind, sec.org());
+  return first;
 end $$;
+grant execute on function sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea) to desk_requester, desk_agent, desk_admin, desk_auditor;
 create or replace function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
   select pg_advisory_xact_lock(7325432, hashtext(sec.org()::text));  -- whoever is being let in is, and is seen
