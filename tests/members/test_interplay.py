@@ -13,10 +13,10 @@ from sealdesk.access.actor import Actor, ConfirmFirst
 from sealdesk.access.permissions import Role
 from sealdesk.account import commands as account
 from sealdesk.account import email_commands, enrolment
-from sealdesk.account.password_commands import ask_reset, reset
+from sealdesk.account.password_commands import WrongCurrent, ask_reset, change_password, reset
 from sealdesk.core import clock
 from sealdesk.core.errors import SignedOut, TooMany
-from sealdesk.members import commands, invitations, recovery
+from sealdesk.members import commands, invitations, recovery, rules
 from sealdesk.members.invitations import Newcomer
 from sealdesk.people import commands as people
 from sealdesk.people import confirming, founding, second
@@ -207,3 +207,56 @@ async def test_a_reset_opens_a_locked_account(world: World) -> None:
     await ask_reset(world.desk, EMAIL, VISIT)
     await reset(world.desk, await link(world, "reset", EMAIL), "kettle and two cups", replace(VISIT, device=""))
     assert isinstance(await people.sign_in(world.desk, EMAIL, "kettle and two cups", None, VISIT), Issued)
+
+
+async def test_what_has_expired_stays_so_when_rules_get_looser(world: World) -> None:
+    """ASVS V7.3.1: a session that was idle for too long has ended, whatever the rule is afterwards."""
+    here = await signed_in(world)
+    await sql(
+        world,
+        "update sec.session set idle_for = interval '5 minutes', seen_at = now() - interval '1 hour' where session_id = $1",
+        here.session_id,
+    )
+    await rules.set_sign_in_rules(world.desk, world.acme.admin, rules.SignInRules((), 720, 24), whatever)
+    assert await dead(world, here)
+
+
+async def test_what_an_admin_left_behind_is_void(world: World) -> None:
+    """Nobody's word counts for what they may not ask any more: neither an invitation nor a recovery that waits."""
+    admin, member = world.acme.admin, world.acme.agent.member
+    other = await founding.add_person(
+        world.desk, world.acme.org, NewPerson("other@acme.test", "Other", Role.ADMIN, PASSWORD)
+    )
+    second_admin = await signed_in(world, "other@acme.test")
+    await enrol(world, await signed_in(world))
+    await recovery.ask(world.desk, second_admin, member, "so they say")
+    await invitations.invite(world.desk, second_admin, Newcomer("own@evil.test", "Own", Role.ADMIN))
+    invitation = await link(world, "invitation", "own@evil.test")
+    await commands.change_member(world.desk, admin, other, commands.Wanted(active=False), whatever)
+    async with world.desk.read(admin) as work:
+        assert await recovery.waiting(work, member) == []
+    with pytest.raises(invitations.InvitationOver):
+        await invitations.look(world.desk, invitation)
+
+
+async def test_whoever_was_invited_at_most_gets_the_password_that_an_operator_sets(world: World) -> None:
+    await invitations.invite(world.desk, world.globex.admin, Newcomer("new@acme.test", "New", Role.AGENT))
+    assert not await founding.knows(world.desk, "new@acme.test")
+    await founding.add_person(
+        world.desk, world.acme.org, NewPerson("new@acme.test", "New", Role.AGENT, "kettle and two cups")
+    )
+    assert isinstance(
+        await people.sign_in(world.desk, "new@acme.test", "kettle and two cups", world.acme.org, VISIT), Issued
+    )
+
+
+async def test_guesses_at_the_password_are_counted_over_organisations(world: World) -> None:
+    """ASVS V6.3.1: to go on elsewhere does not begin a new count."""
+    await in_both(world)
+    here = await signed_in(world)
+    for number in range(10):
+        with pytest.raises(WrongCurrent):
+            await change_password(world.desk, here, f"wrong {number}", "kettle and two cups", VISIT, end_others=False)
+        here = await gone_on(world, here, back=number % 2 == 1)
+    with pytest.raises(TooMany):
+        await change_password(world.desk, here, PASSWORD, "kettle and two cups", VISIT, end_others=False)

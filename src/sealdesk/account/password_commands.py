@@ -9,9 +9,9 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account.ending import Ended, end_rest
 from sealdesk.core.counters import Hit
-from sealdesk.core.errors import BadRequest, OutsideReach, Stale
+from sealdesk.core.errors import BadRequest, OutsideReach, SignedOut, Stale
 from sealdesk.ledger.events import Stream
-from sealdesk.people import events, guard, outbox, password_rules, passwords
+from sealdesk.people import events, factors, guard, outbox, password_rules, passwords
 from sealdesk.people.commands import known_device, known_email
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Visit
@@ -122,9 +122,12 @@ async def change_password(
     actor.demand(Permission.CREDENTIAL_OWN)
     async with desk.read(actor) as work:
         row = await work.row("select * from sec.own_credential()")
-    attempt = guard.Attempt(f"password/{actor.member}", actor.session_hash, (actor.org,))
+    if row is None:
+        raise SignedOut("Your session has ended. Sign in again.")
+    # Per person, wherever they go on: a switch of organisation does not begin a new count.
+    attempt = await factors.attempt_of(desk, "password", row["person_id"], (actor.org,), visit)
     await guard.admit(desk.counters, attempt)
-    if row is None or not await passwords.verify(current, row["password_hash"]):
+    if not await passwords.verify(current, row["password_hash"]):
         await guard.failed(desk.counters, attempt)
         log.warning("password_change_refused", owasp="authn_password_change_fail", member=str(actor.member))
         raise WrongCurrent("This is not your present password.", pointer="/current")

@@ -15,6 +15,8 @@ from sealdesk.people import guard
 from sealdesk.unit import Desk, Key
 from sealdesk.web.tokens import new_api_token, token_hash
 
+MOST_NAME = 200
+"""Bytes of UTF-8."""
 LEAST_DAYS, MOST_DAYS = 1, 365
 MOST_TOKENS = 50
 HINT = 8
@@ -90,8 +92,8 @@ async def revoke_of_member(desk: Desk, actor: Actor, token: UUID) -> None:
 
 
 def _check(actor: Actor, name: str, wanted: Wanted) -> None:
-    if not name or not name.isprintable():
-        raise BadRequest("A token needs a name, in one line.", pointer="/name")
+    if not name or not name.isprintable() or len(name.encode()) > MOST_NAME:
+        raise BadRequest(f"A token needs a name, in one line of at most {MOST_NAME} bytes.", pointer="/name")
     if not LEAST_DAYS <= wanted.days <= MOST_DAYS:
         raise BadRequest(f"A token lives from {LEAST_DAYS} to {MOST_DAYS} days.", pointer="/days")
     if not wanted.permissions:

@@ -66,6 +66,8 @@ async def change_member(
             after.version,
         )
         await change.value("select sec.end_member_sessions($1, $2)", member_id, ALL)
+        if before.role is Role.ADMIN and before.lowers(after):
+            await change.value("select sec.drop_pending_of($1)", member_id)
         for fact in facts:
             change.record(fact)
         if before.active or after.active:

@@ -50,6 +50,13 @@ class SecondFactor(Input, frozen=True):
     organisation: UUID | None = None
 
 
+class Chosen(Input, frozen=True):
+    """The organisation to enter, and the challenge of the step before."""
+
+    challenge: Challenge
+    organisation: UUID
+
+
 class PasskeyIn(Input, frozen=True):
     """A passkey's signature over a challenge."""
 
@@ -77,8 +84,8 @@ class ChallengeView(msgspec.Struct, frozen=True):
 class SessionView(msgspec.Struct, frozen=True):
     """Who is signed in. `csrf_token` goes into `X-CSRF-Token` with each mutation; `choose` lists organisations where none is chosen yet.
 
-    `challenge` is what the next step answers: `second_factor` names the kinds that will do, where one is needed, and `passkeys` the ids
-    of passkeys that may sign it.
+    `challenge` is what the next step answers, with `choose` `POST /api/v1/session/organisation`: `second_factor` names the kinds that
+    will do, where one is needed, and `passkeys` the ids of passkeys that may sign it.
     """
 
     member: UUID | None
@@ -121,6 +128,18 @@ async def answer_second(
     """The second step of signing in: sets the session cookie and gives the anti-CSRF token."""
     shown = Shown(party_of(exchange, settings), body.code, body.assertion)
     found = await second.answer_second(desk, body.challenge, shown, body.organisation, visit_of(exchange))
+    return entered(found, exchange, page)
+
+
+@post(
+    "/api/v1/session/organisation",
+    limit=Limit("sign-in-organisation", per_address="20/minute"),
+    status=200,
+    repeats="A challenge is answered once.",
+)
+async def choose_organisation(desk: Desk, body: Json[Chosen], exchange: Exchange, page: Page) -> SessionView:
+    """The step of a person with several organisations who named none: sets the session cookie and gives the anti-CSRF token."""
+    found = await commands.choose(desk, body.challenge, body.organisation, visit_of(exchange))
     return entered(found, exchange, page)
 
 
@@ -219,6 +238,7 @@ def _view(actor: Actor, page: Page) -> SessionView:
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     sign_in,
     answer_second,
+    choose_organisation,
     pose_passkey,
     sign_in_with_passkey,
     pose_confirmation,

@@ -106,7 +106,8 @@ async def let_in(desk: Desk, email: str, reason: str) -> None:
 async def knows(desk: Desk, email: str) -> bool:
     """Whether somebody with this e-mail can sign in already: their password stays when they join another organisation."""
     pool = await desk.database.pool("desk_gate")
-    return await pool.fetchrow("select * from sec.credential($1)", normalise_email(email)) is not None
+    row = await pool.fetchrow("select * from sec.credential($1)", normalise_email(email))
+    return row is not None and row["password_hash"] is not None
 
 
 async def _begin_log(change: Change, origin: str, *streams: Stream) -> None:

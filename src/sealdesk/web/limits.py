@@ -51,7 +51,7 @@ READ: Final = Limit("read", per_person="1200/minute", per_address="2400/minute")
 def read_policies(text: str) -> dict[str, Limit]:
     """The operator's own policies by name, from `NAME:person=120/minute,address=600/minute,target=240/minute`, separated by blanks.
 
-    What a policy leaves out is not counted; the word `off` alone is no policy. Raises `Fault` for a text that makes no sense.
+    What a policy leaves out stays as its route declares it; the word `off` alone is no policy. Raises `Fault` for what makes no sense.
     """
     policies: dict[str, Limit] = {}
     if text == "off":
@@ -71,8 +71,8 @@ def read_policies(text: str) -> dict[str, Limit]:
 class Limiter:
     """Counts in `storage`, which is this process's own, and what changes something in `shared`, which all web processes see.
 
-    `policies` replace declared ones by name, so that an operator's figures win over ours. `off` counts nothing: for measurements,
-    and refused in production.
+    `policies` are an operator's figures by name: each wins over ours, and takes no other count away. `off` counts nothing: for
+    measurements, and refused in production.
     """
 
     def __init__(
@@ -87,10 +87,23 @@ class Limiter:
         self._storage = storage
         self._shared = shared
         self._policies = dict(policies or {})
+        self._merged: dict[Limit, Limit] = {}
+
+    def _of(self, limit: Limit) -> Limit:
+        """The policy with the operator's figures where there are any."""
+        own = self._policies.get(limit.name)
+        if own is None:
+            return limit
+        if limit not in self._merged:
+            counts = (
+                getattr(own, each) or getattr(limit, each) for each in ("per_person", "per_address", "per_target")
+            )
+            self._merged[limit] = Limit(limit.name, *counts)
+        return self._merged[limit]
 
     async def admit_early(self, limit: Limit, address: str) -> None:
         """A cheap bound ahead of `admit_change`, before anybody asks who sends it: twice what the address may. Raises `TooMany`."""
-        limit = self._policies.get(limit.name, limit)
+        limit = self._of(limit)
         if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address), slack=2 if self._shared else 1)
 
@@ -102,7 +115,7 @@ class Limiter:
             if member is not None:
                 await self.admit_person(limit, member, target)
             return
-        limit = self._policies.get(limit.name, limit)
+        limit = self._of(limit)
         counted = [
             (kind, item, key)
             for kind, item, key in (
@@ -119,7 +132,7 @@ class Limiter:
 
     async def admit_address(self, limit: Limit, address: str) -> None:
         """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
-        limit = self._policies.get(limit.name, limit)
+        limit = self._of(limit)
         if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address))
 
@@ -127,7 +140,7 @@ class Limiter:
         """Count a request by who sends it and what it is about. Raises `TooMany`."""
         if self._off:
             return
-        limit = self._policies.get(limit.name, limit)
+        limit = self._of(limit)
         if limit.person is not None:
             await self._hit(limit, "person", limit.person, member)
         if limit.target is not None:

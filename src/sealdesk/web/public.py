@@ -64,6 +64,12 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         "The second factor, after the password; it answers a challenge that only who knew the password was given.",
     ),
     PublicRoute(
+        "/api/v1/session/organisation",
+        _POST,
+        Limit("sign-in-organisation", per_address="20/minute"),
+        "The organisation, for a person in several; it answers a challenge that only who showed everything else was given.",
+    ),
+    PublicRoute(
         "/api/v1/session/passkey/options",
         _POST,
         Limit("passkey-options", per_address="60/minute"),

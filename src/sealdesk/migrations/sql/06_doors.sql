@@ -196,6 +196,8 @@ begin
   insert into sec.person (person_id, email, email_norm, password_hash, demo) values (p_person, p_email, p_email_norm, p_hash, p_demo)
     on conflict (email_norm) do nothing;
   select person_id into found_id from sec.person where email_norm = p_email_norm;
+  -- Whoever was invited at most has no password yet.
+  update sec.person set password_hash = p_hash where person_id = found_id and password_hash is null;
   return found_id;
 end $$;
 create function sec.found_deployment(p_name text, p_environment text) returns void language plpgsql volatile security definer set search_path = pg_catalog as $$

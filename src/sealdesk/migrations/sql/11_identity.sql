@@ -36,6 +36,8 @@ alter table sec.session
   -- A browser and system in words, or the name a person gave a token.
   add column label text not null default '' check (octet_length(label) <= 200),
   add column hint text not null default '' check (octet_length(hint) <= 20),
+  -- Who sent an invitation: it leads nowhere once they are no admin any more.
+  add column made_by uuid,
   -- A token's permissions; null is all that the role has.
   add column scopes text[],
   -- The organisation's rules demand a second factor that its holder has not set up yet: it can do nothing else.
@@ -691,7 +693,8 @@ begin
     update sec.invited set email = p_email where org_id = o and member_id = m.member_id;
     update sec.session set ended_at = clock_timestamp() where org_id = o and member_id = m.member_id and kind = 'invitation' and ended_at is null;
   end if;
-  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method) values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation');
+  insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, made_by)
+    values (p_token, 'invitation', o, m.member_id, p_life, clock_timestamp() + p_life, 'invitation', sec.member());
   return query select m.member_id, m.role;
 end $$;
 create function sec.look_invitation(p_hash bytea) returns table (org_id uuid, member_id uuid, role text, name text, org_name text, email text, has_password boolean, words text[], credential_version bigint)

@@ -192,6 +192,11 @@ begin
   insert into sec.recovery (org_id, member_id, asked_by) values (sec.org(), p_member, sec.member()) returning version into v;
   return v;
 end $$;
+-- What somebody left who may not ask any more.
+create function sec.drop_pending_of(p_member uuid) returns void language sql volatile security definer set search_path = pg_catalog as $$
+  delete from sec.recovery where org_id = sec.org() and asked_by = p_member and approved_at is null;
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and kind = 'invitation' and made_by = p_member and ended_at is null;
+$$;
 create function sec.drop_recovery(p_member uuid) returns boolean language sql volatile security definer set search_path = pg_catalog as $$
   with gone as (delete from sec.recovery where org_id = sec.org() and member_id = p_member and approved_at is null returning 1) select exists (select from gone)
 $$;
@@ -288,6 +293,9 @@ grant execute on function sec.add_factor(uuid, text, text, bytea, bytea, bytea, 
 create or replace function sec.apply_sign_in_rules(p_roles text[], p_idle interval, p_hard interval) returns int
   language sql volatile security definer set search_path = pg_catalog as $$
   select pg_advisory_xact_lock(7325432, hashtext(sec.org()::text));  -- whoever is being let in is, and is seen
+  -- What has expired by the rules that held has ended, and no looser rule brings it back.
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and kind = 'session' and ended_at is null
+    and (seen_at + idle_for <= clock_timestamp() or hard_until <= clock_timestamp());
   with u as (update sec.session s set idle_for = p_idle, hard_until = least(s.hard_until, s.created_at + p_hard),
       weak = (m.role = any (p_roles) or p.enrol_by is not null) and not exists (select from sec.factor f where f.person_id = m.person_id)
     from app.member m, sec.person p
@@ -329,6 +337,6 @@ create or replace function sec.sweep() returns void language sql volatile securi
   delete from sec.recovery where asked_at < clock_timestamp() - interval '30 days';
 $$;
 grant execute on function sec.recoveries(uuid, interval), sec.drop_recovery(uuid), sec.approve_recovery(uuid, interval, interval, interval) to desk_admin, desk_auditor;
-grant execute on function sec.ask_recovery(uuid), sec.own_sign_in_rules() to desk_admin;
+grant execute on function sec.ask_recovery(uuid), sec.own_sign_in_rules(), sec.drop_pending_of(uuid) to desk_admin;
 grant execute on function sec.let_go(uuid, interval, text) to desk_worker;
 reset role;
