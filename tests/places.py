@@ -1,18 +1,34 @@
 """Folders for real servers: reachable for the account that root lends to PostgreSQL, gone at the end."""
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+MEMORY = Path("/dev/shm")
+ENOUGH = 6 << 30  # bytes
 
 
 @contextmanager
 def folder() -> Generator[Path]:
     """A fresh folder with a short path. pytest's own lie in one that is closed to other accounts."""
-    path = Path(tempfile.mkdtemp(prefix="sealdesk-"))
+    path = Path(tempfile.mkdtemp(prefix="sealdesk-", dir=_where()))
     path.chmod(0o711)
     try:
         yield path.resolve()
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@cache
+def _where() -> str | None:
+    """In memory where it has room: a disk takes ten times as long for the 1400 files of a database. TMPDIR has the last word."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return None
+    available = re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())
+    room = min(shutil.disk_usage(MEMORY).free, int(available[1]) << 10 if available else 0)
+    return str(MEMORY) if room >= ENOUGH else None
