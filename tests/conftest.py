@@ -68,6 +68,15 @@ def running_desk() -> Iterator[RunningDesk]:
         yield desk
 
 
+LONG = ("matrix/test_matrix.py", "chaos/test_kills.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: at the end of a run they would keep one process busy and the others waiting."""
+    order = {str(needs.ROOT / "tests" / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name each test that could not run because a real component is missing: never a silent skip."""
     unable: defaultdict[str, list[str]] = defaultdict(list)
