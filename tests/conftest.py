@@ -39,13 +39,6 @@ def database(cluster: Cluster, template: str) -> Iterator[Clone]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def module_database(cluster: Cluster, template: str) -> Iterator[Clone]:
-    """A migrated database that the tests of one file share."""
-    with clone(cluster, template) as made:
-        yield made
-
-
 @pytest.fixture(scope="session")
 def original(cluster: Cluster, template: str) -> Iterator[Original]:
     """A desk with its signer and two organisations, for the whole run; nobody writes to it."""
