@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-ENOUGH = 6 << 30  # bytes
+ENOUGH = 4 << 30  # bytes; a run takes about one
 
 
 @contextmanager
