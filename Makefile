@@ -5,6 +5,9 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; break; }; done)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Tests wait a good deal, so one worker more than there are cores; four at most, as each has a database server and a desk of its own.
+WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); [ "$$cores" -ge 4 ] && echo 4 || echo $$((cores + 1)))
+SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUTF8 := 1
 
@@ -21,10 +24,10 @@ run: runtime assets ## set everything up and run a demo desk at http://127.0.0.1
 	@$(BIN)/sealdesk up --demo
 
 test: dev assets ## run every test at moderate counts
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(SPREAD) $(ARGS)
 
 soak: dev assets ## run every test at its full count (hours)
-	@SEALDESK_COUNTS=full $(PYTEST) $(ARGS)
+	@SEALDESK_COUNTS=full $(PYTEST) $(SPREAD) $(ARGS)
 
 tamper: dev ## flip every byte of a small bundle, and see each caught
 	@SEALDESK_COUNTS=full $(PYTEST) -m tamper $(ARGS)

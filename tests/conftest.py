@@ -1,6 +1,5 @@
 """What every test may ask for, and the list of tests that could not run."""
 
-import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,7 +11,7 @@ from databases import Clone, clone, prepare_template
 from running import RunningDesk, running
 from scenery import drill, scene, stage
 from sealdesk.core.postgres import Cluster
-from world import World, make_world
+from world import Original, World, open_copy, prepare_world
 
 __all__ = ["drill", "scene", "stage"]
 
@@ -21,7 +20,7 @@ __all__ = ["drill", "scene", "stage"]
 def cluster() -> Iterator[Cluster]:
     """A real PostgreSQL server, for the whole run."""
     with places.folder() as folder:
-        server = Cluster(folder)
+        server = Cluster(folder, settings={"max_wal_size": "256MB"})  # it may lie in memory
         server.start()
         yield server
         server.stop()
@@ -40,19 +39,18 @@ def database(cluster: Cluster, template: str) -> Iterator[Clone]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def module_database(cluster: Cluster, template: str) -> Iterator[Clone]:
-    """A migrated database that the tests of one file share."""
-    with clone(cluster, template) as made:
+@pytest.fixture(scope="session")
+def original(cluster: Cluster, template: str) -> Iterator[Original]:
+    """A desk with its signer and two organisations, for the whole run; nobody writes to it."""
+    with prepare_world(cluster, template) as made:
         yield made
 
 
 @pytest.fixture
-async def world(database: Clone) -> AsyncIterator[World]:
-    """A desk with its signer and two organisations, on a database of the test's own."""
+async def world(original: Original) -> AsyncIterator[World]:
+    """A copy of it, of the test's own."""
     with places.folder() as folder:
-        shutil.copy(database.credentials, folder / "credentials.json")
-        async with make_world(database.admin_dsn, folder) as made:
+        async with open_copy(original, folder) as made:
             yield made
 
 
@@ -61,6 +59,15 @@ def running_desk() -> Iterator[RunningDesk]:
     """A whole desk as a process tree, for the whole run: `sealdesk up` takes seconds. Tests make people of their own."""
     with running() as desk:
         yield desk
+
+
+LONG = ("matrix/test_matrix.py", "chaos/test_kills.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: at the end of a run they would keep one process busy and the others waiting."""
+    order = {str(needs.ROOT / "tests" / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

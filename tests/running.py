@@ -23,14 +23,14 @@ import httpx
 
 import places
 from needs import ROOT
+from newcomers import join
 from sealdesk.access.permissions import Role
 from sealdesk.core import credentials
 from sealdesk.core.settings import Settings
 from sealdesk.people import founding
-from sealdesk.people.founding import NewPerson
 from sealdesk.unit import Desk
+from world import PASSWORD
 
-PASSWORD = "a long enough passphrase"
 PATIENCE = 120.0
 T = TypeVar("T")
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -148,8 +148,7 @@ class RunningDesk:
             made: list[Person] = []
             for name, role in people:
                 email = f"{secrets.token_hex(4)}@{slug}.test"
-                member = await founding.add_person(desk, org, NewPerson(email, name, role, PASSWORD))
-                made.append(Person(email, role, slug, member))
+                made.append(Person(email, role, slug, await join(desk, org, role, email, name)))
         return made
 
     def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:

@@ -1,31 +1,27 @@
 """A desk with history, made once and copied for each test that does harm to it.
 
-`prepare_scene` lets the cast of two organisations talk and has everything sealed; `open_scene` gives a test its own copy of the
-database, of the keys and of the signer's memory, with a running signer.
+`prepare_scene` lets the cast of two organisations talk and has everything sealed; `open_copy` gives a test its own copy of the
+database, of the keys and of the signer's memory.
 """
 
 import asyncio
 import shutil
-import tempfile
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from uuid import UUID
 
-from databases import clone
+import places
 from sealdesk.access.actor import Actor
 from sealdesk.core.db import Database, Whereabouts
 from sealdesk.core.migrate import complete_credentials
-from sealdesk.core.postgres import Cluster
-from sealdesk.ledger.seal import Sealer
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from sealdesk.threads.queries import Message
 from sealdesk.tickets.commands import change_ticket, open_request
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk
-from world import LEDGER_NAME, Cast, World, make_world, running_signer
+from world import Original, World, opened
 
 SCENE = "sealdesk_scene"
 MESSAGES = 300
@@ -33,13 +29,9 @@ MESSAGES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Where the scene is kept, who is in it, and the conversations of the first organisation's requester and of its stranger."""
+class Scene(Original):
+    """A world with history, and in it the conversations of the first organisation's requester and of its stranger."""
 
-    cluster: Cluster
-    folder: Path
-    acme: Cast
-    globex: Cast
     threads: tuple[UUID, UUID]
     foreign: UUID
 
@@ -77,38 +69,20 @@ def any_version(_: int) -> None:
 
 
 @contextmanager
-def prepare_scene(cluster: Cluster, template: str) -> Generator[Scene]:
-    """Play the scene in a database that later ones are copied from."""
-    folder = Path(tempfile.mkdtemp(prefix="scene-"))
-    shutil.copy(cluster.data / "credentials.json", folder / "credentials.json")
-    cluster.ensure_database(SCENE, template)
-
-    async def play() -> Scene:
-        async with make_world(cluster.superuser_dsn(SCENE), folder) as world:
-            threads, foreign = await talk(world)
-            return Scene(cluster, folder, world.acme, world.globex, threads, foreign)
-
-    try:
-        yield asyncio.run(play())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def open_scene(scene: Scene, folder: Path) -> AsyncGenerator[World]:
-    """A copy of the scene as a world of one's own; `folder` takes its keys and the signer's memory."""
-    with clone(scene.cluster, SCENE) as copy:
+def prepare_scene(original: Original) -> Generator[Scene]:
+    """Play the scene in a copy of `original` that later ones are copied from."""
+    cluster = original.cluster
+    with places.folder() as folder:
         data = folder / "desk"
-        shutil.copytree(scene.folder, data, ignore=shutil.ignore_patterns("run"))
-        database = Database(Whereabouts.of_url(copy.admin_dsn), complete_credentials(data / "credentials.json"))
-        desk = Desk(database, Sealer.of_file(data / "keys" / "kek.bin"), LEDGER_NAME)
-        sequencer = await database.connect("desk_sequencer")
-        try:
-            async with running_signer(data) as (signer, process):
-                yield World(desk, signer, data, copy.admin_dsn, scene.acme, scene.globex, sequencer, process)
-        finally:
-            await sequencer.close()
-            await database.close()
+        shutil.copytree(original.folder, data, ignore=shutil.ignore_patterns("run"))
+        cluster.ensure_database(SCENE, original.database)
+
+        async def play() -> Scene:
+            async with opened(original, cluster.superuser_dsn(SCENE), data) as world:
+                threads, foreign = await talk(world)
+                return Scene(cluster, SCENE, data, world.acme, world.globex, threads, foreign)
+
+        yield asyncio.run(play())
 
 
 def rolled_back(world: World, admin_dsn: str) -> World:

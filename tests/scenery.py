@@ -6,29 +6,28 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from scene import Scene, open_scene, prepare_scene
-from sealdesk.core.postgres import Cluster
-from world import World
+from scene import Scene, prepare_scene
+from world import Original, World, open_copy
 
 __all__ = ["drill", "scene", "stage"]
 
 
 @pytest.fixture(scope="session")
-def scene(cluster: Cluster, template: str) -> Iterator[Scene]:
+def scene(original: Original) -> Iterator[Scene]:
     """A desk with history, for the whole run; nobody writes to it."""
-    with prepare_scene(cluster, template) as prepared:
+    with prepare_scene(original) as prepared:
         yield prepared
 
 
 @pytest.fixture
 async def drill(scene: Scene, tmp_path: Path) -> AsyncGenerator[World]:
     """A copy of the scene that the test may ruin."""
-    async with open_scene(scene, tmp_path) as world:
+    async with open_copy(scene, tmp_path) as world:
         yield world
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
     """A copy of the scene that the tests of one file share; they run in the module's loop."""
-    async with open_scene(scene, tmp_path_factory.mktemp("stage")) as world:
+    async with open_copy(scene, tmp_path_factory.mktemp("stage")) as world:
         yield world

@@ -12,8 +12,10 @@ Lines = Callable[[], list[str]]
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     """What was logged since it was last asked."""
+    # asyncio tells at any time what earlier tests left: a child whose loop is closed, a task that is collected.
+    monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
     handlers, level = logging.root.handlers[:], logging.root.level
 
     def told() -> list[str]:

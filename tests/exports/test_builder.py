@@ -23,8 +23,6 @@ from sealdesk.threads.model import Draft, Thread
 from sealproof.report import Verdict
 from world import World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_it_works(world: World) -> None:
     """Left to itself it builds what was asked for, once the ledger has sealed it, and says how far it is."""

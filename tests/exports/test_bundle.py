@@ -24,8 +24,6 @@ from sealproof.canonical import JSON
 from sealproof.report import Verdict
 from world import LEDGER_NAME, World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 def unpack(bundle: Path) -> Path:
     with zipfile.ZipFile(bundle) as container:

@@ -23,8 +23,6 @@ from sealdesk.unit import Key
 from sealdesk.web.tokens import token_hash
 from world import PASSWORD, World
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 
 async def test_it_works(world: World) -> None:
     """From request to download every step is an entry, in the export's own stream."""

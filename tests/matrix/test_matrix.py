@@ -5,7 +5,6 @@ A new route is asked without being named here. Where a field or a path has a mea
 
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from typing import cast
@@ -15,22 +14,20 @@ import pytest_asyncio
 
 import places
 from counts import count
-from databases import Clone
 from matrix.cells import closed
 from matrix.nouns import ASSIGNEE, NOTE, WHERE
 from matrix.run import Run, Runner, listed, routes_in
 from matrix.stage import Stage, opened
 from sealdesk.access.permissions import Role
-from world import make_world
+from world import Original, open_copy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(module_database: Clone) -> AsyncIterator[Stage]:
+async def stage(original: Original) -> AsyncIterator[Stage]:
     with places.folder() as folder:
-        shutil.copy(module_database.credentials, folder / "credentials.json")
-        async with make_world(module_database.admin_dsn, folder) as world, opened(world) as made:
+        async with open_copy(original, folder) as world, opened(world) as made:
             yield made
 
 

@@ -19,6 +19,7 @@ async def run(world: World, *arguments: str, url: str | None = None) -> Result:
 
 
 async def test_a_whole_record_exits_with_0(drill: World) -> None:
+    await drill.signer.start()
     result = await run(drill, "--content")
     assert result.exit_code == 0
     assert result.output.splitlines()[-1] == "The record is whole."
@@ -47,8 +48,7 @@ async def test_what_cannot_be_read_exits_with_3(drill: World, tmp_path: Path) ->
 
 
 async def test_without_the_signer_it_says_what_it_could_not_compare(drill: World) -> None:
-    drill.process.terminate()
-    await drill.process.wait()
+    await drill.signer.stop()
     result = await run(drill)
     assert result.exit_code == 0
     assert "what it remembers was not compared" in result.output
