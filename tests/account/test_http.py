@@ -380,3 +380,20 @@ def test_a_confirmation_without_the_code_is_not_counted(running_desk: RunningDes
         assert "Type the code too" in page.text
     answer = {**answer, "challenge": field(CHALLENGE, page), "code": codes[0]}
     assert client.act("POST", "/confirm", data=answer, headers=html).status_code == 303
+
+
+def test_a_program_chooses_the_organisation(running_desk: RunningDesk, person: Person) -> None:
+    """Whoever is in several and named none is told which, and the challenge of that answer leads into one of them."""
+    running_desk.populate("elsewhere", ("Host", Role.ADMIN))
+    added = running_desk.command(
+        "person", "add", "--org", "elsewhere", "--role", "agent", "--name", "Fay", person.email
+    )
+    assert added.returncode == 0, added.stderr
+    client = running_desk.client()
+    asked = client.post("/api/v1/session", json={"email": person.email, "password": PASSWORD}).json()
+    there = str(running_desk.orgs["elsewhere"])
+    assert {each["organisation"] for each in asked["choose"]} == {str(running_desk.orgs[person.org]), there}
+    answer = {"challenge": asked["challenge"], "organisation": there}
+    entered = client.post("/api/v1/session/organisation", json=answer)
+    assert (entered.status_code, entered.json()["organisation"]) == (200, there)
+    assert client.post("/api/v1/session/organisation", json=answer).status_code == 401

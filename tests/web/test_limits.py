@@ -114,6 +114,18 @@ def test_an_operator_may_set_figures() -> None:
     assert read_policies("") == {}
 
 
+async def test_an_operators_figure_takes_no_other_count_away(session: Session, desk: ToyDesk) -> None:
+    """T08: a figure for people leaves the count of addresses as the route declares it."""
+    limiter = Limiter(ProcessCounters(), read_policies("few:person=2/minute"))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=make(desk, limiter=limiter)),  # pyright: ignore[reportArgumentType]
+        base_url=ORIGIN,
+    ) as client:
+        assert [(await call(client, session)).status_code for _ in range(3)] == [204, 204, 429]
+        others = [(await call(client, Session(desk.sign_in()))).status_code for _ in range(4)]
+        assert 429 in others
+
+
 @pytest.mark.parametrize("text", ["x", "x:", "x:person", "x:person=often", "x:people=5/minute"])
 def test_figures_without_sense_are_named(text: str) -> None:
     with pytest.raises(Fault, match="SEALDESK_LIMITS"):
