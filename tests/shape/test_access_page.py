@@ -61,8 +61,10 @@ SAID = {
     "an API token": f"{tokens_pages.TokenForm(name='x').days} days as proposed, at most {tokens_commands.MOST_DAYS}",
 }
 SENTENCES = (
-    f"{password_rules.LEAST} characters or more, {password_rules.LEAST_OF_ADMINS} where an admin chooses one, at most"
-    f" {password_rules.MOST:,}",
+    (
+        f"{password_rules.LEAST} characters or more, {password_rules.LEAST_OF_ADMINS} where an admin chooses one, at most"
+        f" {password_rules.MOST:,}"
+    ),
     f"fewer than {password_rules.LEAST_LETTERS} letters are left",
     f"Two weeks ({reminders.EARLY.days} days) and {reminders.LATE.days} days before an API token ends",
     f"At most {tokens_commands.MOST_TOKENS} API tokens of a member",
