@@ -42,8 +42,10 @@ from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals, security_pages
 from sealdesk.threads import api as threads
+from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
+from sealdesk.tickets import state_pages
 from sealdesk.unit import Desk
 from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
@@ -84,8 +86,10 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     account.ROUTES,
     account_pages.ROUTES,
     threads.ROUTES,
+    states.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    state_pages.ROUTES,
     password_pages.ROUTES,
     email_pages.ROUTES,
     links_api.ROUTES,

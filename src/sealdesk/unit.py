@@ -150,8 +150,13 @@ class Change(Reading):
         """Seal the event's content ahead of `record`, where a row needs its commitments first."""
         return self._appender.prepare(event)
 
-    def record(self, event: Event | Prepared) -> Recorded:
-        """Make the entry of `event`; it is written when the block is left."""
+    def record(self, event: Event | Prepared, *, keyed: bool = True) -> Recorded:
+        """Make the entry of `event`; it is written when the block is left.
+
+        The first that is `keyed` is what the change's Idempotency-Key stands for: what only goes before it is not.
+        """
+        if not keyed:
+            return self._appender.record(event, None)
         entry_id, self._minted = self._minted, None
         return self._appender.record(event, entry_id)
 

@@ -127,13 +127,16 @@ _ROWS = (
         channel=enum("portal", "chat", "email", "api", "import", "widget"),
     ),
     *(
-        _type(f"thread.{act}", "thread", "reason author", reason=code)
-        for act in ("locked", "unlocked", "escalated", "deescalated", "closed", "reopened")
+        _type(f"thread.{act}", "thread", "reason author", refs, reason=code)
+        for act, refs in (("locked", 0), ("unlocked", 1), ("closed", 0), ("reopened", 1))
     ),
+    # Whoever gave the cause is not to learn of it: an escalation is the desk's own work.
+    *(_type(f"thread.{act}", "ticket", "reason author", 1, reason=code) for act in ("escalated", "deescalated")),
     *(
         _type(
             f"participant.{act}",
             "thread",
+            "reason author",
             member=uuid,
             role=enum("requester", "agent", "admin", "auditor", "visitor", "contact"),
         )
