@@ -17,6 +17,8 @@ async def test_a_stalled_sequencer_stops_posting_until_it_caught_up(
     """Too many, then none: both are seen within a look."""
     monkeypatch.setattr(backlog, "MOST_WAITING", 5)
     monkeypatch.setattr(backlog, "LOOK_EVERY", 0.0)
+    for number in range(3):  # two entries each
+        await founding.add_org(world.desk, f"waiting-{number}", "Waiting")
     with pytest.raises(Overloaded) as refused:
         await commands.open_thread(world.desk, world.acme.agent, "x", Draft("y"), "chat", key=None, origin=None)
     assert refused.value.headers["Retry-After"]
@@ -30,6 +32,7 @@ async def test_a_stalled_sequencer_stops_posting_until_it_caught_up(
 async def test_what_waits_too_long_counts_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest of an organisation's own: one log that stands still holds up no other, and nobody's sign-in."""
     monkeypatch.setattr(backlog, "LOOK_EVERY", 0.0)
+    await commands.open_thread(world.desk, world.acme.agent, "x", Draft("y"), "chat", key=None, origin=None)
     connection = await world.superuser()
     try:
         await connection.execute(
