@@ -127,11 +127,11 @@ _ROWS = (
         channel=enum("portal", "chat", "email", "api", "import", "widget"),
     ),
     *(
-        _type(f"thread.{act}", "thread", "reason author", refs, reason=code)
-        for act, refs in (("locked", 0), ("unlocked", 1), ("closed", 0), ("reopened", 1))
+        _type(f"thread.{act}", "thread", "reason author", reason=code)
+        for act in ("locked", "unlocked", "closed", "reopened")
     ),
-    # Whoever gave the cause is not to learn of it: an escalation is the desk's own work.
-    *(_type(f"thread.{act}", "ticket", "reason author", 1, reason=code) for act in ("escalated", "deescalated")),
+    # The desk escalates among itself, in `ticket`: whoever gave the cause is not to learn of it.
+    *(_type(f"thread.{act}", "thread ticket", "reason author", reason=code) for act in ("escalated", "deescalated")),
     *(
         _type(
             f"participant.{act}",

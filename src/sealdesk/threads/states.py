@@ -120,12 +120,12 @@ async def change_participant(
             raise BadRequest("Choose a member of the organisation who can sign in.", pointer="/member")
         if present and role != Role.REQUESTER:
             raise StateConflict("They are staff, and reach every conversation of the organisation already.")
-        statement = (
-            "insert into app.thread_member (org_id, thread_id, member_id) values ($1, $2, $3) on conflict do nothing"
-            if present
-            else "delete from app.thread_member where org_id = $1 and thread_id = $2 and member_id = $3"
-        )
-        if (await change.execute(statement, actor.org, thread_id, member)).endswith(" 0"):
+        if present:
+            joined = "insert into app.thread_member (org_id, thread_id, member_id) values ($1, $2, $3) on conflict do nothing"
+            changed = await change.execute(joined, actor.org, thread_id, member) == "INSERT 0 1"
+        else:
+            changed = bool(await change.value("select sec.remove_participant($1, $2)", thread_id, member))
+        if not changed:
             change.nothing()
             return
         act = "added" if present else "removed"

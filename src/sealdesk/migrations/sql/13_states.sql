@@ -23,8 +23,6 @@ begin
     execute format('create policy write_%1$s on app.escalation for insert to desk_%1$s with check (org_id = (select sec.org()))', r);
     execute format('create policy change_%1$s on app.escalation for update to desk_%1$s using (org_id = (select sec.org())) with check (org_id = (select sec.org()))', r);
     execute format('grant insert, update (standing) on app.escalation to desk_%s', r);
-    execute format('create policy remove_%1$s on app.thread_member for delete to desk_%1$s using (org_id = (select sec.org()))', r);
-    execute format('grant delete on app.thread_member to desk_%s', r);
     execute format('grant update (closed) on app.thread to desk_%s', r);
   end loop;
 end $$;
@@ -88,4 +86,21 @@ begin
 end $$;
 grant execute on function app.find_thread(uuid, text[]) to desk_requester, desk_agent, desk_admin, desk_auditor, desk_worker;
 grant execute on function app.find_posts(bytea[], text[], text[], bytea[], uuid[], uuid[], text[]) to desk_requester, desk_agent, desk_admin;
+reset role;
+
+-- No login deletes: who took part once does so no longer by this door alone, for staff, in their own organisation.
+set role desk_owner;
+create policy context on app.thread_member for select to desk_context using (org_id = (select sec.org()));
+create policy remove on app.thread_member for delete to desk_context using (org_id = (select sec.org()));
+grant select, delete on app.thread_member to desk_context;
+reset role;
+set role desk_context;
+create function sec.remove_participant(p_thread uuid, p_member uuid) returns boolean
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  if sec.role() not in ('agent', 'admin') then raise insufficient_privilege; end if;
+  delete from app.thread_member where org_id = sec.org() and thread_id = p_thread and member_id = p_member;
+  return found;
+end $$;
+grant execute on function sec.remove_participant(uuid, uuid) to desk_agent, desk_admin;
 reset role;
