@@ -93,7 +93,9 @@ class Eyes:
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if wide > 0:
             self.found.append(f"{name}: {wide} px too wide")
-        tall = page.evaluate("document.querySelector('.desk') ? document.documentElement.scrollHeight - innerHeight : 0")
+        tall = page.evaluate(
+            "document.querySelector('.desk') ? document.documentElement.scrollHeight - innerHeight : 0"
+        )
         if tall > 0:
             self.found.append(f"{name}: a desk page {tall} px taller than the window")
         violations = axe(self.context, page)

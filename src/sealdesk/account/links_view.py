@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sealdesk.web.view import Moment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgottenView:
@@ -46,14 +48,19 @@ class PasswordView:
     error: str | None = None
     field: str = ""
     done: str | None = None
+    person: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressView:
-    """The present address and the form for another."""
+    """The present address and the form for another. `asked` is one that waits for its link to be used, `until` then."""
 
     email: str
     verified: bool
+    asked: str = ""
+    until: Moment | None = None
+    held: bool = False
     typed: str = ""
     error: str | None = None
     sent: str | None = None

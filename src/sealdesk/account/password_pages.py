@@ -1,5 +1,6 @@
 """Forgotten, reset and changed passwords, as pages."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from sealdesk.account.links_view import ForgottenView, PasswordView, ResetView
 from sealdesk.account.password_commands import LinkOver, WrongCurrent
 from sealdesk.core.errors import Refusal
 from sealdesk.core.settings import Environment, Settings
+from sealdesk.people import confirming
 from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS, WeakPassword
 from sealdesk.tickets.frame import bare, frame
@@ -144,9 +146,11 @@ def _reset(page: Page, view: ResetView, status: int = 200) -> Html:
 
 
 async def _password(desk: Desk, actor: Actor, page: Page, view: PasswordView, status: int = 200) -> Html:
+    person = await confirming.who(desk, actor)
     async with desk.read(actor) as work:
         around = await frame(work, page, "Password", "/account")
-    return page.render("password.html", status=status, frame=around, view=view)
+    shown = replace(view, person=person.email, held=actor.held)
+    return page.render("password.html", status=status, frame=around, view=shown)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
