@@ -374,7 +374,7 @@ def test_a_browser_that_is_held_back_is_offered_nothing_in_vain(running_desk: Ru
     running_desk.sql("update sec.session set held_until = now() + interval '1 day' where member_id = $1", held.member)
     shown = client.get("/account", headers=html).text
     assert "If you have no other, wait" in shown
-    assert re.findall(r'<main.*action="(?!/sign-out)', shown, re.DOTALL) == []
+    assert "<form" not in shown.partition("<main")[2].partition("</main>")[0]
     for link in ("/account/password", "/account/email", "/account/totp", "/account/passkey", "/account/tokens"):
         assert f'href="{link}"' not in shown
     for path in ("/account/password", "/account/email"):
@@ -399,7 +399,9 @@ def test_a_form_to_sign_in_that_is_too_old(running_desk: RunningDesk, person: Pe
     browser.take(again)
     done = browser.act("POST", "/sign-in", data={**form, "csrf": field(CSRF, again)}, headers=html)
     assert (done.status_code, done.headers["location"]) == (303, "/exports")
-    already = running_desk.client(person).act("POST", "/sign-in", data=form, headers=html)
+    signed_in = running_desk.client(person)
+    signed_in.csrf = ""
+    already = signed_in.act("POST", "/sign-in", data=form, headers=html)
     assert (already.status_code, "You are signed in already" in already.text) == (403, True)
     assert 'href="/exports">Go on' in already.text
 
