@@ -17,10 +17,11 @@ class ForgottenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetView:
-    """The form for a new password, or that it was taken. `least` is the least number of characters."""
+    """The form for a new password, or that it was taken. `least` is the least number of characters; `person` is for password managers."""
 
     action: str
     least: int
+    person: str = ""
     error: str | None = None
     done: bool = False
 

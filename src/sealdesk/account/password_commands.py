@@ -41,10 +41,11 @@ class WrongCurrent(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """Somebody who may choose a password: what says who they are, and whether they are an admin anywhere."""
+    """Somebody who may choose a password: what says who they are, whether they are an admin anywhere, and their address."""
 
     words: tuple[str, ...]
     admin: bool
+    email: str = ""
 
 
 async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
@@ -90,7 +91,7 @@ async def look_reset(desk: Desk, token: str) -> Choosing:
     )
     if row is None:
         raise LinkOver
-    return Choosing(tuple(row["words"]), row["admin"])
+    return Choosing(tuple(row["words"]), row["admin"], row["email"])
 
 
 async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:
