@@ -22,7 +22,7 @@ class Waiting:
     @property
     def token(self) -> str:
         """The token at the end of its link."""
-        return self.data["path"].rpartition("/")[2]
+        return self.data["path"].rpartition("/")[2].partition("?")[0]
 
 
 async def waiting(world: World, template: str = "") -> list[Waiting]:

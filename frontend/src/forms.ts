@@ -1,5 +1,6 @@
 // Small manners of forms: no double sending, copying, and refusals told in a sentence.
 import { reason } from "./problem";
+import { heldUp, signedOut } from "./session";
 import { toast } from "./toast";
 
 function once(event: SubmitEvent): void {
@@ -18,16 +19,12 @@ async function copy(event: Event): Promise<void> {
   await navigator.clipboard.writeText(button.dataset["copy"] ?? "").then(() => toast("Copied."), () => toast("The browser does not allow copying here."));
 }
 
-/** A page left open past its session says so once, and asks no more. */
-function signedOut(): void {
-  for (const element of document.querySelectorAll("[data-poll]")) element.removeAttribute("data-poll");
-  toast("You are signed out. What you wrote is kept in this tab; sign in to go on.", { text: "Sign in", href: "/sign-in" });
-}
-
 function refused(event: Event): void {
   const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
+  const polls = ctx.sourceElement?.hasAttribute("data-poll");
   if (ctx.response?.raw?.status === 401) signedOut();
-  else if (!ctx.sourceElement?.hasAttribute("data-poll")) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
+  else if (polls && ctx.response?.raw?.status === 403) heldUp();
+  else if (!polls) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
 }
 
 /** A form that waited for a question to be answered is sent by itself; without scripts by its button. */

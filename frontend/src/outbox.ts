@@ -4,7 +4,7 @@ import { composer } from "./composer";
 import { dropDraft, keepDraft } from "./draft";
 import { pollNow } from "./poll";
 import { reason } from "./problem";
-import { renew, token } from "./session";
+import { renew, signInHref, token } from "./session";
 import { say } from "./toast";
 
 const PATIENCE = 20_000;
@@ -32,12 +32,15 @@ function show(body: string, internal: boolean): HTMLElement | null {
   return shown;
 }
 
-function mark(letter: Letter, state: string, problem: string | null): void {
+function mark(letter: Letter, state: string, problem: string | null, ended = false): void {
   letter.shown.classList.toggle("refused", problem !== null);
   letter.shown.querySelector(".state")!.textContent = state;
   const box = letter.shown.querySelector<HTMLElement>(".sending-problem")!;
   box.hidden = problem === null;
   box.querySelector("span")!.textContent = problem ?? "";
+  const link = box.querySelector("a")!;
+  link.hidden = !ended;
+  link.href = signInHref();
 }
 
 /** The timeline is reversed: its end is where it is not scrolled at all. */
@@ -70,7 +73,7 @@ async function deliver(letter: Letter): Promise<void> {
     const news = document.querySelector<HTMLElement>("#news");
     if (news) pollNow(news);
   } else {
-    mark(letter, "not sent", await reason(answer));
+    mark(letter, "not sent", await reason(answer), answer?.status === 401);
     letter.shown.scrollIntoView({ block: "nearest" });
   }
 }
@@ -83,7 +86,7 @@ function send(letter: Letter): void {
 async function sendAgain(letter: Letter): Promise<void> {
   const now = await renew();
   if (now === "somebody else") {
-    mark(letter, "not sent", "Someone else is signed in now. Sign in as yourself in another tab, then try again.");
+    mark(letter, "not sent", "Someone else is signed in now. Sign in as yourself in another tab, then try again.", true);
     return;
   }
   letter.form.set("csrf", token());

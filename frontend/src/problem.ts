@@ -4,7 +4,7 @@ import { inWords } from "./countdown";
 interface Details { title?: string; detail?: string }
 
 const FALLBACK: Record<number, string> = {
-  401: "You are signed out. Sign in in another tab, then try again.",
+  401: "Your session has ended. What you wrote is kept; sign in, then send it again.",
   403: "The form has expired. Try again, or reload the page; what you wrote is kept.",
   404: "This conversation is no longer within reach.",
   412: "Someone else changed this in the meantime. Reload the page to see it.",

@@ -4,7 +4,7 @@
 import htmx from "htmx.org";
 import { pollNow } from "./poll";
 import { reason } from "./problem";
-import { renew, token } from "./session";
+import { renew, signedOut, token } from "./session";
 import { say, toast } from "./toast";
 
 async function reread(): Promise<void> {
@@ -29,6 +29,7 @@ async function save(form: HTMLFormElement): Promise<void> {
     answer = await post(form, body);
   }
   const taken = answer !== null && (answer.type === "opaqueredirect" || answer.ok);
+  if (answer?.status === 401) { signedOut(); form.querySelector("fieldset")!.disabled = false; return; }
   if (taken) say("Saved");
   else toast(await reason(answer));
   await reread();

@@ -329,8 +329,11 @@ def test_a_second_step_that_is_over_says_so(running_desk: RunningDesk, person: P
     form = {"csrf": field(CSRF, page), "email": person.email, "password": PASSWORD, "next": "/exports"}
     asked = browser.act("POST", "/sign-in", data=form, headers=html)
     answer = {"csrf": field(CSRF, asked), "challenge": field(CHALLENGE, asked), "next": "/exports", "code": "000000"}
-    for _ in range(5):
+    assert "I have lost both" in asked.text
+    for _ in range(4):
         assert "was used before" in browser.act("POST", "/sign-in/second", data=answer, headers=html).text
+    fifth = browser.act("POST", "/sign-in/second", data=answer, headers=html)
+    assert ("the last of five tries" in fifth.text, 'action="/sign-in"' in fifth.text) == (True, True)
     over = browser.act("POST", "/sign-in/second", data=answer, headers=html)
     chosen = {"csrf": field(CSRF, over), "ticket": "A" * 43, "organisation": str(person.member), "next": "/exports"}
     for said in (over, browser.act("POST", "/sign-in/organisation", data=chosen, headers=html)):
@@ -338,6 +341,69 @@ def test_a_second_step_that_is_over_says_so(running_desk: RunningDesk, person: P
         assert "took too long" in said.text
         assert 'action="/sign-in"' in said.text
         assert 'name="next" value="/exports"' in said.text
+
+
+def test_a_change_of_address_that_waits(running_desk: RunningDesk, person: Person) -> None:
+    """The page names where the link went, also later, and one click takes it back."""
+    html = {"accept": "text/html"}
+    client, new = running_desk.client(person), f"{new_token()[:12]}@harbour.test"
+    form = {"csrf": client.csrf}
+    asked = client.act("POST", "/account/email", data={**form, "email": new}, headers=html)
+    assert f"A link is on its way to {new}" in asked.text
+    assert f'A link was sent to <bdi class="strong">{new}</bdi>' in client.get("/account/email", headers=html).text
+    dropped = client.act("POST", "/account/email/drop", data=form, headers=html)
+    assert ("stays as it is" in dropped.text, new in dropped.text) == (True, False)
+
+
+def test_too_late_to_stop_a_change(running_desk: RunningDesk) -> None:
+    """Whoever comes when the change was made is told what is left to do; any other link that is over says less."""
+    html = {"accept": "text/html"}
+    late = running_desk.client().get(f"/address/{'A' * 43}?is=stop", headers=html)
+    assert (late.status_code, 'href="/sign-in"' in late.text) == (404, True)
+    assert "the mail that told of the change names the new address" in late.text
+    assert "names the new address" not in running_desk.client().get(f"/address/{'A' * 43}", headers=html).text
+
+
+def test_a_browser_that_is_held_back_is_offered_nothing_in_vain(running_desk: RunningDesk) -> None:
+    """No button and no form for what would be refused, and words on all of it."""
+    html = {"accept": "text/html"}
+    (held,) = running_desk.populate("factors", ("Hal", Role.AGENT))
+    client = running_desk.client(held)
+    assert "Set up an authenticator app" in client.get("/account", headers=html).text
+    running_desk.client(held)
+    running_desk.sql("update sec.session set held_until = now() + interval '1 day' where member_id = $1", held.member)
+    shown = client.get("/account", headers=html).text
+    assert "If you have no other, wait" in shown
+    assert "<form" not in shown.partition("<main")[2].partition("</main>")[0]
+    for link in ("/account/password", "/account/email", "/account/totp", "/account/passkey", "/account/tokens"):
+        assert f'href="{link}"' not in shown
+    for path in ("/account/password", "/account/email"):
+        page = client.get(path, headers=html).text
+        assert ("in this browser yet" in page, f'action="{path}"' in page and 'type="password"' in page) == (
+            True,
+            False,
+        )
+        refused = client.act("POST", path, data={"csrf": client.csrf, "email": "a@b.test"}, headers=html)
+        assert (refused.status_code, "To your account" in refused.text) == (403, True)
+
+
+def test_a_form_to_sign_in_that_is_too_old(running_desk: RunningDesk, person: Person) -> None:
+    """Without its cookie the form comes back with the address; where another tab signed in meanwhile, one goes on."""
+    html = {"accept": "text/html"}
+    page = running_desk.client().get("/sign-in?next=/exports", headers=html)
+    form = {"csrf": field(CSRF, page), "email": person.email, "password": PASSWORD, "next": "/exports"}
+    browser = running_desk.client()
+    again = browser.act("POST", "/sign-in", data=form, headers=html)
+    assert (again.status_code, "keep cookies" in again.text) == (403, True)
+    assert f'name="email" value="{person.email}"' in again.text
+    browser.take(again)
+    done = browser.act("POST", "/sign-in", data={**form, "csrf": field(CSRF, again)}, headers=html)
+    assert (done.status_code, done.headers["location"]) == (303, "/exports")
+    signed_in = running_desk.client(person)
+    signed_in.csrf = ""
+    already = signed_in.act("POST", "/sign-in", data=form, headers=html)
+    assert (already.status_code, "You are signed in already" in already.text) == (403, True)
+    assert 'href="/exports">Go on' in already.text
 
 
 def test_a_lock_counts_down(running_desk: RunningDesk, person: Person) -> None:

@@ -333,8 +333,9 @@ async def test_another_address(world: World) -> None:
     """
     agent = world.acme.agent
     await email_commands.ask_change(world.desk, agent, "New.Me@acme.test")
-    assert [mail.to for mail in await waiting(world, "email_asked")] == [AGENT]
-    token = await link(world, "email", "New.Me@acme.test")
+    (asked,) = await waiting(world, "email_asked")
+    assert (asked.to, asked.data["new_address"]) == (AGENT, "New.Me@acme.test")
+    token = await link(world, "email$", "New.Me@acme.test")
     assert await signs_in(world, AGENT, PASSWORD)
     with pytest.raises(SignedOut):
         await email_commands.settle_address(world.desk, token, None)
@@ -352,6 +353,22 @@ async def test_another_address(world: World) -> None:
     await happenings.settle(world.desk)
     assert [mail.to for mail in await waiting(world, "credential.changed/email")] == [AGENT]
     assert (await email_commands.own_address(world.desk, agent)).verified
+
+
+async def test_a_change_that_waits_is_shown_and_taken_back(world: World) -> None:
+    """Only to whoever asked; taken back, its link leads nowhere, and nobody else's is touched."""
+    agent, other = world.acme.agent, world.acme.requester
+    await email_commands.ask_change(world.desk, other, "theirs@acme.test")
+    await email_commands.ask_change(world.desk, agent, "misptyed@acme.test")
+    await email_commands.ask_change(world.desk, agent, "mistyped@acme.test")
+    waits = await email_commands.own_address(world.desk, agent)
+    assert (waits.email, waits.asked, waits.until is not None) == (AGENT, "mistyped@acme.test", True)
+    await email_commands.drop_change(world.desk, agent)
+    await email_commands.drop_change(world.desk, agent)
+    assert await email_commands.own_address(world.desk, agent) == replace(waits, asked="", until=None)
+    with pytest.raises(LinkOver):
+        await email_commands.settle_address(world.desk, await link(world, "email$", "mistyped@acme.test"), agent)
+    assert (await email_commands.own_address(world.desk, other)).asked == "theirs@acme.test"
 
 
 async def test_somebody_elses_address(world: World) -> None:

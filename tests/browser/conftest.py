@@ -87,12 +87,17 @@ class Eyes:
             self.found.append(f"a request left the desk: {request.url}")
 
     def look(self, page: Page, name: str) -> None:
-        """Take a picture, ask axe, and see that nothing is wider than the window."""
+        """Take a picture, ask axe, and see that nothing is wider than the window, nor the desk taller."""
         PICTURES.mkdir(exist_ok=True)
         page.screenshot(path=PICTURES / f"{name}.png", caret="initial")
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if wide > 0:
             self.found.append(f"{name}: {wide} px too wide")
+        tall = page.evaluate(
+            "document.querySelector('.desk') ? document.documentElement.scrollHeight - innerHeight : 0"
+        )
+        if tall > 0:
+            self.found.append(f"{name}: a desk page {tall} px taller than the window")
         violations = axe(self.context, page)
         if violations != "[]":
             self.found.append(f"{name}: axe {violations}")

@@ -113,8 +113,8 @@ def test_rules_that_do_not_fit_or_are_stale_keep_what_was_chosen(admin: Client) 
     assert 'name="auditor" value="yes" checked' in refused.text
     stale = send(admin, "/rules/sign-in", version='"77"', **fields)
     assert stale.status_code == 412
-    assert "Somebody else changed this in the meantime" in said(stale)
-    assert "Now nobody need a second factor" in said(stale)
+    assert "This was changed in the meantime" in said(stale)
+    assert "Now nobody needs a second factor" in said(stale)
     assert 'required value="240"' in stale.text
     bad = "https://shop.example\nshop.example"
     refused = send(admin, "/rules/origins", version=version(admin, "/rules", 1), origins=bad)

@@ -33,5 +33,6 @@ def test_a_name_that_is_none_leaves_nothing(twice: RunningDesk, name: str) -> No
     for command in ((*ADD, "--name", name, "dee@twice.test"), ("org", "add", "nameless", "--name", name)):
         done = twice.command(*command)
         assert done.returncode == 1
-        assert done.stderr.startswith("A name is one line that can be printed")
+        needed = "A name is one line that can be printed" if name.strip() else "A name is needed"
+        assert done.stderr.startswith(needed)
     assert twice.sql(LEFT) == before

@@ -173,6 +173,14 @@ async def test_pages_lead_to_sign_in(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/notes")
     answer = await client.get("/notes", headers={**html, "hx-request": "true"})
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes")
+    part = {**html, "hx-request": "true", "hx-current-url": "https://desk.test/notes?after=7"}
+    answer = await client.get("/notes?part=yes", headers=part)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes%3Fafter%3D7")
+    for elsewhere in ("https://desk.test//evil.test/", "https://desk.test/\\evil.test", "https://desk.test/\u00e9"):
+        answer = await client.get("/notes", headers={**part, "hx-current-url": elsewhere.encode("latin-1")})
+        assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/")
+    answer = await client.get("/notes", headers={**part, "sd-poll": "1"})
+    assert (answer.status_code, answer.headers.get("hx-redirect"), answer.text) == (401, None, "")
     assert (await client.get("/notes")).status_code == 401
 
 

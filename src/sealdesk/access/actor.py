@@ -36,6 +36,7 @@ class HeldBack(NotPermitted):
 
     slug = "held-back"
     title = "Held back in this browser"
+    way = ("To your account", "/account")
 
 
 class ConfirmFirst(NotPermitted):
@@ -87,6 +88,11 @@ class Actor:
         """Whether a factor was shown lately."""
         return self.confirmed_at is None or clock.now() - self.confirmed_at < CONFIRMED_FOR
 
+    @property
+    def held(self) -> bool:
+        """Whether the session is held back still."""
+        return self.held_until is not None and clock.now() < self.held_until
+
     def demand(self, permission: Permission) -> None:
         """Raise `NotPermitted` (403) unless the actor may; `FactorNeeded` and `ConfirmFirst` say what would change that."""
         if not self.may(permission):
@@ -97,7 +103,7 @@ class Actor:
             raise NotPermitted(f"As {self.role} you may not do this. An admin of your organisation can say who may.")
         if permission not in CONFIRMED or self.kind != "session":
             return
-        if self.held_until is not None and clock.now() < self.held_until:
+        if self.held_until is not None and self.held:
             raise HeldBack(
                 f"This browser was new when it signed in after wrong passwords, so it can't do this until"
                 f" {self.held_until:%d %B, %H:%M} UTC. If it is yours, say so under your account in a browser that you used before."

@@ -1,7 +1,7 @@
 """The address that one signs in with: shown to be one's own, and changed for another."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -28,15 +28,29 @@ log = structlog.get_logger("security")
 class AddressLinkOver(LinkOver):
     """The same of a link to an address."""
 
-    way = ("To your address", "/account/email")
+    sentence = "It was used already, it is too old, or another one took its place. Nothing was changed now."
+    way = ("Open my address", "/account/email")
+
+
+class StopOver(LinkOver):
+    """A link that stops a change of address, too late or once more. Whose change was made in spite of it has to know what to do."""
+
+    sentence = (
+        "Either the change was stopped already, or it has been made. If you sign in with the same address as ever, nothing has to be done."
+        " If not, and it was not you: the mail that told of the change names the new address. Sign in with it and your password, change it"
+        " back, and choose another password. If that fails, tell an admin of your organisation at once; they can end your sessions."
+    )
+    way = ("Sign in", "/sign-in")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The present address, and whether mail to it was shown to reach its owner."""
+    """The present address, and whether mail to it was shown to reach its owner; `asked` is one that is to take its place, until then."""
 
     email: str
     verified: bool
+    asked: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,11 @@ async def own_address(desk: Desk, actor: Actor) -> Address:
     actor.demand(Permission.SESSION_OWN)
     async with desk.read(actor) as work:
         row = await work.row("select email, verified_at from sec.own_credential()")
-    return Address(row["email"], row["verified_at"] is not None) if row else Address("", verified=False)
+        asked = await work.row("select email, until from sec.own_email_asked()")
+    if row is None:
+        return Address("", verified=False)
+    waits = (asked["email"], asked["until"]) if asked else ("", None)
+    return Address(row["email"], row["verified_at"] is not None, *waits)
 
 
 async def ask_verification(desk: Desk, actor: Actor) -> None:
@@ -86,8 +104,18 @@ async def ask_change(desk: Desk, actor: Actor, email: str) -> None:
             "select sec.own_link($1, 'stop', $2, $3, $4)", token_hash(stop), email.strip(), norm, STOP_LIFE
         )
         await outbox.queue(connection, desk.sealer, Mail(email.strip(), "email", {"path": f"/address/{token}"}))
-        await outbox.queue(connection, desk.sealer, Mail(old.email, "email_asked", {"path": f"/address/{stop}"}))
+        about = {"path": f"/address/{stop}?is=stop", "new_address": email.strip(), "browser": actor.label}
+        stopping = Mail(old.email, "email_asked", about)
+        await outbox.queue(connection, desk.sealer, stopping)
     log.info("email_change_asked", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
+
+
+async def drop_change(desk: Desk, actor: Actor) -> None:
+    """No link to a new address works any more. A safe thing to do: it asks for nothing, and a second time finds nothing to do."""
+    actor.demand(Permission.SESSION_OWN)
+    async with desk.keep(actor) as connection:
+        await connection.execute("select sec.drop_own_email()")
+    log.info("email_change_dropped", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
 
 
 async def look_address(desk: Desk, token: str) -> AddressLink:

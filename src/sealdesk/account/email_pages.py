@@ -1,6 +1,6 @@
 """The address that one signs in with, as pages."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -8,19 +8,22 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor, ConfirmFirst
 from sealdesk.access.permissions import Permission
 from sealdesk.account import email_commands as commands
+from sealdesk.account.email_commands import AddressLinkOver, StopOver
 from sealdesk.account.links_view import AddressLinkView, AddressView
+from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, Refusal, SignedOut
 from sealdesk.people.fields import Text
 from sealdesk.tickets.frame import bare, frame
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Html, SeeOther
-from sealdesk.web.binding import Submitted
+from sealdesk.web.binding import Query, Submitted
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
 from sealdesk.web.saying import way_on
 from sealdesk.web.schema import Input
+from sealdesk.web.view import Moment
 
 Token = Annotated[str, msgspec.Meta(max_length=64)]
 ASKING = Limit("address-change", per_person="5/minute")
@@ -32,10 +35,19 @@ class AddressForm(Input, frozen=True):
     email: Text
 
 
+class LinkQuery(Input, frozen=True):
+    """What the mail says that its link is: no more than words hang on it."""
+
+    of: Literal["", "stop"] = msgspec.field(default="", name="is")
+
+
 @get("/address/{token:str}")
-async def show_link(desk: Desk, page: Page, token: Token, exchange: Exchange) -> Html:
+async def show_link(desk: Desk, page: Page, token: Token, query: Query[LinkQuery], exchange: Exchange) -> Html:
     """What a mailed link is for, and the button that does it. Looking uses nothing up."""
-    return await _link(desk, page, exchange, token)
+    try:
+        return await _link(desk, page, exchange, token)
+    except AddressLinkOver:
+        raise StopOver if query.of == "stop" else AddressLinkOver from None
 
 
 @post("/address/{token:str}", limit=Limit("address", per_address="20/minute"))
@@ -70,7 +82,7 @@ async def ask_change(desk: Desk, actor: Actor, page: Page, form: Submitted[Addre
         exchange.refusal = refusal
         typed = form.kept.get("email", "")
         return await _address(desk, actor, page, typed=typed, error=refusal.detail, status=refusal.status)
-    sent = "A link is on its way to the new address. Until it is used, you sign in as before."
+    sent = f"A link is on its way to {form.value.email.strip()}. Until it is used, you sign in as before."
     return await _address(desk, actor, page, sent=sent)
 
 
@@ -85,6 +97,19 @@ async def ask_verification(desk: Desk, actor: Actor, page: Page) -> Html:
     """Have a link mailed to the present address."""
     await commands.ask_verification(desk, actor)
     return await _address(desk, actor, page, sent="A link is on its way to your address.")
+
+
+@post(
+    "/account/email/drop",
+    limit=ASKING,
+    permission=Permission.SESSION_OWN,
+    stands="/account/email",
+    act="keep your address",
+)
+async def drop_change(desk: Desk, actor: Actor, page: Page) -> Html:
+    """Take back a change that was asked for."""
+    await commands.drop_change(desk, actor)
+    return await _address(desk, actor, page, sent="Your address stays as it is. No link to another one works any more.")
 
 
 async def _link(desk: Desk, page: Page, exchange: Exchange, token: str) -> Html:
@@ -111,10 +136,27 @@ async def _address(
     status: int = 200,
 ) -> Html:
     found = await commands.own_address(desk, actor)
-    view = AddressView(email=found.email, verified=found.verified, typed=typed, error=error, sent=sent)
+    until = Moment.of(found.until, clock.now()) if found.until else None
+    view = AddressView(
+        email=found.email,
+        verified=found.verified,
+        asked=found.asked,
+        until=until,
+        held=actor.held,
+        typed=typed,
+        error=error,
+        sent=sent,
+    )
     async with desk.read(actor) as work:
         around = await frame(work, page, "E-mail address", "/account")
     return page.render("address.html", status=status, frame=around, view=view)
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (show_link, settle_address, show_address, ask_change, ask_verification)
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    show_link,
+    settle_address,
+    show_address,
+    ask_change,
+    ask_verification,
+    drop_change,
+)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sealdesk.web.view import Moment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgottenView:
@@ -15,10 +17,11 @@ class ForgottenView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetView:
-    """The form for a new password, or that it was taken. `least` is the least number of characters."""
+    """The form for a new password, or that it was taken. `least` is the least number of characters; `person` is for password managers."""
 
     action: str
     least: int
+    person: str = ""
     error: str | None = None
     done: bool = False
 
@@ -46,14 +49,19 @@ class PasswordView:
     error: str | None = None
     field: str = ""
     done: str | None = None
+    person: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressView:
-    """The present address and the form for another."""
+    """The present address and the form for another. `asked` is one that waits for its link to be used, `until` then."""
 
     email: str
     verified: bool
+    asked: str = ""
+    until: Moment | None = None
+    held: bool = False
     typed: str = ""
     error: str | None = None
     sent: str | None = None

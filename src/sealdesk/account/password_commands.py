@@ -22,9 +22,7 @@ from sealdesk.web.tokens import is_token, new_token, token_hash
 RESET_LIFE = timedelta(minutes=30)
 PER_ASKER, PER_ACCOUNT, WINDOW = 5, 20, 3600
 """Letters to one account in an hour, for one who asks and for all strangers; what is asked beyond that is answered alike and sends none."""
-OVER = (
-    "It or another was used or withdrawn, it is older than it may be, or a newer one took its place. Ask for a new one."
-)
+OVER = "It was used already, it is too old, or another one took its place. Nothing was changed now. Ask for a new one."
 
 log = structlog.get_logger("security")
 
@@ -43,10 +41,11 @@ class WrongCurrent(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """Somebody who may choose a password: what says who they are, and whether they are an admin anywhere."""
+    """Somebody who may choose a password: what says who they are, whether they are an admin anywhere, and their address."""
 
     words: tuple[str, ...]
     admin: bool
+    email: str = ""
 
 
 async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
@@ -92,7 +91,7 @@ async def look_reset(desk: Desk, token: str) -> Choosing:
     )
     if row is None:
         raise LinkOver
-    return Choosing(tuple(row["words"]), row["admin"])
+    return Choosing(tuple(row["words"]), row["admin"], row["email"])
 
 
 async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:

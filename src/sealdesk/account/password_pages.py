@@ -1,5 +1,6 @@
 """Forgotten, reset and changed passwords, as pages."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,9 +10,10 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account import password_commands as commands
 from sealdesk.account.links_view import ForgottenView, PasswordView, ResetView
-from sealdesk.account.password_commands import LinkOver, WrongCurrent
+from sealdesk.account.password_commands import Choosing, LinkOver, WrongCurrent
 from sealdesk.core.errors import Refusal
 from sealdesk.core.settings import Environment, Settings
+from sealdesk.people import confirming
 from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.people.password_rules import LEAST, LEAST_OF_ADMINS, WeakPassword
 from sealdesk.tickets.frame import bare, frame
@@ -68,14 +70,13 @@ async def ask_reset(
 async def show_reset(desk: Desk, page: Page, token: Token) -> Html:
     """The form behind a mailed link. Looking uses nothing up."""
     choosing = await commands.look_reset(desk, token)
-    return _reset(page, ResetView(action=f"/reset/{token}", least=_least(admin=choosing.admin)))
+    return _reset(page, _choosing(token, choosing))
 
 
 @post("/reset/{token:str}", limit=Limit("reset", per_address="20/minute"))
 async def reset(desk: Desk, page: Page, token: Token, form: Submitted[ResetForm], exchange: Exchange) -> Html:
     """Choose a new password by a mailed link."""
     choosing = await commands.look_reset(desk, token)
-    least = _least(admin=choosing.admin)
     try:
         if form.value is None:
             raise form.refusal or Refusal()
@@ -84,8 +85,8 @@ async def reset(desk: Desk, page: Page, token: Token, form: Submitted[ResetForm]
         raise
     except Refusal as refusal:
         exchange.refusal = refusal
-        return _reset(page, ResetView(action=f"/reset/{token}", least=least, error=_worded(refusal)), refusal.status)
-    return _reset(page, ResetView(action="", least=least, done=True))
+        return _reset(page, _choosing(token, choosing, _worded(refusal)), refusal.status)
+    return _reset(page, ResetView(action="", least=_least(admin=choosing.admin), done=True))
 
 
 @get("/account/password", permission=Permission.SESSION_OWN)
@@ -123,6 +124,10 @@ def _folder(settings: Settings) -> str:
     return str(settings.mail) if settings.env is Environment.DEMO and not settings.smtp_url else ""
 
 
+def _choosing(token: str, choosing: Choosing, error: str | None = None) -> ResetView:
+    return ResetView(action=f"/reset/{token}", least=_least(admin=choosing.admin), person=choosing.email, error=error)
+
+
 def _worded(refusal: Refusal) -> str:
     return refusal.detail if isinstance(refusal, WeakPassword) else "A password has at most 1,024 characters."
 
@@ -144,9 +149,11 @@ def _reset(page: Page, view: ResetView, status: int = 200) -> Html:
 
 
 async def _password(desk: Desk, actor: Actor, page: Page, view: PasswordView, status: int = 200) -> Html:
+    person = await confirming.who(desk, actor)
     async with desk.read(actor) as work:
         around = await frame(work, page, "Password", "/account")
-    return page.render("password.html", status=status, frame=around, view=view)
+    shown = replace(view, person=person.email, held=actor.held)
+    return page.render("password.html", status=status, frame=around, view=shown)
 
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (

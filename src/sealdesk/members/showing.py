@@ -50,7 +50,7 @@ class Refused:
     def said(self, now: str) -> str:
         """Why; `now` is what holds, for whom somebody else was faster than."""
         if isinstance(self.refusal, Stale):
-            return f"Somebody else changed this in the meantime, and what you chose is not done yet. {now}"
+            return f"This was changed in the meantime, by somebody else or by you in another tab, and what you chose is not done yet. {now}"
         return self.refusal.detail
 
 
@@ -177,9 +177,10 @@ def rules(
 
 def _holding(rules: SignInRules) -> str:
     """What holds, in a sentence."""
-    who = ", ".join(f"{role}s" for role in rules.second_factor) or "nobody"
+    who = ", ".join(f"{role}s" for role in rules.second_factor)
+    needed = f"{who} need" if who else "nobody needs"
     return (
-        f"Now {who} need a second factor, and a session ends after {rules.idle_minutes:,} minutes without use"
+        f"Now {needed} a second factor, and a session ends after {rules.idle_minutes:,} minutes without use"
         f" or {rules.absolute_hours:,} hours in all."
     )
 

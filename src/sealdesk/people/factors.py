@@ -23,7 +23,9 @@ class WrongFactor(SignedOut):
 
     slug = "wrong-factor"
     title = "That was not right"
-    sentence = "That was not right, or was used before. Try again; a code works once."
+    sentence = (
+        "That was not right, or was used before. Try again: a code works once, so wait for the next one of your app."
+    )
 
     def __init__(self, detail: str = "", again: SecondNeeded | None = None) -> None:
         super().__init__(detail)

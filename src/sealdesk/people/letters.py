@@ -84,8 +84,9 @@ LETTERS: Mapping[str, Wording] = {
     "email_asked": Wording(
         "Your address is about to change",
         (
-            "A change of the address that you sign in with was asked for; a link was sent to the new one.",
-            "If it was you, nothing has to be done here. If not, stop it by this link; it works for 24 hours, without signing in.",
+            "A change of the address that you sign in with was asked for; a link was sent to the new one, which works for an hour.",
+            "If it was you, nothing has to be done here. If not, stop it by this link now, without signing in.",
+            "Once the new address is in use, it is too late for that.",
             "Then change your password and tell an admin of your organisation: whoever asked was signed in as you.",
         ),
         "This was not me: stop the change",
@@ -102,8 +103,10 @@ LETTERS: Mapping[str, Wording] = {
         "Your address was changed",
         (
             "You sign in with another address from now on, and mail no longer comes to this one.",
-            "If this was not you, tell an admin of your organisation at once.",
+            "If this was not you, sign in with the new address and your password, change it back, and choose another password.",
+            "If that fails, tell an admin of your organisation at once: they can end every session of yours.",
         ),
+        ways=(_SIGN_IN,),
     ),
     "credential.changed/verified": Wording(
         "Your address is confirmed", ("Mail to this address reaches you: that is on record now.",)
@@ -153,6 +156,7 @@ LETTERS: Mapping[str, Wording] = {
             "Sign in with your password within 48 hours and set up a new second factor. Until then your account can do nothing else.",
             "If you did not ask for this, tell an admin of your organisation at once.",
         ),
+        ways=(_SIGN_IN,),
     ),
     "credential.changed/factors_let_go_by_operator": Wording(
         "Set up a new second factor",
@@ -164,6 +168,7 @@ LETTERS: Mapping[str, Wording] = {
             "Sign in with your password within 48 hours and set up a new second factor. Until then your account can do nothing else.",
             "If you did not ask for this, tell an admin of your organisation at once.",
         ),
+        ways=(_SIGN_IN,),
     ),
     "credential.changed/recovery_waits": Wording(
         "Your second factors stay for now",

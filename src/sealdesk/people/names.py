@@ -11,7 +11,9 @@ _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # part of names in several s
 def checked_name(name: str) -> str:
     """The name on one line; `BadRequest` if it is empty, too long, or holds what is not printed (controls, turned writing direction)."""
     line = name.translate(_SPACES).strip()
-    if not line or len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
+    if not line:
+        raise BadRequest("A name is needed.", pointer="/name")
+    if len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
         raise BadRequest(
             f"A name is one line that can be printed, of at most {MAX_NAME} characters (fewer in some scripts).",
             pointer="/name",

@@ -31,6 +31,7 @@ from sealdesk.web.tokens import SESSION_COOKIE, clear_cookie
 from sealdesk.web.view import Frame
 
 PLACE = "/sign-in"
+SIGNING_IN = (PLACE, "/sign-in/second", "/sign-in/passkey", "/sign-in/organisation")
 NO_CODE = "Type the code too: of your app, or one of your recovery codes."
 
 
@@ -184,7 +185,7 @@ def next_step(
 
 
 def sign_in_form(
-    page: Page, settings: Settings, onward: Onward, refusal: SignedOut | TooMany | None = None, email: str = ""
+    page: Page, settings: Settings, onward: Onward, refusal: Refusal | None = None, email: str = ""
 ) -> Html:
     """The form, with what was refused before; on record as a failed sign-in."""
     view = SignInView(

@@ -3,17 +3,28 @@
 from http import HTTPStatus
 
 from sealdesk.access.actor import ConfirmFirst, FactorNeeded
-from sealdesk.core.errors import Refusal
+from sealdesk.core.errors import BadToken, Refusal
 from sealdesk.core.settings import Settings
 from sealdesk.people.confirm_pages import confirm_form
 from sealdesk.people.onward import Onward
-from sealdesk.people.pages import sign_in_form
+from sealdesk.people.pages import SIGNING_IN, sign_in_form
 from sealdesk.unit import Desk
 from sealdesk.web.origin import SAFE_METHODS
 from sealdesk.web.pages import Page
 from sealdesk.web.refusals import Invalid
 from sealdesk.web.saying import typed, waiting, way_on
 from sealdesk.web.view import Frame, ProblemView
+
+STALE = "The form was too old, so nothing was sent. Send it again; if this comes back, let your browser keep cookies of this desk."
+
+
+class SignedInAlready(BadToken):
+    """A form to sign in, sent when another tab had done so."""
+
+    title = "You are signed in already"
+    sentence = (
+        "Another tab signed in meanwhile, so this form was not sent. To sign in as somebody else, sign out first."
+    )
 
 
 async def problem_page(desk: Desk, settings: Settings, page: Page, refusal: Refusal) -> str:
@@ -25,7 +36,19 @@ async def problem_page(desk: Desk, settings: Settings, page: Page, refusal: Refu
         return sign_in_form(page, settings, Onward(onward.next, onward.carried, ended=True)).text
     if isinstance(refusal, ConfirmFirst) and whole and exchange.actor is not None:
         return (await confirm_form(desk, exchange.actor, page, Onward.after(page))).text
+    if isinstance(refusal, BadToken) and exchange.path in SIGNING_IN:
+        return _sign_in_anew(settings, page)
     return _error(page, refusal)
+
+
+def _sign_in_anew(settings: Settings, page: Page) -> str:
+    """The form again, with the address that was typed; who is signed in meanwhile goes on."""
+    form, onward = page.exchange.form or {}, Onward.of(page.exchange.form or {})
+    if page.exchange.actor is None:
+        return sign_in_form(page, settings, onward, BadToken(STALE), form.get("email", "")).text
+    already = SignedInAlready()
+    already.way = ("Go on", onward.next)
+    return _error(page, already)
 
 
 def _error(page: Page, refusal: Refusal) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from sealdesk.core.counters import Hit
 from sealdesk.core.errors import SignedOut, Tried
 from sealdesk.people import commands, factors, guard
 from sealdesk.people.factors import Shown, WrongFactor
@@ -11,11 +12,16 @@ from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
 PASSKEY_LIFE = timedelta(minutes=5)
+WINDOW = int(commands.CHALLENGE_LIFE.total_seconds())
+TRIES = 5
+"""How often one challenge is answered; the database counts as well, and lets in no more."""
+BEGIN_AGAIN = "That was not right either, and was the last of five tries. Sign in again; then there are five more."
 
 
 async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | None, visit: Visit) -> Issued | Choice:
     """A second factor after the password. `WrongFactor` (401), `SignedOut` where five tries or ten minutes are over, `TooMany` (429)."""
     person, version, data = await commands.attempt(desk, "second", challenge, visit)
+    (count,) = await desk.counters.hit(Hit(f"second/{token_hash(challenge).hex()}", WINDOW))
     found = tuple(await commands.memberships(desk, person))
     tried = await factors.attempt_of(desk, "second", person, tuple(m.org for m in found), visit)
     await guard.admit(desk.counters, tried)
@@ -24,6 +30,8 @@ async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | No
         await guard.failed(desk.counters, tried)
         # Whoever tries this has the password: the owner has to know (ASVS 6.3.5).
         await commands.tell(desk, person, "wrong_factor")
+        if count.number >= TRIES:
+            raise WrongFactor(BEGIN_AGAIN).at(tried.tried)
         raise WrongFactor(again=await commands.second_needed(desk, person, challenge)).at(tried.tried)
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)

@@ -16,6 +16,7 @@ from sealdesk.web.tokens import token_hash
 
 FORM_FIELD: Final = "csrf"
 HEADER: Final = b"x-csrf-token"
+FORM_OVER: Final = "Load the page again and send it once more; nothing was changed."
 _SIZE: Final = 32
 _TEXT: Final = 86  # base64url of pad and masked MAC, 64 bytes, without padding
 
@@ -57,7 +58,7 @@ def _compare(token: str, mac: bytes) -> None:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 2 * _SIZE or not hmac.compare_digest(_xor(raw[:_SIZE], raw[_SIZE:]), mac):
-        raise BadToken("The form has expired. Load the page again and send it once more; nothing was changed.")
+        raise BadToken(FORM_OVER)
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

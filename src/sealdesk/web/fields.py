@@ -11,7 +11,7 @@ Fields = dict[bytes, bytes]
 
 _SINGLE: Final = frozenset(
     b"host content-length transfer-encoding content-type content-encoding authorization if-match if-none-match idempotency-key "
-    b"x-csrf-token x-request-id origin sec-fetch-site hx-request expect upgrade".split()
+    b"x-csrf-token x-request-id origin sec-fetch-site hx-request hx-current-url sd-poll expect upgrade".split()
 )
 _LISTS: Final = {
     b"cookie": b"; ",

@@ -3,7 +3,7 @@
 from sealdesk.core.errors import BadToken
 from sealdesk.web.actor import find_actor, require_actor
 from sealdesk.web.body import FORM_TYPE, read_form
-from sealdesk.web.csrf import FORM_FIELD, HEADER
+from sealdesk.web.csrf import FORM_FIELD, FORM_OVER, HEADER
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.kit import Kit
 from sealdesk.web.limits import READ
@@ -49,6 +49,6 @@ async def _check_token(exchange: Exchange, row: PublicRoute | None, kit: Kit) ->
     else:
         cookie = cookie_token(exchange.fields.get(b"cookie"), PRESESSION_COOKIE)
         if cookie is None:
-            raise BadToken("The form has expired. Load the page again and send it once more.")
+            raise BadToken(FORM_OVER)
         kit.csrf.check_presession(token, cookie)
     return form

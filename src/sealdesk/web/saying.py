@@ -1,7 +1,7 @@
 """How a refusal is worded for whoever asked: problem details for programs, a page for people, the way to sign in for pages."""
 
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from sealdesk.access.actor import ConfirmFirst, FactorNeeded
 from sealdesk.core.errors import BadOrigin, Refusal
@@ -9,7 +9,7 @@ from sealdesk.web.answers import Sent
 from sealdesk.web.exchange import Exchange, for_people
 from sealdesk.web.kit import Kit
 from sealdesk.web.origin import SAFE_METHODS
-from sealdesk.web.pages import Page, plain_problem_page
+from sealdesk.web.pages import Page, plain_problem_page, safe_next
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
 from sealdesk.web.refusals import MethodNotAllowed
 from sealdesk.web.telemetry import log_fault
@@ -66,25 +66,33 @@ def _elsewhere(page: Page, refusal: Refusal) -> Sent | None:
     if looks and isinstance(refusal, MethodNotAllowed) and (stands := page.forms.stands(exchange.path)):
         return _onward(exchange, stands, HTTPStatus.METHOD_NOT_ALLOWED)
     if looks and isinstance(refusal, ConfirmFirst | FactorNeeded):
-        return _onward(exchange, way_on(refusal, _here(exchange)), HTTPStatus.FORBIDDEN)
+        return _onward(exchange, way_on(refusal, _here(page)), HTTPStatus.FORBIDDEN)
     kept = typed(exchange) or (waiting(page) and not page.fragment)
     return _to_sign_in(page) if refusal.status == HTTPStatus.UNAUTHORIZED and not kept else None
 
 
 def _to_sign_in(page: Page) -> Sent:
     exchange = page.exchange
-    back = _here(exchange) if exchange.method in SAFE_METHODS else page.standing.href
+    back = _here(page) if exchange.method in SAFE_METHODS else page.standing.href
     target = f"/sign-in?next={quote(back, safe='/')}"
     if cookie_token(exchange.fields.get(b"cookie"), SESSION_COOKIE):
         target += "&ended=yes"
     return _onward(exchange, target, HTTPStatus.UNAUTHORIZED)
 
 
-def _here(exchange: Exchange) -> str:
+def _here(page: Page) -> str:
+    """The page that was asked for; for a part of one, the page that it stands in, as htmx tells it."""
+    exchange = page.exchange
+    stands = urlsplit(exchange.fields.get(b"hx-current-url", b"").decode("latin-1")) if page.fragment else None
+    if stands and stands.path:
+        return safe_next(stands.path + (f"?{stands.query}" if stands.query else ""))
     return exchange.path + ("?" + exchange.query.decode("latin-1") if exchange.query else "")
 
 
 def _onward(exchange: Exchange, target: str, status: HTTPStatus) -> Sent:
+    if exchange.fields.get(b"sd-poll"):
+        # Nobody asked, the page did: it stays, with what was typed there and was not sent yet, and says what is so.
+        return Sent(status, [])
     if exchange.fields.get(b"hx-request") == b"true":
         # A fragment can't be replaced by a whole page; htmx loads it as a whole.
         return Sent(status, [(b"hx-redirect", target.encode("ascii"))])

@@ -505,6 +505,14 @@ begin
   insert into sec.link (hash, purpose, person_id, email, email_norm, until)
     select p_hash, p_purpose, sec.person(), p_email, p_email_norm, clock_timestamp() + p_life;
 end $$;
+-- The change of address that the caller's own person asked for and that waits: where its link went, and until when it works.
+create function sec.own_email_asked() returns table (email text, until timestamptz) language sql stable security definer set search_path = pg_catalog as $$
+  select l.email, l.until from sec.link l where l.person_id = sec.person() and l.purpose = 'email' and l.used_at is null and l.until > clock_timestamp()
+$$;
+-- Whoever asked thought better of it, or mistyped it.
+create function sec.drop_own_email() returns void language sql volatile security definer set search_path = pg_catalog as $$
+  update sec.link set used_at = clock_timestamp() where person_id = sec.person() and purpose = 'email' and used_at is null
+$$;
 -- Whose a link is; for the rules of passwords also what they are called, where, and whether they are an admin anywhere.
 create function sec.look_link(p_hash bytea, p_purpose text) returns table (person_id uuid, email text, words text[], admin boolean)
   language sql stable security definer set search_path = pg_catalog as $$
@@ -952,7 +960,7 @@ grant execute on function sec.hit(bytea[], int[], int[], boolean), sec.counts(by
   sec.reset_password(bytea, text, bytea), sec.settle_verification(bytea), sec.stop_email(bytea), sec.queue_mail(uuid, bytea), sec.note_sign_in(uuid, text, jsonb), sec.factors(uuid), sec.use_totp(uuid, bigint),
   sec.use_passkey(uuid, bigint), sec.passkey(bytea), sec.use_recovery_code(uuid, bytea), sec.look_invitation(bytea), sec.sign_in_rules(uuid), sec.held_demo() to desk_gate;
 grant execute on function sec.person(), sec.elsewhere(), sec.own_credential_holds(bigint), sec.rotate_session(bytea, bytea, text), sec.switch_session(bytea, bytea, uuid, interval, interval, boolean), sec.own_sessions(), sec.end_own_sessions(uuid, uuid, text[]),
-  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.settle_email(bytea, bytea),
+  sec.issue_token(bytea, bytea, text, text, text[], interval), sec.own_credential(), sec.change_password(text, text, bytea), sec.forget_own_devices(bytea), sec.own_devices(), sec.own_link(bytea, text, text, text, interval), sec.own_email_asked(), sec.drop_own_email(), sec.settle_email(bytea, bytea),
   sec.queue_mail(uuid, bytea), sec.own_factors(), sec.add_factor(uuid, text, text, bytea, bytea, bytea, bigint, bigint, bytea), sec.remove_factor(uuid),
   sec.set_recovery_codes(bytea[]), sec.recovery_codes_left(), sec.accept_invitation(bytea, text)
   to desk_requester, desk_agent, desk_admin, desk_auditor;
