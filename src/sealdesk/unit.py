@@ -19,6 +19,7 @@ from sealdesk.access.actor import Actor, actor_of
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.backlog import Backlog
+from sealdesk.core.bells import Bells
 from sealdesk.core.counters import Counters
 from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
@@ -130,6 +131,7 @@ class Change(Reading):
         self._appender = appender
         self._nothing = False
         self._minted: UUID | None = None
+        self._went_on: set[Stream] = set()
         self.began = clock.now()
         self.replay: UUID | None = None
         """The entry that this Idempotency-Key stands for, where the request is a repeat: answer from it and leave."""
@@ -150,15 +152,22 @@ class Change(Reading):
         """Seal the event's content ahead of `record`, where a row needs its commitments first."""
         return self._appender.prepare(event)
 
+    @property
+    def went_on(self) -> set[Stream]:
+        """The streams in which something was recorded."""
+        return self._went_on
+
     def record(self, event: Event | Prepared, *, keyed: bool = True) -> Recorded:
         """Make the entry of `event`; it is written when the block is left.
 
         The first that is `keyed` is what the change's Idempotency-Key stands for: what only goes before it is not.
         """
-        if not keyed:
-            return self._appender.record(event, None)
-        entry_id, self._minted = self._minted, None
-        return self._appender.record(event, entry_id)
+        entry_id = None
+        if keyed:
+            entry_id, self._minted = self._minted, None
+        recorded = self._appender.record(event, entry_id)
+        self._went_on.add(recorded.stream)
+        return recorded
 
     async def insert(self, table: str, **values: object) -> None:
         """Insert one row of the actor's organisation."""
@@ -234,6 +243,8 @@ class Desk:
         self._peeks = Gatherer(self._peek)
         self.backlog = Backlog(database)
         self.counters = Counters(database)
+        self.bells: Bells | None = None
+        """Who is told of what was committed; a web process has them (`sealdesk.app`)."""
 
     @classmethod
     @asynccontextmanager
@@ -286,6 +297,12 @@ class Desk:
                 await change.claim(key)
             yield change
             await change.settle()
+        self.ring(actor.org, change.went_on)
+
+    def ring(self, org: UUID, streams: Iterable[Stream]) -> None:
+        """After the commit: tell who waits that these streams went on."""
+        if self.bells is not None:
+            self.bells.ring(org, {(stream.kind, stream.id) for stream in streams})
 
     @asynccontextmanager
     async def keep(self, actor: Actor) -> AsyncGenerator[Connection]:

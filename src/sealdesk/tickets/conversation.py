@@ -8,7 +8,7 @@ from sealdesk.threads import queries as threads
 from sealdesk.threads import states
 from sealdesk.threads.model import Thread
 from sealdesk.threads.queries import Cursor
-from sealdesk.threads.view import ConversationView, RecordView
+from sealdesk.threads.view import ConversationView, NewsView, RecordView
 from sealdesk.tickets import queries, showing
 from sealdesk.tickets.model import Ticket
 from sealdesk.unit import Reading
@@ -53,6 +53,26 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         details=details,
         export_href=f"/exports/new?thread={thread_id}",
         earlier_href=f"/c/{thread_id}?earlier={first.written(staff=staff)}" if found.more else None,
+    )
+
+
+async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) -> NewsView | None:
+    """What came after the cursor `mark`, and the marks that turned since `sealed` entries were under a checkpoint; None without either."""
+    after = Cursor.parse(mark)
+    found = await threads.timeline(work, thread, after)
+    size = await threads.sealed_size(work)
+    turned = await sealed_since(work, thread, after, sealed, size) if size > sealed else ()
+    if not found.items and not turned:
+        return None
+    record = await record_of(work, thread)
+    shown = showing.items(work.actor, found.items, await names_of(work))
+    return NewsView(
+        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, day)),
+        unsealed=record.unsealed > 0,
+        items=shown,
+        previous_day=day,
+        seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
+        record=record,
     )
 
 
