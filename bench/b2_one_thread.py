@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import cycle, islice
+
+from msgspec.structs import replace
 
 from bench import crowd, desks, load, spent
 from bench.b1_posts import AGAINST, CONNECTIONS, held
@@ -29,6 +30,6 @@ def measure(*, quick: bool) -> Sequence[Figure]:
 
 def _seats(address: str, people: list[list[crowd.Member]]) -> list[load.Seat]:
     thread = people[0][0].threads[0]
-    reaching = [[member for member in people[0] if thread in member.threads]]
-    found = [replace(seat, threads=[str(thread)]) for seat in crowd.seats(address, reaching, len(reaching[0]))]
+    reaching = [member for member in people[0] if thread in member.threads]
+    found = [replace(crowd.seat(address, member, 0), threads=[str(thread)]) for member in reaching]
     return list(islice(cycle(found), CONNECTIONS))
