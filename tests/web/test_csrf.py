@@ -177,7 +177,7 @@ async def test_pages_lead_to_sign_in(client: httpx.AsyncClient) -> None:
     answer = await client.get("/notes?part=yes", headers=part)
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes%3Fafter%3D7")
     for elsewhere in ("https://desk.test//evil.test/", "https://desk.test/\\evil.test", "https://desk.test/\u00e9"):
-        answer = await client.get("/notes", headers={**part, "hx-current-url": elsewhere.encode("latin-1")})
+        answer = await client.get("/notes", headers=httpx.Headers({**part, "hx-current-url": elsewhere}, "latin-1"))
         assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/")
     answer = await client.get("/notes", headers={**part, "sd-poll": "1"})
     assert (answer.status_code, answer.headers.get("hx-redirect"), answer.text) == (401, None, "")
