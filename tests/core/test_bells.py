@@ -91,7 +91,8 @@ async def test_a_connection_that_ends_is_made_again(two: Two, world: World) -> N
     superuser = await world.superuser()
     with two.there.listening(org, [("thread", thread)]) as there:
         await superuser.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen%' or query like '%pg_notify%'"
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where usename = 'desk_gate' and (query ilike 'listen%' or query like '%pg_notify%')"
         )
         assert await heard(there, 10)
         there.clear()

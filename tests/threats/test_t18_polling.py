@@ -83,13 +83,15 @@ async def test_what_waits_is_the_same_question(acme: Tenant, monkeypatch: pytest
     path = f"/api/v1/threads/{acme.thread}/messages?after=0"
     for role in ROLES:
         plain, waited = [await acme.callers[role].ask("GET", path + more) for more in ("", "&wait=20")]
-        assert (plain.status, plain.body) == (waited.status, waited.body)
-        assert plain.field("etag") == waited.field("etag") != ""
+        assert plain.status == waited.status == (404 if role == "stranger" else 200)
+        if role != "stranger":
+            assert plain.body == waited.body
+            assert plain.field("etag") == waited.field("etag") != ""
     nobodys = f"/api/v1/threads/{UUID(int=5)}/messages?after=0&wait=20"
     assert (await acme.callers["agent"].ask("GET", nobodys)).status == 404
-    assert (await acme.callers["stranger"].ask("GET", path + "&wait=20")).status == 404
-    again = await acme.callers["agent"].ask("GET", path, fields={"if-none-match": plain.field("etag")})
-    assert again.status in (200, 304)
+    tagged = (await acme.callers["agent"].ask("GET", path)).field("etag")
+    again = await acme.callers["agent"].ask("GET", path, fields={"if-none-match": tagged})
+    assert again.status == 304
 
 
 @pytest.mark.parametrize("wait", ["-1", "26", "x", "1.5", "1e3", ""])

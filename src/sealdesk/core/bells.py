@@ -91,9 +91,10 @@ class Bells:
                     self._wake(name)
 
         try:
+            connection.add_termination_listener(lambda _: self._rung.set())
             await connection.add_listener(CHANNEL, hear)
             self._wake_all()  # what rang while nobody listened
-            while True:
+            while not connection.is_closed():
                 await self._rung.wait()
                 self._rung.clear()
                 names, self._to_tell = sorted(self._to_tell), set()
