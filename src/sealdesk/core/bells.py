@@ -83,18 +83,22 @@ class Bells:
 
     async def _exchange(self) -> None:
         connection = await self._connect()
-        own = connection.get_server_pid()
+        own, ended = connection.get_server_pid(), asyncio.Event()
 
         def hear(_: object, sender: int, __: str, payload: object) -> None:
             if sender != own:
                 for name in str(payload).split(","):
                     self._wake(name)
 
+        def over(_: object) -> None:
+            ended.set()
+            self._rung.set()
+
         try:
-            connection.add_termination_listener(lambda _: self._rung.set())
+            connection.add_termination_listener(over)
             await connection.add_listener(CHANNEL, hear)
             self._wake_all()  # what rang while nobody listened
-            while not connection.is_closed():
+            while not ended.is_set():
                 await self._rung.wait()
                 self._rung.clear()
                 names, self._to_tell = sorted(self._to_tell), set()

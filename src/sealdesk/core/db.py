@@ -79,10 +79,6 @@ class Connection(Queries, Protocol):
         """Be told when the connection has ended, for whatever reason."""
         ...
 
-    def is_closed(self) -> bool:
-        """Whether it has ended."""
-        ...
-
     async def add_listener(self, channel: str, callback: Callable[[object, int, str, object], None]) -> None:
         """LISTEN to a channel; the callback gets the connection, the sender's process id, the channel and the payload."""
         ...
