@@ -128,6 +128,9 @@ async def test_it_is_no_stronger_than_its_owner(world: World) -> None:
     begun = await enrolment.begin_totp(world.desk, agent, VISIT)
     code = TOTP(begun.text).at(int(clock.now().timestamp()))
     await enrolment.add_totp(world.desk, agent, begun.challenge, code, "Phone", VISIT)
+    # What the password alone had made has ended; a token of now is as strong as its owner is.
+    assert await world.desk.peek(token_hash(token)) is None
+    token, _ = await commands.issue(world.desk, agent, READ)
     (await peek(world, token)).demand(Permission.THREAD_READ)
     async with world.desk.read(agent) as work:
         (factor,) = (await account_queries.factors(work)).listed

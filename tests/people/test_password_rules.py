@@ -170,7 +170,7 @@ def test_breached_passwords(operators: list[str], tmp_path: Path) -> None:
         assert [each in found for each in operators[: count + 1]] == [True] * count + [False]
 
 
-@pytest.mark.parametrize("content", [None, "", "password\n", "0" * 40])
+@pytest.mark.parametrize("content", [None, "", "password\n", "0" * 40, f"{'B' * 40}:9\n{'A' * 40}:7\n"])
 def test_a_list_that_is_none_is_said_at_the_start(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "list"
     if content is not None:

@@ -179,6 +179,8 @@ async def test_pages_lead_to_sign_in(client: httpx.AsyncClient) -> None:
     for elsewhere in ("https://desk.test//evil.test/", "https://desk.test/\\evil.test", "https://desk.test/\u00e9"):
         answer = await client.get("/notes", headers=httpx.Headers({**part, "hx-current-url": elsewhere}, "latin-1"))
         assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/")
+    answer = await client.get("/notes", headers={**part, "hx-current-url": "http://["})
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/sign-in?next=/notes")
     answer = await client.get("/notes", headers={**part, "sd-poll": "1"})
     assert (answer.status_code, answer.headers.get("hx-redirect"), answer.text) == (401, None, "")
     assert (await client.get("/notes")).status_code == 401

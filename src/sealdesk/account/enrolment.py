@@ -66,10 +66,14 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of it: recovery codes where there were none, and a new token where the session was not whole without the factor."""
+    """What came of it: recovery codes where there were none, and a new token where the session was not whole without the factor.
+
+    `first`: it is the person's only one, so what the password alone had opened has ended.
+    """
 
     codes: tuple[str, ...] = ()
     issued: Issued | None = None
+    first: bool = False
 
 
 async def begin_totp(desk: Desk, actor: Actor, visit: Visit) -> Seed:
@@ -143,26 +147,26 @@ async def _add(desk: Desk, actor: Actor, challenge: str, kind: str, row: tuple[o
         async with desk.change(actor, paced=False) as change:
             change.demand(Permission.CREDENTIAL_OWN)
             await change.lock(Stream("user", actor.member))
-            codes, token = await _write(change, kind, row)
+            codes, token, first = await _write(change, kind, row)
     except asyncpg.PostgresError as error:
         if sqlstate(error) == people.OVER:
             raise SignedOut(people.TIME_IS_OVER) from error
         raise
-    return Done(codes, await confirming.renewed(desk, actor, token) if token else None)
+    return Done(codes, await confirming.renewed(desk, actor, token) if token else None, first)
 
 
-async def _write(change: Change, kind: str, row: tuple[object, ...]) -> tuple[tuple[str, ...], str | None]:
-    """Recovery codes where there were none, and the session's new token where it was let in with less than it has shown now."""
+async def _write(change: Change, kind: str, row: tuple[object, ...]) -> tuple[tuple[str, ...], str | None, bool]:
+    """Recovery codes where there were none, the session's new token where it was let in with less, and whether it is the first."""
     if await change.value("select count(*) from sec.own_factors()") == MOST_FACTORS:
         raise StateConflict(f"There are {MOST_FACTORS} factors already. Remove one that you no longer use.")
     change.record(events.credential_changed(change.actor.member, f"factor_added.{kind}"))
     first = await change.value(_ADD, *row, change.actor.session_hash)
     codes = () if await change.value("select sec.recovery_codes_left()") else await renew_codes(change)
     if first:
-        # A session that the password alone opened would count, from now on, as one that has shown both (ASVS 7.4.3).
-        await end_rest(change, "factor_added", sessions=True, tokens=False)
-    rotated = change.actor.weak
-    return codes, await confirming.rotate(change, "factor_added", f"password+{kind}") if rotated else None
+        # What the password alone opened would count, from now on, as if both had been shown (ASVS 7.4.3); tokens too.
+        await end_rest(change, "factor_added", sessions=True, tokens=True)
+    token = await confirming.rotate(change, "factor_added", f"password+{kind}") if change.actor.weak else None
+    return codes, token, bool(first)
 
 
 async def _who(desk: Desk, actor: Actor) -> confirming.Person:

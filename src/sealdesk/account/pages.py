@@ -214,7 +214,7 @@ async def _done(desk: Desk, actor: Actor, page: Page, exchange: Exchange, done: 
         enter(exchange, done.issued)
         actor = done.issued.actor
     if done.codes:
-        return await _codes(desk, actor, page, CodesView(codes=done.codes, added=name))
+        return await _codes(desk, actor, page, CodesView(codes=done.codes, added=name, first=done.first))
     return SeeOther("/account?done=added")
 
 

@@ -107,7 +107,7 @@ async def reset(desk: Desk, token: str, password: str, visit: Visit) -> None:
     if norm is None:
         raise LinkOver
     # Whoever reads the mail is the owner: a lock that guesses brought about does not keep them out of what they came to open.
-    await guard.passed(desk.counters, guard.Attempt(norm, None, ()))
+    await guard.passed(desk.counters, guard.Attempt(norm, visit.device_hash, ()))
     log.info("password_reset", owasp="authn_password_change")
 
 

@@ -95,7 +95,8 @@ class PasskeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodesView:
-    """Recovery codes, this once. `added` names the factor that they came with."""
+    """Recovery codes, this once. `added` names the factor that they came with, `first` says that it is the only one."""
 
     codes: tuple[str, ...]
     added: str | None = None
+    first: bool = False

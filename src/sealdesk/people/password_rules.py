@@ -47,6 +47,9 @@ class WeakPassword(BadRequest):
     """A password that is not taken, with the reason; it is never repeated."""
 
 
+SAMPLES = 1000
+
+
 class Breached:
     """A file of SHA-1 hashes in order, a line each, as Have I Been Pwned publishes it; searched where it lies, by bisection."""
 
@@ -58,6 +61,19 @@ class Breached:
             raise Fault(f"SEALDESK_BREACHED_PASSWORDS: {path} can't be read.") from error
         if not _LINE.match(self._map):
             raise Fault(f"SEALDESK_BREACHED_PASSWORDS: {path} has no line like 0123...CDEF:42, sorted by hash.")
+        if not self._in_order():
+            raise Fault(f"SEALDESK_BREACHED_PASSWORDS: {path} is not sorted by hash; take the list that is ordered so.")
+
+    def _in_order(self) -> bool:
+        """Whether lines at a thousand places come in order: by bisection in any other order, hardly one is found."""
+        size, before = len(self._map), b""
+        for number in range(SAMPLES):
+            start = self._map.rfind(b"\n", 0, size * number // SAMPLES) + 1
+            found = self._map[start : start + 40]
+            if found < before:
+                return False
+            before = found
+        return True
 
     def __contains__(self, password: str) -> bool:
         # The list is made of SHA-1; nothing is protected by it here.

@@ -20,7 +20,7 @@ from sealdesk.web.fields import check_framing, check_target, read_fields
 from sealdesk.web.intake import Disconnected
 from sealdesk.web.origin import SAFE_METHODS, Origins
 from sealdesk.web.peers import Peers
-from sealdesk.web.problems import refusal_for
+from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields, refusal_for
 from sealdesk.web.refusals import Misdirected, Unexpected
 from sealdesk.web.telemetry import log_fault
 
@@ -96,7 +96,16 @@ class Outer:
         exchange.refusal = refusal
         if _worth_keeping(exchange, refusal):
             await _keep_form(exchange)
-        sent = await self._say(exchange, refusal)
+        try:
+            sent = await self._say(exchange, refusal)
+        except Exception as fault:
+            # Whatever is wrong with the words, the answer has its form, its header fields and its place in the record.
+            log_fault("words_failed", exchange, fault)
+            sent = Sent(
+                refusal.status,
+                [(b"content-type", PROBLEM_TYPE), *header_fields(refusal)],
+                encode(refusal, exchange.request_id),
+            )
         await sent(scope, receive, exchange.send)
 
 

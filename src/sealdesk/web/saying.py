@@ -1,7 +1,7 @@
 """How a refusal is worded for whoever asked: problem details for programs, a page for people, the way to sign in for pages."""
 
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from sealdesk.access.actor import ConfirmFirst, FactorNeeded
 from sealdesk.core.errors import BadOrigin, Refusal
@@ -83,10 +83,17 @@ def _to_sign_in(page: Page) -> Sent:
 def _here(page: Page) -> str:
     """The page that was asked for; for a part of one, the page that it stands in, as htmx tells it."""
     exchange = page.exchange
-    stands = urlsplit(exchange.fields.get(b"hx-current-url", b"").decode("latin-1")) if page.fragment else None
+    stands = _standing(exchange.fields.get(b"hx-current-url", b"").decode("latin-1")) if page.fragment else None
     if stands and stands.path:
         return safe_next(stands.path + (f"?{stands.query}" if stands.query else ""))
     return exchange.path + ("?" + exchange.query.decode("latin-1") if exchange.query else "")
+
+
+def _standing(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None  # whoever wrote that is no page of ours
 
 
 def _onward(exchange: Exchange, target: str, status: HTTPStatus) -> Sent:

@@ -681,11 +681,19 @@ end $$;
 
 -- Members -----------------------------------------------------------------------------------------------------------------------------
 -- Invite somebody: a member that is not active yet, the token that makes it so, and its mail. Known and unknown addresses take alike.
+-- That the caller is still an admin here, until the end of the transaction: what they begin outlives no ousting.
+create function sec.hold_admin() returns void language plpgsql volatile security definer set search_path = pg_catalog as $$
+begin
+  perform from sec.person where person_id = sec.person() for share;
+  perform from app.member where org_id = sec.org() and member_id = sec.member() and active and role = 'admin';
+  if not found then raise exception 'no admin any more' using errcode = '28000'; end if;
+end $$;
 create function sec.invite(p_person uuid, p_email text, p_email_norm text, p_member uuid, p_role text, p_name text, p_token bytea, p_life interval)
   returns table (member_id uuid, was text) language plpgsql volatile security definer set search_path = pg_catalog as $$
 #variable_conflict use_column
 declare p uuid; m record; o uuid := sec.org();
 begin
+  perform sec.hold_admin();
   insert into sec.person (person_id, email, email_norm) values (p_person, p_email, p_email_norm) on conflict (email_norm) do nothing;
   select person_id into p from sec.person where email_norm = p_email_norm;
   select member_id, active, role into m from app.member where org_id = o and person_id = p;

@@ -150,7 +150,8 @@ begin
   update sec.session set ended_at = clock_timestamp()
     where hash = p_old and kind = 'session' and org_id = sec.org() and member_id = sec.member() and ended_at is null returning * into s;
   if not found then raise exception 'no live session' using errcode = '28000'; end if;
-  if s.seen_at + t.idle <= clock_timestamp() or s.confirmed_at + t.hard <= clock_timestamp() or s.confirmed_at <= m.sessions_from then
+  -- That the session is in use just now says nothing of the time before: what counts is when its holder last showed who they are.
+  if s.confirmed_at + least(t.idle, t.hard) <= clock_timestamp() or s.confirmed_at <= m.sessions_from then
     raise exception 'too old for there' using errcode = 'SD004';
   end if;
   insert into sec.session (hash, kind, org_id, member_id, idle_for, hard_until, method, label, created_at, confirmed_at, weak, family_id, held_until, device_hash)
@@ -186,6 +187,7 @@ $$;
 create function sec.ask_recovery(p_member uuid) returns bigint language plpgsql volatile security definer set search_path = pg_catalog as $$
 declare v bigint;
 begin
+  perform sec.hold_admin();
   if p_member = sec.member() or not exists (select from app.member m join sec.person p using (person_id) where m.org_id = sec.org() and m.member_id = p_member
       and m.active and (p.enrol_by is not null or exists (select from sec.factor f where f.person_id = p.person_id))) then return null; end if;
   delete from sec.recovery where org_id = sec.org() and member_id = p_member;
