@@ -25,7 +25,11 @@ async def two(world: World) -> AsyncIterator[Two]:
     connect = partial(world.desk.database.connect, "desk_gate")
     here, there, overheard = Bells(SECRET, connect), Bells(SECRET, connect), list[str]()
     eavesdropper = await world.desk.database.connect("desk_requester")
-    await eavesdropper.add_listener(CHANNEL, lambda *heard: overheard.append(str(heard[3])))
+
+    def overhear(_: object, __: int, ___: str, payload: object) -> None:
+        overheard.append(str(payload))
+
+    await eavesdropper.add_listener(CHANNEL, overhear)
     running = [asyncio.create_task(each.run()) for each in (here, there)]
     await asyncio.sleep(0.3)
     yield Two(here, there, overheard)

@@ -8,7 +8,7 @@ looks by themselves every few seconds.
 import asyncio
 import hmac
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
 from hashlib import sha256
 from uuid import UUID
@@ -50,7 +50,7 @@ class Bells:
             self._rung.set()
 
     @contextmanager
-    def listening(self, org: UUID, places: Iterable[Place]) -> Iterator[asyncio.Event]:
+    def listening(self, org: UUID, places: Iterable[Place]) -> Generator[asyncio.Event]:
         """An event that is set with each bell of one of these places. Listen first, then look: nothing falls in between."""
         heard, names = asyncio.Event(), [self._name(org, place) for place in places]
         for name in names:

@@ -7,7 +7,7 @@ No transaction and no connection is held meanwhile. Whoever may no longer look, 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 from uuid import UUID
@@ -75,7 +75,7 @@ async def _next(heard: asyncio.Event | None, seconds: float) -> None:
 
 
 @contextmanager
-def _counted(actor: Actor) -> Iterator[bool]:
+def _counted(actor: Actor) -> Generator[bool]:
     """Whether one more of this session may wait; counted while it does."""
     who = actor.session_hash
     may = _waiting[who] < MOST_OF_ONE and _waiting.total() < MOST
