@@ -19,7 +19,7 @@ def measure(*, quick: bool) -> Sequence[Figure]:
     with desks.folder() as data, desks.desk(data, SEALDESK_LIMITS=crowd.UNLIMITED) as (address, _):
         people = crowd.gather(data, 2 if quick else 10)
         before = spent.by_part(os.getpid())
-        posts, yardstick = held(data, address, people, seconds)
+        posts, yardstick = held(data, address, crowd.seats(address, people, CONNECTIONS), seconds)
         after = spent.by_part(os.getpid())
     whole = posts.rate * (posts.seconds + min(2.0, seconds))
     parts = ", ".join(f"{name} {(after[name] - before[name]) / whole * 1000:.2f}" for name in after)
@@ -34,12 +34,12 @@ def measure(*, quick: bool) -> Sequence[Figure]:
     ]
 
 
-def held(data: Path, address: str, people: list[list[crowd.Member]], seconds: float) -> tuple[load.Result, float]:
+def held(data: Path, address: str, seats: list[load.Seat], seconds: float) -> tuple[load.Result, float]:
     """A load of posts, and the mean of pgbench's rates right before and after it."""
     cluster = Cluster(data)
     plan = load.Plan(
         int(address.rpartition(":")[2]),
-        crowd.seats(address, people, CONNECTIONS),
+        seats,
         min(2.0, seconds),
         seconds,
         f"b1-{time.time_ns()}",

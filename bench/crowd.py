@@ -79,10 +79,11 @@ async def _converse(desk: Desk, people: list[Issued]) -> list[Member]:
 def seats(address: str, crowd: list[list[Member]], connections: int) -> list[Seat]:
     """Seats for `connections`, organisation by organisation in turn; each begins with another conversation than its neighbours."""
     members = [members[place] for place in range(len(PEOPLE)) for members in crowd][:connections]
-    return [_seat(address, member, number) for number, member in enumerate(members)]
+    return [seat(address, member, number) for number, member in enumerate(members)]
 
 
-def _seat(address: str, member: Member, number: int) -> Seat:
+def seat(address: str, member: Member, number: int) -> Seat:
+    """A connection of this member, with a session's anti-CSRF token."""
     request = urllib.request.Request(f"{address}/api/v1/session", headers={"cookie": f"__Host-sid={member.token}"})
     with urllib.request.urlopen(request) as answer:
         token = json.load(answer)["csrf_token"]

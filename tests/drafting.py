@@ -108,6 +108,8 @@ class Drafter:
         match shape:
             case shapes.UUIDType():
                 return self._ids(name)
+            case shapes.IntType() if name in ("wait", "await"):
+                return 0  # seconds that nobody has
             case shapes.IntType():
                 return self._chance.randint(shape.ge or 0, min(shape.le or 50, (shape.ge or 0) + 50))
             case shapes.BoolType():

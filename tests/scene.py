@@ -18,6 +18,7 @@ from sealdesk.core.migrate import complete_credentials
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from sealdesk.threads.queries import Message
+from sealdesk.threads.states import change_state
 from sealdesk.tickets.commands import change_ticket, open_request
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk
@@ -54,6 +55,7 @@ async def talk(world: World) -> tuple[tuple[UUID, UUID], UUID]:
     await post(world, acme.admin, second, "We look into it.")
     for work in (Work(priority="high", assignee=acme.agent.member), Work(status="pending", priority="urgent")):
         await change_ticket(desk, acme.agent, second, work, any_version)
+    await change_state(desk, acme.admin, second, "escalate", "other", "canary-escalation")
     await post(world, globex.agent, foreign, "canary-globex answer")
     await world.seal()
     return (first, second), foreign

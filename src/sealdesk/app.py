@@ -18,6 +18,7 @@ from sealdesk.account import pages as account_pages
 from sealdesk.account import tokens_api as tokens
 from sealdesk.account import tokens_pages as token_pages
 from sealdesk.core import clock, production
+from sealdesk.core.bells import Bells
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.clock import stamp
 from sealdesk.core.errors import OutsideReach, Refusal
@@ -42,8 +43,10 @@ from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals, security_pages
 from sealdesk.threads import api as threads
+from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
+from sealdesk.tickets import state_pages
 from sealdesk.unit import Desk
 from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
@@ -84,8 +87,10 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     account.ROUTES,
     account_pages.ROUTES,
     threads.ROUTES,
+    states.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
+    state_pages.ROUTES,
     password_pages.ROUTES,
     email_pages.ROUTES,
     links_api.ROUTES,
@@ -113,7 +118,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         actor, exchange = await desk.peek(token_hash), current.get()
         if actor is None:
             return None
-        await presence.seen(actor, exchange.path)
+        await presence.seen(actor, exchange.path, exchange.query)
         return moves.judged(actor, agent_of(exchange))
 
     async def note(exchange: Exchange, refusal: Refusal) -> None:
@@ -162,16 +167,26 @@ async def serve(settings: Settings) -> None:
         secret = await (await desk.database.pool("desk_gate")).fetchval("select sec.web_secret()")
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")
+        desk.bells = bells = Bells(secret, partial(desk.database.connect, "desk_gate"))
         app = application(settings, desk, SignerClient(socket_path(settings.data)), secret)
         server = make_server(app)
         loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            server.should_exit = True
+            bells.close()  # whoever waits for news is answered now
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+            loop.add_signal_handler(number, end)
         # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
         gc.collect()
         gc.freeze()
-        with hasher.apart():
-            await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
+        ringing = asyncio.create_task(bells.run())
+        try:
+            with hasher.apart():
+                await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
+        finally:
+            ringing.cancel()
 
 
 def main() -> int:

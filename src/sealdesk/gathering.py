@@ -135,6 +135,8 @@ async def _transact(desk: Desk, role: Role, posts: Sequence[Post[Any]]) -> tuple
         raise
     finally:
         await pool.release(connection)
+    for each in written.values():
+        desk.ring(each.post.actor.org, [each.fact.stream])
     return {number: w.post.answer(w.message, w.fact) for number, w in written.items()}, refused
 
 

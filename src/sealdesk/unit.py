@@ -8,7 +8,6 @@ that have no entries. Nothing here knows a feature.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from hashlib import sha256
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
@@ -19,12 +18,14 @@ from sealdesk.access.actor import Actor, actor_of
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.backlog import Backlog
+from sealdesk.core.bells import Bells
 from sealdesk.core.counters import Counters
 from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
 from sealdesk.core.gather import Gatherer
 from sealdesk.core.ids import new_id
 from sealdesk.core.settings import Settings
+from sealdesk.core.statements import insertion
 from sealdesk.core.transactions import commit, discard, refusal_of, roll_back, sqlstate, taken
 from sealdesk.ledger.append import Appender, Prepared
 from sealdesk.ledger.events import Event, Head, Recorded, Stream
@@ -130,6 +131,7 @@ class Change(Reading):
         self._appender = appender
         self._nothing = False
         self._minted: UUID | None = None
+        self.went_on: set[Stream] = set()
         self.began = clock.now()
         self.replay: UUID | None = None
         """The entry that this Idempotency-Key stands for, where the request is a repeat: answer from it and leave."""
@@ -150,14 +152,19 @@ class Change(Reading):
         """Seal the event's content ahead of `record`, where a row needs its commitments first."""
         return self._appender.prepare(event)
 
-    def record(self, event: Event | Prepared) -> Recorded:
-        """Make the entry of `event`; it is written when the block is left."""
-        entry_id, self._minted = self._minted, None
-        return self._appender.record(event, entry_id)
+    def record(self, event: Event | Prepared, *, keyed: bool = True) -> Recorded:
+        """Make the entry of `event`; it is written when the block is left.
+
+        The first that is `keyed` is what the change's Idempotency-Key stands for: what only goes before it is not.
+        """
+        entry_id, self._minted = (self._minted, None) if keyed else (None, self._minted)
+        recorded = self._appender.record(event, entry_id)
+        self.went_on.add(recorded.stream)
+        return recorded
 
     async def insert(self, table: str, **values: object) -> None:
         """Insert one row of the actor's organisation."""
-        await self._connection.execute(_insertion(table, tuple(values)), self.actor.org, *values.values())
+        await self._connection.execute(insertion(table, tuple(values)), self.actor.org, *values.values())
 
     async def insert_many(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert rows with the same columns."""
@@ -165,7 +172,7 @@ class Change(Reading):
             return
         names = tuple(rows[0])
         await self._connection.executemany(
-            _insertion(table, names), [(self.actor.org, *(row[name] for name in names)) for row in rows]
+            insertion(table, names), [(self.actor.org, *(row[name] for name in names)) for row in rows]
         )
 
     async def execute(self, statement: str, *arguments: object) -> str:
@@ -229,6 +236,8 @@ class Desk:
         self._peeks = Gatherer(self._peek)
         self.backlog = Backlog(database)
         self.counters = Counters(database)
+        self.bells: Bells | None = None
+        """Who is told of what was committed; a web process has them (`sealdesk.app`)."""
 
     @classmethod
     @asynccontextmanager
@@ -281,6 +290,12 @@ class Desk:
                 await change.claim(key)
             yield change
             await change.settle()
+        self.ring(actor.org, change.went_on)
+
+    def ring(self, org: UUID, streams: Iterable[Stream]) -> None:
+        """After the commit: tell who waits that these streams went on."""
+        if self.bells is not None:
+            self.bells.ring(org, {(stream.kind, stream.id) for stream in streams})
 
     @asynccontextmanager
     async def keep(self, actor: Actor) -> AsyncGenerator[Connection]:
@@ -317,12 +332,6 @@ class Desk:
             raise
         finally:
             await pool.release(connection)
-
-
-@cache
-def _insertion(table: str, names: tuple[str, ...]) -> str:
-    marks = ", ".join(f"${number}" for number in range(2, len(names) + 2))
-    return f"insert into {table} (org_id, {', '.join(names)}) values ($1, {marks})"  # noqa: S608 - names come from code
 
 
 async def _enter(connection: Connection, actor: Actor, begin: str) -> None:

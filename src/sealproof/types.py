@@ -128,12 +128,15 @@ _ROWS = (
     ),
     *(
         _type(f"thread.{act}", "thread", "reason author", reason=code)
-        for act in ("locked", "unlocked", "escalated", "deescalated", "closed", "reopened")
+        for act in ("locked", "unlocked", "closed", "reopened")
     ),
+    # The desk escalates among itself, in `ticket`: whoever gave the cause is not to learn of it.
+    *(_type(f"thread.{act}", "thread ticket", "reason author", reason=code) for act in ("escalated", "deescalated")),
     *(
         _type(
             f"participant.{act}",
             "thread",
+            "reason author",
             member=uuid,
             role=enum("requester", "agent", "admin", "auditor", "visitor", "contact"),
         )

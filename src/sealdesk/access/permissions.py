@@ -24,6 +24,9 @@ class Permission(StrEnum):
     THREAD_READ = "thread.read"
     MESSAGE_POST = "message.post"
     NOTE_POST = "note.post"
+    THREAD_STATE = "thread.state"
+    THREAD_REOPEN = "thread.reopen"
+    PARTICIPANT_MANAGE = "participant.manage"
     NOTE_READ = "note.read"
     TICKET_WORK = "ticket.work"
     MEMBER_LIST = "member.list"
@@ -85,6 +88,9 @@ _TABLE: dict[Permission, str] = {
     Permission.THREAD_READ:           "allow  allow  allow  allow  allow",
     Permission.MESSAGE_POST:          "allow  allow  allow  deny   deny",
     Permission.NOTE_POST:             "deny   allow  allow  deny   deny",
+    Permission.THREAD_STATE:          "deny   allow  allow  deny   deny",
+    Permission.THREAD_REOPEN:         "allow  allow  allow  deny   deny",
+    Permission.PARTICIPANT_MANAGE:    "deny   allow  allow  deny   deny",
     Permission.NOTE_READ:             "deny   allow  allow  allow  allow",
     Permission.TICKET_WORK:           "deny   allow  allow  deny   deny",
     Permission.MEMBER_LIST:           "deny   allow  allow  allow  allow",

@@ -75,6 +75,14 @@ class Connection(Queries, Protocol):
         """Be told no more."""
         ...
 
+    def add_termination_listener(self, callback: Callable[[object], None]) -> None:
+        """Be told when the connection has ended, for whatever reason."""
+        ...
+
+    async def add_listener(self, channel: str, callback: Callable[[object, int, str, object], None]) -> None:
+        """LISTEN to a channel; the callback gets the connection, the sender's process id, the channel and the payload."""
+        ...
+
     def terminate(self) -> None:
         """Hang up at once."""
         ...

@@ -1,5 +1,6 @@
 """Keeping a session in use alive: noted at most once a minute, and not by a page that only asks for news."""
 
+import re
 import time
 
 from sealdesk.access.actor import Actor
@@ -9,6 +10,7 @@ from sealdesk.unit import Desk
 EVERY = 60.0
 MOST = 100_000
 POLLS = ("/news", "/progress")
+_WAITS = re.compile(rb"(?:^|&)wait=")
 
 
 class Presence:
@@ -18,10 +20,14 @@ class Presence:
         self._desk = desk
         self._noted: dict[bytes, float] = {}
 
-    async def seen(self, actor: Actor, path: str) -> None:
-        """Note that the actor's session is in use, unless it was a moment ago or `path` is one that pages ask by themselves."""
+    async def seen(self, actor: Actor, path: str, query: bytes = b"") -> None:
+        """Note that the actor's session is in use, unless it was a moment ago or the request is one that programs ask by themselves."""
         now = time.monotonic()
-        if path.endswith(POLLS) or now - self._noted.get(actor.session_hash, float("-inf")) < EVERY:
+        if (
+            path.endswith(POLLS)
+            or _WAITS.search(query)
+            or now - self._noted.get(actor.session_hash, float("-inf")) < EVERY
+        ):
             return
         if len(self._noted) >= MOST:
             self._noted.clear()

@@ -10,9 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.people.fields import origin_of
-from sealdesk.threads import commands, queries
+from sealdesk.threads import commands, queries, waiting
 from sealdesk.threads.model import MAX_BODY, MAX_SUBJECT, Draft
-from sealdesk.threads.queries import Cursor, Message
+from sealdesk.threads.queries import Cursor, Message, Timeline
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
@@ -48,9 +48,10 @@ class NewThread(Input, frozen=True):
 
 
 class After(Input, frozen=True):
-    """Where to read on: the `cursor` of the last answer, and how many messages at most."""
+    """Where to read on: the `cursor` of the last answer, how many messages at most, and how many seconds to wait for the first."""
 
     after: Annotated[str, msgspec.Meta(max_length=40)] = "0"
+    wait: Annotated[int, msgspec.Meta(ge=0, le=waiting.MOST_SECONDS)] = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=queries.PAGE)] = queries.PAGE
 
 
@@ -137,9 +138,17 @@ async def open_thread(
 
 @get("/api/v1/threads/{thread:str}/messages", permission=Permission.THREAD_READ)
 async def read_messages(desk: Desk, actor: Actor, thread: UUID, query: Query[After]) -> Answer[MessagesView]:
-    """Read a conversation from a cursor on. Staff read public messages and internal notes in one order."""
-    async with desk.read(actor) as work:
-        found = await queries.timeline(work, thread, Cursor.parse(query.after), query.limit)
+    """Read a conversation from a cursor on, with `wait` as soon as there is more. Staff read messages and notes in one order.
+
+    It changes nothing, and does not keep a session alive. Without news the answer comes after `wait` seconds, and is empty.
+    """
+    after = Cursor.parse(query.after)
+
+    async def look() -> Timeline:
+        async with desk.read(actor) as work:
+            return await queries.timeline(work, thread, after, query.limit)
+
+    found = await waiting.until_news(desk, actor, thread, query.wait, look, lambda found: bool(found.items))
     cursor = found.cursor.written(staff=actor.role is not Role.REQUESTER)
     messages = tuple(MessageView.of(item) for item in found.items if isinstance(item, Message))
     sealed = sum(item.sealed for item in found.items)

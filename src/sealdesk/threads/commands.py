@@ -8,7 +8,7 @@ from sealdesk.access.permissions import Permission
 from sealdesk.core.db import Row
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Event, Recorded, Stream
-from sealdesk.threads import events, queries
+from sealdesk.threads import events, queries, states
 from sealdesk.threads.events import Origin
 from sealdesk.threads.model import Draft, Thread, checked_subject
 from sealdesk.threads.queries import Message
@@ -32,7 +32,7 @@ async def open_in(change: Change, subject: str, draft: Draft, channel: str, orig
     line = checked_subject(subject)
     created = events.thread_created(thread_id, channel, line, actor, origin)
     # The row first: whether the opener reaches the stream follows from it.
-    thread = Thread(thread_id, channel, b"", actor.member, actor.identity[0], False, change.began)
+    thread = Thread(thread_id, channel, b"", actor.member, actor.identity[0], False, False, change.began)
     prepared = change.prepare(created)
     await change.insert(
         "app.thread",
@@ -62,6 +62,8 @@ async def post_message(
             if change.replay:
                 return await queries.message_of_entry(change, change.replay)
             thread = await change.find(Thread, thread_id, permission, lock=(stream.kind,))
+            if thread.closed and draft.visibility == "public":
+                thread = await states.reopen_by_reply(change, thread)
             message, event = thread.post(actor, draft, origin)
             fact = change.record(event)
             await _insert(change, message, thread_id, draft, fact)

@@ -1,10 +1,10 @@
 """What happens in a conversation, as facts. Public messages stand in the stream `thread`, internal notes in `ticket`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
-from sealdesk.ledger.events import Event, Stream, document, text
+from sealdesk.ledger.events import Event, Ref, Stream, document, text
 from sealdesk.ledger.seal import Slot
 
 Origin = Mapping[str, str]
@@ -30,6 +30,19 @@ def message_posted(
     return Event(
         "message.posted", stream_of(thread, visibility), {"message": str(message), "visibility": visibility}, slots
     )
+
+
+def state_changed(act: str, thread: UUID, code: str, reason: str, actor: Actor, refs: Sequence[Ref] = ()) -> Event:
+    """The conversation was `locked`, `unlocked`, `closed`, `reopened`, `escalated` or `deescalated`; `refs` name what it answers."""
+    slots = [text("reason", reason), _author(actor)] if reason else [_author(actor)]
+    kind = "ticket" if act in ("escalated", "deescalated") else "thread"
+    return Event(f"thread.{act}", Stream(kind, thread), {"reason": code}, slots, refs)
+
+
+def participant_changed(act: str, thread: UUID, member: UUID, role: str, reason: str, actor: Actor) -> Event:
+    """Somebody was `added` to a conversation or `removed` from it."""
+    body = {"member": str(member), "role": role}
+    return Event(f"participant.{act}", Stream("thread", thread), body, [text("reason", reason), _author(actor)])
 
 
 def _author(actor: Actor) -> Slot:

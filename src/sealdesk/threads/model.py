@@ -27,6 +27,13 @@ class ThreadLocked(StateConflict):
     title = "The conversation is locked"
 
 
+class ThreadClosed(StateConflict):
+    """A closed conversation takes a message once it is open again."""
+
+    slug = "thread-closed"
+    title = "The conversation is closed"
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message to post: its body (1 to 65,536 bytes of UTF-8) and whether it is `public` or an `internal` note."""
@@ -61,6 +68,7 @@ class Thread:
     opener_id: UUID
     opener_kind: str
     locked: bool
+    closed: bool
     created_at: datetime
 
     @classmethod
@@ -85,12 +93,18 @@ class Thread:
             row["opener_id"],
             row["opener_kind"],
             row["locked"],
+            row["closed"],
             row["created_at"],
         )
 
     def post(self, actor: Actor, draft: Draft, origin: Origin | None) -> tuple[UUID, Event]:
-        """The id and event of a new message. `ThreadLocked` (409) if the thread is locked: judged under the stream's lock."""
+        """The id and event of a new message. `ThreadLocked` (409) if the thread is locked: judged under the stream's lock.
+
+        `ThreadClosed` (409) for a public message while it is closed: whoever posts reopens it first.
+        """
         if self.locked:
             raise ThreadLocked("This conversation is locked and takes no more messages.")
+        if self.closed and draft.visibility == "public":
+            raise ThreadClosed("This conversation is closed.")
         message = new_id()
         return message, events.message_posted(message, self.id, draft.visibility, draft.body, actor, origin)

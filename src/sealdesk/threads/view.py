@@ -112,7 +112,8 @@ TimelineItem = MessageItem | EventItem | StubItem
 class ComposerView:
     """The form for an answer. `closed` says why nobody can write here now, in a sentence, instead of the form.
 
-    `idempotency_key` is new for each rendering; `body`, `visibility` and `error` bring a refused attempt back.
+    `note` says what writing will do besides. `idempotency_key` is new for each rendering; `body`, `visibility` and `error` bring a
+    refused attempt back.
     """
 
     action: str
@@ -122,6 +123,7 @@ class ComposerView:
     body: str = ""
     error: str | None = None
     closed: str | None = None
+    note: str = ""
     max_bytes: int = 65_536
 
 
@@ -136,7 +138,10 @@ class RecordView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailsView:
-    """Desk work on the conversation, for agents. `version` is what the form sends back (412 when stale)."""
+    """Desk work on the conversation, for agents. `version` is what the form sends back (412 when stale).
+
+    `acts` are what its state can become, `participants` who takes part, `candidates` who could.
+    """
 
     action: str
     version: str
@@ -148,6 +153,9 @@ class DetailsView:
     opened: Moment
     export_href: str
     may_change: bool = True
+    acts: tuple[Choice, ...] = ()
+    participants: tuple[Choice, ...] = ()
+    candidates: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from uuid import UUID
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import OutsideReach
 from sealdesk.threads import queries as threads
+from sealdesk.threads import states
 from sealdesk.threads.model import Thread
 from sealdesk.threads.queries import Cursor
-from sealdesk.threads.view import ConversationView, RecordView
+from sealdesk.threads.view import ConversationView, NewsView, RecordView
 from sealdesk.tickets import queries, showing
 from sealdesk.tickets.model import Ticket
 from sealdesk.unit import Reading
-from sealdesk.web.view import Tag
 
 PAGE = 60
 _LOOK_BACK = 200
@@ -26,6 +26,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     found, first = await threads.recent(work, thread_id, Cursor.parse(earlier) if earlier else None, PAGE)
     ticket = await Ticket.find(work, thread_id, ()) if staff else None
     status, number = await _public_state(work, thread_id)
+    state = await states.state_of(work, thread)
     subject = await work.open([thread.subject_commit])
     size = await threads.sealed_size(work)
     newest = await _heads(work, thread_id)
@@ -35,6 +36,9 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
     if staff:
         people = await queries.assignees(work) if work.actor.may(Permission.MEMBER_LIST) else []
         details = showing.details(work.actor, thread, ticket, await _opener(work, thread), people)
+        if work.actor.may(Permission.THREAD_STATE):
+            present = await states.participants(work, thread_id)
+            details = showing.with_state(details, state, present, await states.candidates(work, thread_id))
     return ConversationView(
         thread_id=str(thread_id),
         subject=subject[thread.subject_commit].content.decode() if subject else "",
@@ -45,10 +49,30 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         record=await record_of(work, thread_id),
         status=showing.status_tag(status),
         number=number,
-        tags=(Tag("locked", "bad"),) if thread.locked else (),
+        tags=showing.state_tags(state),
         details=details,
         export_href=f"/exports/new?thread={thread_id}",
         earlier_href=f"/c/{thread_id}?earlier={first.written(staff=staff)}" if found.more else None,
+    )
+
+
+async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) -> NewsView | None:
+    """What came after the cursor `mark`, and the marks that turned since `sealed` entries were under a checkpoint; None without either."""
+    after = Cursor.parse(mark)
+    found = await threads.timeline(work, thread, after)
+    size = await threads.sealed_size(work)
+    turned = await sealed_since(work, thread, after, sealed, size) if size > sealed else ()
+    if not found.items and not turned:
+        return None
+    record = await record_of(work, thread)
+    shown = showing.items(work.actor, found.items, await names_of(work))
+    return NewsView(
+        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, day)),
+        unsealed=record.unsealed > 0,
+        items=shown,
+        previous_day=day,
+        seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
+        record=record,
     )
 
 

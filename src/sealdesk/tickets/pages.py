@@ -13,13 +13,12 @@ from sealdesk.core.errors import Refusal
 from sealdesk.core.ids import read_id
 from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands as threads
-from sealdesk.threads import queries as conversations
+from sealdesk.threads import waiting
 from sealdesk.threads.api import NOTES, OPENING, POSTING
 from sealdesk.threads.model import MAX_BODY, Draft
-from sealdesk.threads.queries import Cursor
 from sealdesk.threads.view import InboxView, NewRequestView, NewsView
 from sealdesk.tickets import commands, queries, showing
-from sealdesk.tickets.conversation import conversation, names_of, record_of, sealed_since
+from sealdesk.tickets.conversation import conversation, news
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk, Key, Reading
@@ -53,11 +52,13 @@ class ConversationQuery(Input, frozen=True):
 
 
 class NewsQuery(Input, frozen=True):
-    """What the page has: a cursor and how much was sealed."""
+    """What the page has: a cursor, how much was sealed, whether it shows what is not; and how many seconds to wait for news."""
 
     after: Mark
     sealed: Annotated[int, msgspec.Meta(ge=0)] = 0
     day: Annotated[str, msgspec.Meta(max_length=60)] = ""
+    unsealed: Literal["", "yes"] = ""
+    wait: Annotated[int, msgspec.Meta(ge=0, le=waiting.MOST_SECONDS)] = 0
 
 
 CONVERSATION = "/c/{thread:str}"
@@ -112,25 +113,17 @@ async def show_conversation(
 @get("/c/{thread:str}/news", permission=Permission.THREAD_READ)
 async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Query[NewsQuery]) -> Html:
     """What came after the page was drawn, and the marks that turned; 204 while there is neither."""
-    after = Cursor.parse(query.after)
-    async with desk.read(actor) as work:
-        found = await conversations.timeline(work, thread, after)
-        size = await conversations.sealed_size(work)
-        turned = await sealed_since(work, thread, after, query.sealed, size) if size > query.sealed else ()
-        if not found.items and not turned:
-            return Html("", 204)
-        record = await record_of(work, thread)
-        names = await names_of(work)
-    shown = showing.items(actor, found.items, names)
-    news = NewsView(
-        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, query.day)),
-        unsealed=record.unsealed > 0,
-        items=shown,
-        previous_day=query.day,
-        seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
-        record=record,
+
+    async def look() -> NewsView | None:
+        async with desk.read(actor) as work:
+            return await news(work, thread, query.after, query.sealed, query.day)
+
+    # What waits to be sealed is sealed within a second, and nothing rings for that.
+    every = 1.0 if query.unsealed else waiting.LOOK_EVERY
+    found = await waiting.until_news(
+        desk, actor, thread, query.wait, look, lambda seen: seen is not None, look_every=every
     )
-    return page.render("news.html", view=news)
+    return page.render("news.html", view=found) if found else Html("", 204)
 
 
 @post(

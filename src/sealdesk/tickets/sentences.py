@@ -35,6 +35,12 @@ def sentence(happening: Happening, names: Mapping[str, str]) -> tuple[str, str]:
             return f"Ticket #{stored.body['number']}", "dot"
         case "ticket.changed":
             return "; ".join(_change(change, names) for change in stored.body["changes"]) + by, "sliders"
+        case "participant.added" | "participant.removed":
+            person = names.get(stored.body["member"], "a participant")
+            verb, icon = _VERBS[stored.type]
+            return f"{verb.replace('Participant', person)}{by}: {happening.note}", icon
+        case "thread.reopened" if stored.body["reason"] == "reply":
+            return f"Reopened{by} by writing", "open"
         case _:
             verb, icon = _VERBS.get(stored.type, (stored.type.replace(".", " "), "dot"))
             reason = f": {happening.note}" if happening.note else ""

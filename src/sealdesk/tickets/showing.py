@@ -1,6 +1,7 @@
 """From what the queries found to what the pages show."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.threads.model import Thread
 from sealdesk.threads.queries import Cursor, Item, Message
+from sealdesk.threads.states import State
 from sealdesk.threads.view import (
     Author,
     ComposerView,
@@ -75,16 +77,44 @@ def status_tag(status: str | None) -> Tag:
     return Tag(status or "chat", _TONES.get(status or "", "plain"))  # pyright: ignore[reportArgumentType]
 
 
+def state_tags(state: State) -> tuple[Tag, ...]:
+    """What marks a conversation besides its status."""
+    marks = (("escalated", state.escalated, "warn"), ("locked", state.locked, "bad"), ("closed", state.closed, "plain"))
+    return tuple(Tag(word, tone) for word, holds, tone in marks if holds)  # pyright: ignore[reportArgumentType]
+
+
+def with_state(
+    found: DetailsView,
+    state: State,
+    participants: Sequence[tuple[UUID, str]],
+    candidates: Sequence[tuple[UUID, str]],
+) -> DetailsView:
+    """The details with what can become of the conversation, and with whom."""
+    acts = (
+        ("unlock", "Unlock: messages again") if state.locked else ("lock", "Lock: no more messages"),
+        ("deescalate", "Take the escalation back") if state.escalated else ("escalate", "Escalate within the desk"),
+        ("reopen", "Reopen") if state.closed else ("close", "Close until somebody writes"),
+    )
+    return replace(
+        found,
+        acts=tuple(Choice(act, label, chosen=False) for act, label in acts),
+        participants=tuple(Choice(str(member), name, chosen=False) for member, name in participants),
+        candidates=tuple(Choice(str(member), name, chosen=False) for member, name in candidates),
+    )
+
+
 def composer(
     actor: Actor, thread: Thread, *, body: str = "", visibility: str = "public", error: str | None = None
 ) -> ComposerView:
     """The form for an answer, or the reason why there is none."""
-    closed = None
+    closed, note = None, ""
     if thread.locked:
         closed = (
             "This conversation is locked. Nobody can write here until it is unlocked; what was written stays on record."
         )
-    elif not actor.may(Permission.MESSAGE_POST):
+    elif thread.closed and actor.role is Role.REQUESTER and not body:
+        note = "This conversation is closed. Write, and it is open again."
+    if closed is None and not actor.may(Permission.MESSAGE_POST):
         closed = f"As {actor.role} you read everything and write nothing."
     return ComposerView(
         action=f"/c/{thread.id}/messages",
@@ -94,6 +124,7 @@ def composer(
         body=body,
         error=error,
         closed=closed,
+        note=note,
     )
 
 

@@ -58,12 +58,13 @@ TARGETS = {
     "ledger.content_key": Target(("org_id", "commit"), ("commit", "wrapped"), lambda row: row["commit"].hex()),
     "app.thread": Target(
         ("org_id", "thread_id"),
-        ("thread_id", "channel", "subject_commit", "opener_id", "opener_kind", "locked"),
+        ("thread_id", "channel", "subject_commit", "opener_id", "opener_kind", "locked", "closed"),
         by("thread_id"),
     ),
     "app.thread_member": Target(
         ("org_id", "thread_id", "member_id"), ("thread_id", "member_id"), by("thread_id", "member_id")
     ),
+    "app.escalation": Target(("org_id", "thread_id"), ("thread_id", "standing"), by("thread_id")),
     "app.ticket": Target(
         ("org_id", "thread_id"), ("thread_id", "number", "status", "priority", "assignee_id"), by("thread_id")
     ),

@@ -202,6 +202,8 @@ EDITS = {
     "state.ticket.missing": "delete from app.ticket",
     "state.ticket.version": "update app.ticket set version = 40",
     "state.thread.locked": "update app.thread set locked = true",
+    "state.thread.closed": "update app.thread set closed = true",
+    "state.escalation.standing": "update app.escalation set standing = not standing",
     "state.thread.subject_commit": "update app.thread set subject_commit = sha256(subject_commit)",
     "state.thread.opener_id": "update app.thread set opener_id = gen_random_uuid()",
     "state.thread_member.unrecorded": "insert into app.thread_member select org_id, thread_id, gen_random_uuid()"

@@ -13,6 +13,7 @@ select x.name, x.id from (
   select 'app.message' as name, thread_id as id from app.message where org_id = $1
   union all select 'app.thread_member', thread_id from app.thread_member where org_id = $1
   union all select 'app.ticket', thread_id from app.ticket where org_id = $1
+  union all select 'app.escalation', thread_id from app.escalation where org_id = $1
   union all select 'app.imported', thread_id from app.imported where org_id = $1) x
 where not exists (select from app.thread t where t.org_id = $1 and t.thread_id = x.id) limit 1
 """
@@ -48,6 +49,7 @@ class Fold:
 
     threads: Table = field(default_factory=lambda: Table("app.thread", ("thread_id",)))
     members: Table = field(default_factory=lambda: Table("app.thread_member", ("thread_id", "member_id")))
+    escalations: Table = field(default_factory=lambda: Table("app.escalation", ("thread_id",)))
     tickets: Table = field(default_factory=lambda: Table("app.ticket", ("thread_id",)))
     messages: Table = field(default_factory=lambda: Table("app.message", ("message_id",)))
     imported: Table = field(default_factory=lambda: Table("app.imported", ("entry_id",)))
@@ -55,7 +57,7 @@ class Fold:
 
     def tables(self) -> tuple[Table, ...]:
         """All of them, the threads first."""
-        return self.threads, self.members, self.tickets, self.messages, self.imported
+        return self.threads, self.members, self.escalations, self.tickets, self.messages, self.imported
 
     def apply(self, entry: Stored) -> None:
         """Let one entry have its effect."""
@@ -65,6 +67,10 @@ class Fold:
                 self._open(entry)
             case "thread.locked" | "thread.unlocked":
                 self._of(self.threads, thread)["locked"] = entry.type == "thread.locked"
+            case "thread.closed" | "thread.reopened":
+                self._of(self.threads, thread)["closed"] = entry.type == "thread.closed"
+            case "thread.escalated" | "thread.deescalated":
+                self.escalations.rows[thread,] = {"standing": entry.type == "thread.escalated"}
             case "participant.added":
                 self.members.rows[thread, UUID(entry.body["member"])] = {}
             case "participant.removed":
@@ -99,6 +105,7 @@ class Fold:
             "created_at": Near(entry.at),
         }
         row.setdefault("locked", False)
+        row.setdefault("closed", False)
         if entry.body["channel"] == "import":
             row["opener_kind"] = "contact"
             return

@@ -1,0 +1,117 @@
+"""Doorbells: that a conversation has gone on, told to whoever waits for it, in this process and in the others.
+
+A bell carries no content and no id: its name is an HMAC under a key that no login can read, so a login with free SQL that listens to the
+channel learns nothing of whose it is, and can at most have somebody look in vain. A bell that is lost loses nothing either: whoever waits
+looks by themselves every few seconds.
+"""
+
+import asyncio
+import hmac
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
+from hashlib import sha256
+from uuid import UUID
+
+import structlog
+
+from sealdesk.core.db import ABSENT, Connection
+
+CHANNEL = "desk_bells"
+MOST_AT_ONCE = 200  # names in one notice: 33 bytes each, of the 8,000 that PostgreSQL takes
+AGAIN_AFTER = 1.0
+Place = tuple[str, UUID]
+"""A stream's kind and id."""
+
+log = structlog.get_logger("bells")
+
+
+class Bells:
+    """The bells of one process. `secret` is shared by all web processes, `connect` gives a connection to listen on.
+
+    A NOTIFY goes over that connection, after the commit that it tells of: inside a business transaction it would hold up all others.
+    """
+
+    def __init__(self, secret: bytes, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._key = sha256(b"bells\n" + secret).digest()
+        self._connect = connect
+        self._listening: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._to_tell: set[str] = set()
+        self._rung = asyncio.Event()
+        self.closed = False
+
+    def ring(self, org: UUID, places: Iterable[Place]) -> None:
+        """Tell everybody who listens that something was committed there."""
+        names = {self._name(org, place) for place in places}
+        for name in names:
+            self._wake(name)
+        if names:
+            self._to_tell |= names
+            self._rung.set()
+
+    @contextmanager
+    def listening(self, org: UUID, places: Iterable[Place]) -> Generator[asyncio.Event]:
+        """An event that is set with each bell of one of these places. Listen first, then look: nothing falls in between."""
+        heard, names = asyncio.Event(), [self._name(org, place) for place in places]
+        for name in names:
+            self._listening[name].add(heard)
+        try:
+            yield heard
+        finally:
+            for name in names:
+                self._listening[name].discard(heard)
+                if not self._listening[name]:
+                    del self._listening[name]
+
+    def close(self) -> None:
+        """The process ends: nobody waits any more."""
+        self.closed = True
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for name in list(self._listening):
+            self._wake(name)
+
+    async def run(self) -> None:
+        """Pass bells on to the other processes and hear theirs, until cancelled."""
+        while True:
+            try:
+                await self._exchange()
+            except ABSENT as error:
+                log.warning("bells.interrupted", reason=str(error))
+            await asyncio.sleep(AGAIN_AFTER)
+
+    async def _exchange(self) -> None:
+        connection = await self._connect()
+        own, ended = connection.get_server_pid(), asyncio.Event()
+
+        def hear(_: object, sender: int, __: str, payload: object) -> None:
+            if sender != own:
+                for name in str(payload).split(","):
+                    self._wake(name)
+
+        def over(_: object) -> None:
+            ended.set()
+            self._rung.set()
+
+        try:
+            connection.add_termination_listener(over)
+            await connection.add_listener(CHANNEL, hear)
+            self._wake_all()  # what rang while nobody listened
+            while not ended.is_set():
+                await self._rung.wait()
+                self._rung.clear()
+                names, self._to_tell = sorted(self._to_tell), set()
+                for start in range(0, len(names), MOST_AT_ONCE):
+                    text = ",".join(names[start : start + MOST_AT_ONCE])
+                    await connection.execute("select pg_notify($1, $2)", CHANNEL, text)
+        finally:
+            connection.terminate()
+
+    def _name(self, org: UUID, place: Place) -> str:
+        kind, key = place
+        return hmac.digest(self._key, org.bytes + key.bytes + kind.encode(), "sha256")[:16].hex()
+
+    def _wake(self, name: str) -> None:
+        for heard in self._listening.get(name, ()):
+            heard.set()

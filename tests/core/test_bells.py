@@ -1,0 +1,103 @@
+"""Bells: from one process to the others, over PostgreSQL, without a word of whose they are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from sealdesk.core.bells import CHANNEL, Bells
+from world import World
+
+SECRET = b"s" * 32
+
+
+class Two:
+    """Two processes' bells, and a third party that listens to the channel."""
+
+    def __init__(self, here: Bells, there: Bells, overheard: list[str]) -> None:
+        self.here, self.there, self.overheard = here, there, overheard
+
+
+@pytest.fixture
+async def two(world: World) -> AsyncIterator[Two]:
+    connect = partial(world.desk.database.connect, "desk_gate")
+    here, there, overheard = Bells(SECRET, connect), Bells(SECRET, connect), list[str]()
+    eavesdropper = await world.desk.database.connect("desk_requester")
+
+    def overhear(_: object, __: int, ___: str, payload: object) -> None:
+        overheard.append(str(payload))
+
+    await eavesdropper.add_listener(CHANNEL, overhear)
+    running = [asyncio.create_task(each.run()) for each in (here, there)]
+    await asyncio.sleep(0.3)
+    yield Two(here, there, overheard)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await eavesdropper.close()
+
+
+async def heard(event: asyncio.Event, seconds: float = 5) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_it_works(two: Two) -> None:
+    """Here at once, there a moment later; only who listens to that place."""
+    org, thread = uuid4(), uuid4()
+    with (
+        two.here.listening(org, [("thread", thread)]) as here,
+        two.there.listening(org, [("thread", thread)]) as there,
+        two.there.listening(org, [("ticket", thread)]) as internal,
+        two.there.listening(uuid4(), [("thread", thread)]) as elsewhere,
+    ):
+        two.here.ring(org, [("thread", thread)])
+        assert here.is_set()
+        assert await heard(there)
+        assert not await heard(internal, 0.2)
+        assert not elsewhere.is_set()
+
+
+async def test_a_name_tells_nothing(two: Two) -> None:
+    """T03: whoever listens with free SQL hears hashes, the same for nobody else's secret, and no id of anybody."""
+    org, thread = uuid4(), uuid4()
+    with two.there.listening(org, [("thread", thread)]) as there:
+        two.here.ring(org, [("thread", thread)])
+        assert await heard(there)
+    await asyncio.sleep(0.1)
+    assert len(two.overheard) == 1
+    assert len(two.overheard[0]) == 32
+    for each in (org, thread):
+        assert each.hex[:8] not in two.overheard[0]
+    other = Bells(b"t" * 32, two.here._connect)
+    assert other._name(org, ("thread", thread)) != two.overheard[0]
+
+
+async def test_many_bells_fit_into_few_notices(two: Two) -> None:
+    """PostgreSQL takes 8,000 bytes at once; what rings in between is told together."""
+    org, threads = uuid4(), [uuid4() for _ in range(500)]
+    with two.there.listening(org, [("thread", threads[-1])]) as there:
+        two.here.ring(org, [("thread", each) for each in threads])
+        assert await heard(there)
+    await asyncio.sleep(0.2)
+    assert sum(len(text.split(",")) for text in two.overheard) == 500
+    assert len(two.overheard) == 3
+
+
+async def test_a_connection_that_ends_is_made_again(two: Two, world: World) -> None:
+    """Whoever waited looks once more: what rang meanwhile was heard by nobody."""
+    org, thread = uuid4(), uuid4()
+    superuser = await world.superuser()
+    with two.there.listening(org, [("thread", thread)]) as there:
+        await superuser.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'desk_gate'")
+        assert await heard(there, 10)
+        there.clear()
+        await asyncio.sleep(1.5)
+        two.here.ring(org, [("thread", thread)])
+        assert await heard(there)
+    await superuser.close()
