@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -10,7 +11,9 @@ from sealdesk.core.faults import Fault
 from sealdesk.imports.commands import Imported, import_conversations
 from sealdesk.imports.lines import read
 from sealdesk.threads import queries
+from sealdesk.threads.model import ThreadLocked
 from sealdesk.threads.queries import Cursor, Message
+from sealdesk.threads.states import change_state
 from world import World
 
 
@@ -79,6 +82,19 @@ async def test_changed_history_is_named_and_not_taken(world: World, tmp_path: Pa
             write(tmp_path, GOOD[0], line("t1", "Edited", author="a1", role="agent"), GOOD[2], line("t1", "more")),
         )
     assert await run(world, write(tmp_path, *GOOD)) == Imported(0, 0)
+
+
+async def test_a_locked_conversation_takes_no_history(world: World, tmp_path: Path) -> None:
+    """T14: by no channel."""
+    await run(world, write(tmp_path, *GOOD))
+    async with world.desk.read(world.acme.agent) as work:
+        thread = await work.value("select thread_id from app.imported limit 1")
+    assert isinstance(thread, UUID)
+    await change_state(world.desk, world.acme.agent, thread, "lock", "legal", "under review")
+    with pytest.raises(ThreadLocked, match="Nothing was imported"):
+        await run(world, write(tmp_path, *GOOD, *(line(key, "more") for key in ("t1", "t2"))))
+    await change_state(world.desk, world.acme.agent, thread, "unlock", "legal", "review is over")
+    assert await run(world, write(tmp_path, *GOOD, line("t1", "more"))) == Imported(0, 1)
 
 
 async def test_a_requester_and_another_tenant_do_not_see_it(world: World, tmp_path: Path) -> None:

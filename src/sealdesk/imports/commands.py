@@ -11,7 +11,7 @@ from sealdesk.core.ids import new_id
 from sealdesk.imports import events
 from sealdesk.imports.lines import Numbered
 from sealdesk.ledger.events import Recorded, Stream
-from sealdesk.threads.model import checked_subject
+from sealdesk.threads.model import ThreadLocked, checked_subject
 from sealdesk.unit import Change, Desk
 
 NAMESPACE = UUID("5f0c7a52-6ac4-4d0b-9a5e-3a1f6a1d7c11")
@@ -95,7 +95,7 @@ class _Run:
                     )
 
     async def lock(self, fresh: Sequence[Numbered]) -> None:
-        """Give ids to what is new and lock every stream in one call, in key order."""
+        """Give ids to what is new and lock every stream in one call, in key order. `ThreadLocked` (409) where a conversation is."""
         self.new_threads = {
             key: new_id() for key in dict.fromkeys(x.line.thread for x in fresh) if key not in self.threads
         }
@@ -107,6 +107,15 @@ class _Run:
         streams = [Stream("thread", thread) for thread in old | set(self.new_threads.values())]
         people = [Stream("user", contact) for contact in self.new_contacts.values()]
         await self.change.lock(Stream("org", self.change.actor.org), *streams, *people)
+        locked = await self.change.value(
+            "select count(*) from app.thread where org_id = $1 and thread_id = any ($2) and locked",
+            self.change.actor.org,
+            list(old),
+        )
+        if locked:
+            raise ThreadLocked(
+                f"{locked} of these conversations are locked and take no message. Unlock them first. Nothing was imported."
+            )
 
     async def write(self, chunk: Sequence[Numbered]) -> None:
         """Record a part of the lines and write what was recorded, still uncommitted, so that memory stays bounded."""

@@ -47,7 +47,7 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         unsealed=any(not item.sealed for item in found.items),
         composer=showing.composer(work.actor, thread, **typed),
         record=await record_of(work, thread_id),
-        status=showing.status_tag(status),
+        status=showing.status_tag("closed" if state.closed else status),
         number=number,
         tags=showing.state_tags(state),
         details=details,

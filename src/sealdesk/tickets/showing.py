@@ -79,7 +79,7 @@ def status_tag(status: str | None) -> Tag:
 
 def state_tags(state: State) -> tuple[Tag, ...]:
     """What marks a conversation besides its status."""
-    marks = (("escalated", state.escalated, "warn"), ("locked", state.locked, "bad"), ("closed", state.closed, "plain"))
+    marks = (("escalated", state.escalated, "warn"), ("locked", state.locked, "bad"))
     return tuple(Tag(word, tone) for word, holds, tone in marks if holds)  # pyright: ignore[reportArgumentType]
 
 
