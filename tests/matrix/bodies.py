@@ -29,10 +29,11 @@ class NoSample(AssertionError):
 
 @dataclass
 class Meaning:
-    """What fields stand for where their type does not say it: a conversation in reach, another organisation, a challenge's answer."""
+    """What fields stand for where their type does not say it: a conversation in reach, another organisation, a requester, an answer."""
 
     thread: UUID
     organisation: UUID
+    member: UUID
     challenge: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, name: str, shape: shapes.Type) -> object:
@@ -44,6 +45,8 @@ class Meaning:
                 return "list"
             case "audience", shapes.LiteralType():
                 return "requester"
+            case "code", shapes.LiteralType():
+                return "other"
             case ("challenge" | "code" | "attestation") as part, _:
                 return self.challenge.get(part)
             case _:
@@ -63,6 +66,8 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "purpose": lambda _: "A purpose",
     "after": lambda _: "0",
     "confirm": lambda _: "Acme",
+    "member": lambda meaning: str(meaning.member),
+    "reason": lambda _: "A reason",
 }
 
 

@@ -23,6 +23,7 @@ from sealdesk.members.model import Member as MemberNoun
 from sealdesk.members.model import NotThem
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft, Thread
+from sealdesk.threads.states import change_state
 from sealdesk.tickets import commands as tickets
 from sealdesk.tickets.model import STATUSES, Ticket, Work
 from world import Cast
@@ -119,8 +120,7 @@ class Nouns:
             work = Work(state if state in STATUSES else None, "urgent", assignee)
             await tickets.change_ticket(desk, agent, thread, work, lambda _: None)
         if state == "locked":
-            # No command locks yet; the noun and the schema know it.
-            await self._stage.admin.execute("update app.thread set locked = true where thread_id = $1", thread)
+            await change_state(desk, agent, thread, "lock", "other", "as the matrix has it")
         return thread
 
     async def _thread(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:

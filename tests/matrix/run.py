@@ -164,7 +164,12 @@ class Runner:
         thread = await self._nouns.conversation("open", OWN)
         if changes and {"scope", "threads"} & names:
             await self._nouns.make("thread", "open", OWN, member, fresh=False)
-        return Meaning(thread, there, await bodies.begun(self._stage, cell.route, holder, allowed=changes))
+        return Meaning(
+            thread,
+            there,
+            self._stage.world.acme.stranger.member,
+            await bodies.begun(self._stage, cell.route, holder, allowed=changes),
+        )
 
     async def _ask(self, ready: Ready) -> Outcome:
         answer = await self._stage.ask(ready.holder, ready.cell.method, ready.path, ready.sent)

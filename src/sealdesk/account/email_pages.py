@@ -102,7 +102,7 @@ async def ask_verification(desk: Desk, actor: Actor, page: Page) -> Html:
 @post(
     "/account/email/drop",
     limit=ASKING,
-    permission=Permission.SESSION_OWN,
+    permission=Permission.CREDENTIAL_OWN,
     stands="/account/email",
     act="keep your address",
 )
