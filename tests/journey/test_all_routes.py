@@ -26,12 +26,24 @@ from sealdesk.web.route import Route
 JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
+    "/api/v1/threads/{thread:str}/state": {"act": "escalate", "reason": "x"},
+    "/api/v1/threads/{thread:str}/participants": {
+        "member": "01a2179c-e439-749a-b858-a1212138a8b4",
+        "present": False,
+        "reason": "x",
+    },
     "/api/v1/members/{member:str}": {"role": "auditor"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
     "/c/{thread:str}/ticketing": {},
+    "/c/{thread:str}/state": {"act": "escalate", "reason": "x"},
+    "/c/{thread:str}/participants": {
+        "member": "01a2179c-e439-749a-b858-a1212138a8b4",
+        "present": "no",
+        "reason": "x",
+    },
     "/exports/{export:str}/bundle": {},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},

@@ -78,10 +78,10 @@ async def change_state(desk: Desk, actor: Actor, thread_id: UUID, act: Act, code
 
     `OutsideReach` (404), `NotPermitted` (403), `BadRequest` (400) without a reason.
     """
-    told = checked_reason(reason)
     async with desk.change(actor) as change:
         # A requester reaches the public stream alone, and does nothing that concerns the other one.
         thread = await change.find(Thread, thread_id, needed(act), lock=_BOTH if _staff(change) else ("thread",))
+        told = checked_reason(reason)
         before = await state_of(change, thread)
         after = before.after(act)
         if after == before:
@@ -107,9 +107,9 @@ async def change_participant(
 
     `OutsideReach` (404), `NotPermitted` (403), `BadRequest` (400) for nobody of the organisation; `StateConflict` (409) for staff.
     """
-    told = checked_reason(reason)
     async with desk.change(actor) as change:
         await change.find(Thread, thread_id, Permission.PARTICIPANT_MANAGE, lock=("thread",))
+        told = checked_reason(reason)
         role = await change.value(
             "select role from app.member where org_id = $1 and member_id = $2 and (active or not $3)",
             actor.org,

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from sealdesk.access.actor import Actor
+from sealdesk.access.actor import NOBODY, Actor
 from sealdesk.access.permissions import Permission
-from sealdesk.core.errors import BadRequest, Refusal
+from sealdesk.core.errors import Refusal
 from sealdesk.core.ids import read_id
 from sealdesk.threads import states
 from sealdesk.threads.states import MOST_REASON, Act
@@ -68,7 +68,7 @@ async def change_participant(desk: Desk, actor: Actor, thread: UUID, form: Submi
     try:
         member = read_id(form.value.member)
     except ValueError:
-        raise BadRequest("Choose somebody from the list.", pointer="/member") from None
+        member = NOBODY  # the command words the refusal, to whoever reaches the conversation
     present = form.value.present == "yes"
     await states.change_participant(desk, actor, thread, member, form.value.reason, present=present)
     return SeeOther(f"/c/{thread}")
