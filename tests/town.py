@@ -16,7 +16,6 @@ from uuid import uuid4
 from canaries import ID, ROLES, Tenant, kinds_in, leaked, name_browsers, traces
 from direct import PROBLEM, Application, Caller, Reply
 from drafting import Draft, Drafter
-from sealdesk.access.permissions import Role
 from sealdesk.web.route import Route
 
 EVERY, AT_ONCE = 100, 8
@@ -179,13 +178,16 @@ async def put_right(town: Town) -> None:
     await superuser.execute("delete from app.setting; delete from sec.counter")
     for tenant in town.tenants:
         actors = [getattr(tenant.cast, role) for role in ROLES]
-        for actor in sorted(actors, key=lambda each: each.role is not Role.ADMIN):  # nobody is the last admin then
-            await superuser.execute(
-                "update app.member set active = true, invited = false, role = $3 where org_id = $1 and member_id = $2",
-                tenant.cast.org,
-                actor.member,
-                str(actor.role),
-            )
+        # Who keeps the last admin sees none without a context, and lets nobody take the role away.
+        await superuser.execute("alter table app.member disable trigger keep_an_admin")
+        await superuser.execute(
+            "update app.member m set active = true, invited = false, role = k.role from unnest($2::uuid[], $3::text[]) k (id, role)"
+            " where m.org_id = $1 and m.member_id = k.id",
+            tenant.cast.org,
+            [actor.member for actor in actors],
+            [str(actor.role) for actor in actors],
+        )
+        await superuser.execute("alter table app.member enable trigger keep_an_admin")
         await superuser.execute(
             "update sec.session set ended_at = null, weak = false, confirmed_at = now(), seen_at = now(), idle_for = '1 day',"
             " hard_until = now() + interval '1 day', held_until = null where org_id = $1 and kind <> 'invitation'",

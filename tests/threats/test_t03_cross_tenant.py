@@ -37,7 +37,12 @@ KINDS = {
     "invited", "newcomer", "contact", "history", "past",
 }  # fmt: skip
 
-UNREAD = {("/exports/new", "thread"), ("/exports/new", "threads"), ("/api/v1/ledger/refusals", "thread")}
+UNREAD = {
+    ("/exports/new", "thread"),
+    ("/exports/new", "threads"),
+    ("/api/v1/ledger/refusals", "thread"),
+    ("/security", "thread"),
+}
 """Fields of a form of which its scope reads one or none, and the key of a page: what stands there is looked up by nobody."""
 
 
