@@ -1,5 +1,6 @@
 """Signing in and out."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -81,12 +82,20 @@ async def test_a_session_in_use_is_noted_once_a_minute_and_not_by_polling(world:
         finally:
             await connection.close()
 
-    connection = await world.superuser()
-    await connection.execute("update sec.session set seen_at = now() - interval '5 minutes'")
-    await connection.close()
-    before = await last()
+    async def grow_idle() -> datetime:
+        connection = await world.superuser()
+        await connection.execute("update sec.session set seen_at = now() - interval '5 minutes'")
+        await connection.close()
+        return await last()
+
+    before = await grow_idle()
     await presence.seen(agent, "/c/1/news")
+    await presence.seen(agent, "/api/v1/threads/1/messages", b"after=3&wait=20")
     assert await last() == before
+    # A program that waits uses its token, and that is on its page.
+    await Presence(world.desk).seen(replace(agent, kind="token"), "/api/v1/threads/1/messages", b"wait=20&after=3")
+    assert await last() > before
+    before = await grow_idle()
     await presence.seen(agent, "/c/1")
     noted = await last()
     assert noted > before

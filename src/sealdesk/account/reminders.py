@@ -6,14 +6,14 @@ doubles one.
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from sealdesk.access.actor import system
 from sealdesk.access.permissions import Permission
-from sealdesk.core.db import ABSENT
-from sealdesk.core.errors import Refusal
+from sealdesk.core.rounds import rounds
 from sealdesk.people import outbox
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Desk
@@ -36,16 +36,7 @@ async def settle(desk: Desk) -> int:
 
 async def run(desk: Desk, stop: asyncio.Event) -> None:
     """Remind every minute until `stop`, and at once where more is waiting."""
-    while not stop.is_set():
-        try:
-            if await settle(desk) == MOST:
-                continue
-        except (*ABSENT, Refusal) as error:
-            log.warning("reminders.interrupted", reason=str(error))
-        try:
-            await asyncio.wait_for(stop.wait(), EVERY)
-        except TimeoutError:
-            continue
+    await rounds("reminders", partial(settle, desk), EVERY, stop, most=MOST)
 
 
 async def _remind(desk: Desk, org: UUID, token: UUID) -> bool:

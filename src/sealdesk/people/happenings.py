@@ -6,13 +6,15 @@ A row leaves in the transaction that records it and queues its notice, so killin
 import asyncio
 import json
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from sealdesk.access.actor import system
 from sealdesk.access.permissions import Permission
-from sealdesk.core.db import ABSENT, Row
+from sealdesk.core.db import Row
 from sealdesk.core.errors import Refusal
+from sealdesk.core.rounds import rounds
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.people import events, outbox
 from sealdesk.people.outbox import Mail
@@ -38,15 +40,7 @@ async def settle(desk: Desk) -> int:
 
 async def run(desk: Desk, stop: asyncio.Event) -> None:
     """Settle again and again until `stop`."""
-    while not stop.is_set():
-        try:
-            await settle(desk)
-        except ABSENT as error:
-            log.warning("happenings.interrupted", reason=str(error))
-        try:
-            await asyncio.wait_for(stop.wait(), EVERY)
-        except TimeoutError:
-            continue
+    await rounds("happenings", partial(settle, desk), EVERY, stop)
 
 
 async def _settle(desk: Desk, row: Row) -> None:

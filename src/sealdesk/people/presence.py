@@ -21,13 +21,13 @@ class Presence:
         self._noted: dict[bytes, float] = {}
 
     async def seen(self, actor: Actor, path: str, query: bytes = b"") -> None:
-        """Note that the actor's session is in use, unless it was a moment ago or the request is one that programs ask by themselves."""
+        """Note that the session or token is in use, unless it was a moment ago, or it is a session's page that asks by itself.
+
+        A program that waits for news uses its token: that is what its last use tells of.
+        """
         now = time.monotonic()
-        if (
-            path.endswith(POLLS)
-            or _WAITS.search(query)
-            or now - self._noted.get(actor.session_hash, float("-inf")) < EVERY
-        ):
+        by_itself = actor.kind == "session" and (path.endswith(POLLS) or _WAITS.search(query) is not None)
+        if by_itself or now - self._noted.get(actor.session_hash, float("-inf")) < EVERY:
             return
         if len(self._noted) >= MOST:
             self._noted.clear()

@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from sealdesk.access.permissions import Permission
 from sealdesk.core.db import ABSENT, Row
 from sealdesk.core.errors import Refusal, Tried
 from sealdesk.core.gather import Gatherer
+from sealdesk.core.rounds import rounds
 from sealdesk.ledger.events import Stream
 from sealdesk.record import events
 from sealdesk.unit import Desk
@@ -166,13 +168,4 @@ async def _record(desk: Desk, rows: Sequence[Row]) -> None:
 
 async def run(desk: Desk, stop: asyncio.Event) -> None:
     """Settle every second until `stop`, and at once where more is waiting."""
-    while not stop.is_set():
-        try:
-            if await settle(desk) == MOST:
-                continue
-        except (*ABSENT, Refusal) as error:
-            log.warning("refusals.interrupted", reason=str(error))
-        try:
-            await asyncio.wait_for(stop.wait(), EVERY)
-        except TimeoutError:
-            continue
+    await rounds("refusals", partial(settle, desk), EVERY, stop, most=MOST)

@@ -43,7 +43,7 @@ async def until_news(
         found = await look()
         with _counted(actor) as may_wait:
             while may_wait and not _over(desk) and not is_news(found) and (left := end - time.monotonic()) > 0:
-                await _next(heard, min(left, look_every if heard else WITHOUT_BELLS))
+                await _next(heard, min(left, look_every if heard is not None else WITHOUT_BELLS))
                 found = await look()
         return found
 
