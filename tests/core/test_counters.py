@@ -8,13 +8,15 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from databases import Clone
 from needs import ROOT
 from sealdesk.core import clock
-from sealdesk.core.counters import Counters, Hit, key_of
+from sealdesk.core.counters import KEPT, Counters, Hit, key_of
 from sealdesk.core.db import Database, Whereabouts
 from sealdesk.core.errors import Overloaded, TooMany
 from sealdesk.people import guard
@@ -166,6 +168,61 @@ async def test_waiting_as_long_as_told_lets_in_again(counters: Counters) -> None
     assert 0 < (count.until - clock.now()).total_seconds() <= 1
     await asyncio.sleep(1)
     await limiter.admit_change(limit, "203.0.113.9", None, "/")
+
+
+POSTING = Limit("message-post", per_person="2/minute", per_target="1000/minute")
+
+
+async def asked(counters: Counters, name: str) -> int:
+    """How far a count is, one more included."""
+    return (await counters.hit(Hit(name, 60)))[0].number
+
+
+async def test_who_was_refused_a_moment_ago_is_refused_without_the_database(counters: Counters) -> None:
+    limiter = Limiter(ProcessCounters(), shared=counters)
+    for _ in range(2):
+        await limiter.admit_change(POSTING, "203.0.113.9", "ada", "/t")
+    waits = set[int | None]()
+    for _ in range(5):
+        with pytest.raises(TooMany) as refused:
+            await limiter.admit_change(POSTING, "203.0.113.9", "ada", "/t")
+        waits.add(refused.value.wait)
+    assert len(waits) <= 2
+    assert await asked(counters, "message-post/person/ada") == 4
+    # Somebody else in the same conversation is asked nothing of it.
+    await limiter.admit_change(POSTING, "203.0.113.9", "bob", "/t")
+
+
+async def test_a_locked_account_is_remembered_for_as_long_as_it_is_told(counters: Counters) -> None:
+    attempt = guard.Attempt("ada@b.test", None, (), UUID(int=7))
+    for _ in range(guard.PER_ACCOUNT):
+        await guard.admit(counters, attempt)
+    guard.refuse_known(counters, attempt.email, None)
+    with pytest.raises(TooMany) as first:
+        await guard.admit(counters, attempt)
+    with pytest.raises(TooMany) as again:
+        guard.refuse_known(counters, attempt.email, None)
+    assert first.value.tried is not None
+    assert first.value.tried.locks
+    assert again.value.tried == replace(first.value.tried, locks=False)
+    guard.refuse_known(counters, attempt.email, b"a known browser")
+    await guard.passed(counters, attempt)
+    guard.refuse_known(counters, attempt.email, None)
+    assert await guard.admit(counters, attempt) == 1
+
+
+async def test_another_process_forgives_within_a_second(database: Clone, counters: Counters) -> None:
+    attempt = guard.Attempt("ada@b.test", None, ())
+    for _ in range(guard.PER_ACCOUNT):
+        await guard.admit(counters, attempt)
+    with pytest.raises(TooMany):
+        await guard.admit(counters, attempt)
+    other = Database.of_credentials(database.credentials)
+    await guard.passed(Counters(other), attempt)
+    await other.close()
+    await asyncio.sleep(KEPT)
+    guard.refuse_known(counters, attempt.email, None)
+    assert await guard.admit(counters, attempt) == 1
 
 
 async def test_neither_addresses_nor_accounts_are_stored(database: Clone, counters: Counters) -> None:

@@ -71,6 +71,7 @@ def test_a_failure_tells_no_local_variables(lines: Lines, form: str) -> None:
         structlog.get_logger().exception("failed")
     told = "\n".join(lines())
     assert "ValueError" in told
+    assert "Logging error" not in told
     assert body not in told
 
 

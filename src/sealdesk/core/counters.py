@@ -1,14 +1,19 @@
 """Counts of windows in the database: the same for every web process, exact, and kept over a restart."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 
+from sealdesk.core import clock
 from sealdesk.core.db import ABSENT, Database
 from sealdesk.core.errors import Overloaded
 from sealdesk.core.gather import Gatherer
+
+KEPT = 1.0
+MOST_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,38 @@ class Count:
     until: datetime
 
 
+class Memory:
+    """What was refused a moment ago, and until when: whoever comes again within a second is refused without asking the database.
+
+    It lets nobody in, so counts stay exact as to who was; it may refuse for a second longer where another process began a count anew.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Count, object]] = {}
+
+    def keep(self, name: str, count: Count, about: object = None) -> None:
+        """Remember that `name` is full, and what else a refusal has to tell."""
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[name] = time.monotonic() + KEPT, count, about
+
+    def find(self, name: str) -> tuple[Count, object] | None:
+        """What was kept, if it still is so."""
+        kept = self._kept.get(name)
+        if kept is None:
+            return None
+        gone, count, about = kept
+        if gone <= time.monotonic() or count.until <= clock.now():
+            del self._kept[name]
+            return None
+        return count, about
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Forget them."""
+        for name in names:
+            self._kept.pop(name, None)
+
+
 class Counters:
     """Adds up in `sec.counter`; concurrent hits go in one statement, and each still learns its own place in the count.
 
@@ -39,6 +76,7 @@ class Counters:
         self._durable = Gatherer(partial(self._hit, durable=True))
         self._quick = Gatherer(partial(self._hit, durable=False))
         self._looks = Gatherer(self._counts)
+        self.full = Memory()
 
     async def hit(self, *hits: Hit, durable: bool = False) -> list[Count]:
         """Count all of `hits`; gives one count each, in order. Raises `Overloaded` where the database is away: never open."""
@@ -55,6 +93,8 @@ class Counters:
             await pool.execute("select sec.forget_counts($1)", [key_of(name) for name in names])
         except ABSENT as error:
             raise _away() from error
+        finally:
+            self.full.drop(names)  # what was counted meanwhile is of before
 
     async def _counts(self, asked: Sequence[tuple[str, ...]]) -> list[dict[str, Count]]:
         keys = {key_of(name) for names in asked for name in names}

@@ -41,17 +41,17 @@ def configure(form: str, *, part: str = "") -> None:
         lambda _, __, record: {"part": name, **record},
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Without the local variables of each frame: they hold what people wrote.
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        _failure(form),
         drop_secrets,
     ]
     if form == "json":
         last: list[structlog.typing.Processor] = [structlog.processors.JSONRenderer(sort_keys=True)]
     else:
-        last = [_one_line, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        last = [_one_line, structlog.dev.ConsoleRenderer()]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        # Past the standard library, whose way takes as long again for each record: a flood of refusals logs every one.
+        processors=[*shared, *last],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -59,6 +59,13 @@ def configure(form: str, *, part: str = "") -> None:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *last]))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+
+
+def _failure(form: str) -> structlog.processors.ExceptionRenderer:
+    """What a record tells of an exception: never the local variables of a frame, which hold what people wrote."""
+    if form == "json":
+        return structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return structlog.processors.format_exc_info
 
 
 def drop_secrets(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -93,5 +100,11 @@ def _without_secrets(value: object) -> object:
 def _one_line(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in record.items():
         if isinstance(value, str):
-            record[name] = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+            # Lines of a traceback stay lines, each marked as one of its record: what a message holds can't pass for another record.
+            lines = value.split("\n") if name == "exception" else [value]
+            record[name] = "\n".join("  | " * (len(lines) > 1) + CONTROL.sub(_escaped, line) for line in lines)
     return record
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()

@@ -55,6 +55,7 @@ async def authenticate(desk: Desk, email: str, password: str, visit: Visit) -> K
 async def _judge(
     desk: Desk, norm: str, password: str, device: bytes | None, visit: Visit, place: passwords.Place
 ) -> Known:
+    guard.refuse_known(desk.counters, norm, device)
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
     attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)

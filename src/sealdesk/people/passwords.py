@@ -8,6 +8,7 @@ is sent away for next to nothing, and the attempt is not counted, as nothing was
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,7 +23,11 @@ from sealdesk.core.errors import Overloaded
 
 MAX_BYTES = 1024
 MOST_WAITING = 64
-"""So many verifications may wait in each line, some two seconds' worth; whoever comes then is asked to come again."""
+"""So many verifications may wait in each line, some seconds' worth; whoever comes then is asked to come again."""
+CROWD = 16
+LONGEST_REST = 0.1
+"""From so many strangers on, the one thread rests after each of theirs for as long as it took, in seconds at most: half a core is theirs,
+as a core that always hashes slows its neighbour and the memory that both share."""
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
 _AHEAD, _BEHIND = 0, 1
 
@@ -90,10 +95,13 @@ class _Gate:
         while True:
             waiting = self._waiting.get()
             if waiting.future.set_running_or_notify_cancel():
+                begin = time.monotonic()
                 try:
                     waiting.future.set_result(self.perform(waiting.task))
                 except Exception as error:
                     waiting.future.set_exception(error)
+                if waiting.line == _BEHIND and self.taken[_BEHIND] >= CROWD:
+                    time.sleep(min(time.monotonic() - begin, LONGEST_REST))
 
 
 _gate = _Gate()

@@ -15,7 +15,7 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import Storage
 
 from sealdesk.core import clock
-from sealdesk.core.counters import Counters, Hit
+from sealdesk.core.counters import Count, Counters, Hit
 from sealdesk.core.errors import TooMany
 from sealdesk.core.faults import Fault
 
@@ -126,9 +126,16 @@ class Limiter:
             if item is not None and key is not None
         ]
         hits = [Hit(f"{limit.name}/{kind}/{key}", item.get_expiry()) for kind, item, key in counted]
-        for (kind, item, _), count in zip(counted, await self._shared.hit(*hits) if hits else [], strict=True):
+        full = self._shared.full
+        for hit, (kind, _, _) in zip(hits, counted, strict=True):
+            if known := full.find(hit.name):
+                raise _over(limit, kind, known[0])
+        for hit, (kind, item, _), count in zip(
+            hits, counted, await self._shared.hit(*hits) if hits else [], strict=True
+        ):
             if count.number > item.amount:
-                raise _refusal(limit, kind, max(1, math.ceil((count.until - clock.now()).total_seconds())))
+                full.keep(hit.name, count)
+                raise _over(limit, kind, count)
 
     async def admit_address(self, limit: Limit, address: str) -> None:
         """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
@@ -152,6 +159,10 @@ class Limiter:
         if await self._storage.incr(name, item.get_expiry()) > item.amount * slack:
             reset = await self._storage.get_expiry(name)
             raise _refusal(limit, kind, max(1, math.ceil(reset - time.time())))
+
+
+def _over(limit: Limit, kind: str, count: Count) -> TooMany:
+    return _refusal(limit, kind, max(1, math.ceil((count.until - clock.now()).total_seconds())))
 
 
 def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
