@@ -14,6 +14,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.password_commands import mail_reset
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.members import queries
+from sealdesk.members.holding import hold_role
 from sealdesk.members.model import Member, Yourself
 from sealdesk.people import outbox
 from sealdesk.people.emails import normalise_email
@@ -115,6 +116,7 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
             "select member_id from app.member where org_id = $1 and member_id <> $2", actor.org, actor.member
         )
         await change.lock(*(Stream("user", row["member_id"]) for row in rows))
+        await hold_role(change, (Role.ADMIN,))
         for row in rows:
             total += await _end(change, row["member_id"])
         if not total:
@@ -125,14 +127,18 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
 async def _find(change: Change, member_id: UUID) -> Member:
     # Before anything is looked up: whatever the id, whoever is no admin is told so, and it is on record.
     change.demand(MANAGE)
-    return await change.find(Member, member_id, MANAGE, lock=("user",))
+    member = await change.find(Member, member_id, MANAGE, lock=("user",))
+    await hold_role(change, (Role.ADMIN,), member_id)
+    return member
 
 
 async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Member, list[Event]]:
     after, facts = before, list[Event]()
-    if wanted.active is not None:
-        joined = wanted.active and before.id in await queries.joined(change, [before.id])
-        after, facts = after.reactivated(joined=joined) if wanted.active else after.deactivated()
+    if wanted.active:
+        after, facts = after.reactivated(joined=before.id in await queries.joined(change, [before.id]))
+    elif wanted.active is False:
+        was = await change.value("select sec.undo_invitation($1)", before.id) if before.invited else None
+        after, facts = after.deactivated(Role(str(was)) if was else None)
     if wanted.role is not None:
         after, more = after.with_role(wanted.role)
         facts = [*facts, *more]

@@ -73,12 +73,16 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         if change.replay:
             return await _member_of(change, change.replay)
         change.demand(Permission.MEMBER_MANAGE)
+        # Their stream before their row, as whoever changes a member does: what is decided is decided on what stands.
+        known = await change.value("select sec.invitee($1)", norm)
+        member = known if isinstance(known, UUID) else new_id()
+        await change.lock(Stream("user", member))
         row = await change.row(
             "select * from sec.invite($1, $2, $3, $4, $5, $6, $7, $8)",
             new_id(),
             email,
             norm,
-            new_id(),
+            member,
             str(newcomer.role),
             name,
             token_hash(token),
@@ -86,8 +90,7 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         )
         if row is None:
             raise StateConflict("They are a member already. Change their role instead.")
-        member, was = row["member_id"], row["was"]
-        await change.lock(Stream("user", member))
+        was = row["was"]
         if was and was != newcomer.role:
             change.record(events.role_changed(member, was, str(newcomer.role)))
         change.record(events.member_invited(member, str(newcomer.role), name, email))

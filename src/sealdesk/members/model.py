@@ -76,11 +76,14 @@ class Member:
             return self, []
         return self._next(role=role), [events.role_changed(self.id, str(self.role), str(role))]
 
-    def deactivated(self) -> tuple[Self, list[Event]]:
-        """The member without access, or the invitation withdrawn; no events where it is so already."""
+    def deactivated(self, was: Role | None = None) -> tuple[Self, list[Event]]:
+        """The member without access, or the invitation withdrawn and their role as it `was` before; no events where it is so already."""
         if not self.active and not self.invited:
             return self, []
-        return self._next(active=False, invited=False), [events.member_deactivated(self.id)]
+        after, facts = self._next(active=False, invited=False), [events.member_deactivated(self.id)]
+        if was is None or was is self.role:
+            return after, facts
+        return after._next(role=was), [events.role_changed(self.id, str(self.role), str(was)), *facts]
 
     def reactivated(self, *, joined: bool) -> tuple[Self, list[Event]]:
         """The member with access again. `NotThem` (409) for somebody who never `joined`."""

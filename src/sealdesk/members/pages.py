@@ -222,7 +222,8 @@ async def _member(
     async with desk.read(actor) as work:
         found, sessions = await queries.member(work, member), await queries.sessions(work, member)
         waits = bool(await recovery.waiting(work, member))
-        view = showing.member(found, sessions, actor.member, error, wanted, recovery_waits=waits)
+        until = await queries.invitation_until(work, member) if found.member.invited else None
+        view = showing.member(found, sessions, actor.member, error, wanted, recovery_waits=waits, until=until)
         around = await frame(work, page, found.member.name, PLACE, _flash(done))
     return page.render("member.html", status=refusal.status if refusal else 200, frame=around, view=view)
 

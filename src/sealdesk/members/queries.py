@@ -56,6 +56,13 @@ async def member(work: Reading, member_id: UUID) -> Listed:
     return (await _listed(work, [row]))[0]
 
 
+async def invitation_until(work: Reading, member_id: UUID) -> datetime | None:
+    """Until when an invitation can be accepted; None where its link leads nowhere any more, or there is none."""
+    admit(work.actor, Permission.MEMBER_MANAGE)
+    until = await work.value("select sec.invitation_until($1)", member_id)
+    return until if isinstance(until, datetime) else None
+
+
 async def sessions(work: Reading, member_id: UUID) -> list[Open]:
     """What a member has open in this organisation, the latest first."""
     admit(work.actor, Permission.MEMBER_MANAGE)

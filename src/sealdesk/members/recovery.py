@@ -18,6 +18,7 @@ from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, NotPermitted, StateConflict
 from sealdesk.ledger.events import Ref
 from sealdesk.members import events
+from sealdesk.members.holding import hold_role
 from sealdesk.members.model import Member, NotThem
 from sealdesk.members.queries import admit
 from sealdesk.people import outbox
@@ -82,6 +83,7 @@ async def ask(desk: Desk, actor: Actor, member_id: UUID, reason: str) -> None:
             raise NotPermitted("Somebody else has to ask this for you: another admin.")
         if await waiting(change, member_id):
             raise StateConflict("This was asked already, and waits for a second person.")
+        await hold_role(change, (Role.ADMIN,), member_id)
         if not member.active or await change.value("select sec.ask_recovery($1)", member_id) is None:
             raise NotThem("There is no second factor to remove.")
         change.record(events.recovery_asked(member_id, reason))
@@ -116,6 +118,7 @@ async def refuse(desk: Desk, actor: Actor, member_id: UUID, require: Callable[[i
 
 async def _found(change: Change, member_id: UUID, require: Callable[[int], None]) -> Waiting:
     await change.find(Member, member_id, APPROVE, lock=("user",))
+    await hold_role(change, (Role.ADMIN, Role.AUDITOR), member_id)
     rows = await waiting(change, member_id)
     require(rows[0].version if rows else 0)
     if not rows:

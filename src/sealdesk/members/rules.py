@@ -15,6 +15,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest
 from sealdesk.ledger.events import Stream
 from sealdesk.members import events
+from sealdesk.members.holding import hold_role
 from sealdesk.members.queries import admit
 from sealdesk.people.sessions import ABSOLUTE, IDLE
 from sealdesk.unit import Change, Desk, Reading
@@ -115,6 +116,7 @@ async def _set(change: Change, name: str, value: JSON, require: Callable[[int], 
     org: UUID = change.actor.org
     change.demand(Permission.RULES_MANAGE)
     await change.lock(Stream("org", org))
+    await hold_role(change, (Role.ADMIN,))
     old, version = await _setting(change, name)
     require(version)
     if old == value:

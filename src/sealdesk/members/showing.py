@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -84,8 +85,9 @@ def member(
     wanted: Wanted | None = None,
     *,
     recovery_waits: bool = False,
+    until: datetime | None = None,
 ) -> MemberView:
-    """One member; `wanted` is what was refused for `error`."""
+    """One member; `wanted` is what was refused for `error`, `until` the end of an invitation that can be accepted."""
     now, noun = clock.now(), found.member
     return MemberView(
         href=path_of(noun.id),
@@ -95,6 +97,7 @@ def member(
         state=_state(found),
         active=noun.active,
         invited=noun.invited,
+        until=Moment.of(until, now) if until else None,
         verified=found.verified,
         factors=_factors(found.factors),
         version=noun.version,

@@ -54,7 +54,8 @@ class OpenRow:
 class MemberView:
     """One member and what an admin can do.
 
-    `myself` asks for one's own name in words, `error_in` is the form refused, `joined` is false for who was only ever invited.
+    `myself` asks for one's own name in words, `error_in` is the form refused, `joined` is false for who was only ever invited,
+    `until` is when an open invitation ends.
     """
 
     href: str
@@ -64,6 +65,7 @@ class MemberView:
     state: Tag
     active: bool
     invited: bool
+    until: Moment | None
     verified: bool
     factors: str
     version: int
