@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from sealdesk.access.actor import Actor
 from sealdesk.core import production
+from sealdesk.core.counters import Memory
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
 from sealdesk.people import commands
@@ -160,6 +161,7 @@ async def test_each_route_is_driven_to_429(world: World, token: str, kind: str) 
 async def begin_anew(world: World, app: Outer) -> None:
     """Forget all counts: policies of one name count together."""
     await sql(world, "delete from sec.counter")
+    world.desk.counters.full = Memory()
     await inner(app).state.kit.limiter._storage.reset()
 
 
