@@ -24,7 +24,8 @@ from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.limits import Limit, Limiter
 
 WORKER = """
-import asyncio, sys
+import asyncio, os, sys
+from itertools import count
 from pathlib import Path
 from sealdesk.core.counters import Counters
 from sealdesk.core.db import Database
@@ -41,7 +42,11 @@ async def main():
     counters = Counters(database)
     limiter = Limiter(ProcessCounters(), shared=counters)
     sign_in = Limit("sign-in", per_address="20/minute")
-    posting = Limit("message-post", per_person="60/minute", per_address="1000/minute", per_target="120/minute")
+    posting = Limit(
+        "message-post", per_person="60/minute", per_address="1000/minute", per_target="120/minute", per_org="70/minute"
+    )
+    wide = Limit("thread-state", per_person="60/minute", per_target="50/minute")
+    numbers = count(os.getpid() * 1000)
     await counters.hit()
     print("ready", flush=True)
     sys.stdin.readline()
@@ -49,6 +54,10 @@ async def main():
         "address": lambda: limiter.admit_change(sign_in, "203.0.113.9", None, "/sign-in"),
         "account": lambda: guard.admit(counters, guard.Attempt("ada@b.test", None, ())),
         "posting": lambda: limiter.admit_change(posting, "203.0.113.10", "member", "/thread"),
+        "thread": lambda: limiter.admit_change(wide, "203.0.113.11", f"member {next(numbers)}", "/thread", "other"),
+        "organisation": lambda: limiter.admit_change(
+            posting, "203.0.113.12", f"member {next(numbers)}", f"/{next(numbers)}", "acme"
+        ),
     }
     async def one(kind):
         try:
@@ -64,7 +73,7 @@ async def main():
 
 asyncio.run(main())
 """
-QUOTAS = {"address": 20, "account": guard.PER_ACCOUNT, "posting": 60}
+QUOTAS = {"address": 20, "account": guard.PER_ACCOUNT, "posting": 60, "thread": 50, "organisation": 70}
 
 
 @pytest.fixture
