@@ -31,6 +31,7 @@ from sealdesk.core.counters import Counters
 from sealdesk.core.db import Database
 from sealdesk.core.errors import TooMany
 from sealdesk.core.log import configure
+from sealdesk.core.valkey import ValkeyCounts
 from sealdesk.people import guard
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.limits import Limit, Limiter
@@ -40,6 +41,8 @@ configure("json")
 async def main():
     database = Database.of_credentials(Path(sys.argv[1]))
     counters = Counters(database)
+    if url := os.environ.get("SEALDESK_VALKEY_URL"):
+        counters.valkey = ValkeyCounts(url, "desk.test")
     limiter = Limiter(ProcessCounters(), shared=counters)
     sign_in = Limit("sign-in", per_address="20/minute")
     posting = Limit(
@@ -83,7 +86,7 @@ async def counters(database: Clone) -> AsyncIterator[Counters]:
     await opened.close()
 
 
-async def start(database: Clone, *arguments: str) -> asyncio.subprocess.Process:
+async def start(database: Clone, *arguments: str, valkey: str = "") -> asyncio.subprocess.Process:
     """A process that is about to try each limit eighty times at once."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -94,7 +97,7 @@ async def start(database: Clone, *arguments: str) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "SEALDESK_VALKEY_URL": valkey},
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"ready\n"
