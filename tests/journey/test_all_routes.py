@@ -54,6 +54,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages/{message:str}/redaction/lift": {},
     "/c/{thread:str}/messages/{message:str}/erasure": {"basis": "retention", "reason": "x"},
     "/c/{thread:str}/messages/{message:str}/erasure/answer": {"answer": "refuse"},
+    "/holds/erasure": {"act": "ask", "reason": "x"},
     "/c/{thread:str}/holds": {"code": "other"},
     "/c/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/exports/{export:str}/bundle": {},

@@ -30,7 +30,7 @@ from sealdesk.threads.queries import Message
 from sealdesk.unit import Change, Desk, Key
 
 BACKUPS_LIVE: Final = timedelta(days=30)
-"""How long a backup of the keys is kept (docs/operating.md): by then what was erased is nowhere any more."""
+"""How long a backup of the keys is kept (decision 17): by then what was erased is nowhere any more."""
 SLOTS: Final = ("body", "origin", "claim")
 """What is erased of a message's own content. That somebody wrote, and who, stays on record."""
 Turn = Literal["ask", "approve", "off"]
