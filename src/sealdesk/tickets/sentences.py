@@ -50,7 +50,7 @@ def sentence(happening: Happening, names: Mapping[str, str]) -> tuple[str, str]:
             verb, icon = _VERBS[stored.type]
             why = stored.body["basis" if stored.type == "erasure.asked" else "reason"]
             verb = "Message masked" if stored.body.get("mode") == "mask" else verb.replace("redacted", "withheld")
-            return f"{verb}{by}: {REASONS.get(why, why)}{f'. {happening.note}' if happening.note else ''}", icon
+            return f"{verb}{by}: {REASONS.get(why, why)}{f' ({happening.note})' if happening.note else ''}", icon
         case "content.erased":
             asked = names.get(stored.body["asked_by"], "an admin")
             basis = REASONS.get(stored.body["basis"], stored.body["basis"])

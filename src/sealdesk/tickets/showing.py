@@ -195,8 +195,8 @@ def _message(actor: Actor, item: Message, now: datetime) -> MessageItem | StubIt
     by = Author(item.author.name, kind, item.author.id == str(actor.member))  # pyright: ignore[reportArgumentType]
     seal, visibility = mark(item.thread_id, item.entry_id, sealed=item.sealed), item.visibility
     claimed = Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None
-    manages = any(map(actor.may, (Permission.MESSAGE_REDACT, Permission.ERASURE_ASK, Permission.ERASURE_APPROVE)))
     stub, said = None, item.redaction
+    manages = actor.may(Permission.MESSAGE_REDACT) or (said is not None and actor.may(Permission.ERASURE_APPROVE))
     href = f"/c/{item.thread_id}/messages/{item.id}/redaction" if manages else None
     if said is not None:
         stub = StubItem(
