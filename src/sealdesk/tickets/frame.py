@@ -55,7 +55,7 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
     )
     readers = work.actor.may(Permission.REFUSAL_READ)
     holders = work.actor.may(Permission.HOLD_MANAGE)
-    holds = (Place("Holds and erasure", "/holds", "lock", current == "/holds"),) if holders else ()
+    holds = (Place("Holds", "/holds", "lock", current == "/holds"),) if holders else ()
     security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
         PlaceGroup(None, views),
