@@ -166,7 +166,11 @@ class Runner:
             await self._nouns.make("thread", "open", OWN, member, fresh=False)
         if changes and not cell.noun and cell.route.path.endswith("/erasure"):
             await self._nouns.unread.turn(member.org, {"act=approve": "asked", "act=off": "on"}.get(cell.says, "off"))
-        held = await self._nouns.unread.held(UUID(noun.values["thread"])) if changes and "hold" in names else UUID(nobodys())
+        held = (
+            await self._nouns.unread.held(UUID(noun.values["thread"]))
+            if changes and "hold" in names
+            else UUID(nobodys())
+        )
         return Meaning(
             thread,
             there,

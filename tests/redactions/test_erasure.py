@@ -228,6 +228,24 @@ async def test_who_holds(world: World) -> None:
         await release(world, other, hold.id)
 
 
+async def test_the_database_wants_two_people_too(world: World) -> None:
+    """Whoever asked can't turn it on with SQL of their own, nor skip the asking, nor ask in another's name."""
+    acme = world.acme
+    await turn(world, "ask", acme.admin)
+    turning = "update app.erasing set state = $1, asked_by = coalesce($2, asked_by)"
+    for state, asked_by in (("on", None), ("on", acme.auditor.member), ("asked", acme.auditor.member)):
+        with pytest.raises(asyncpg.PostgresError, match="two people"):
+            async with world.desk.change(acme.admin) as change:
+                await change.execute(turning, state, asked_by)
+    await turn(world, "off", acme.admin)
+    for by in (acme.admin, acme.auditor):
+        with pytest.raises(asyncpg.PostgresError, match="two people"):
+            async with world.desk.change(by) as change:
+                await change.execute(turning, "on", None)
+    async with world.desk.read(acme.admin) as work:
+        assert (await queries.erasing(work)).state == "off"
+
+
 async def test_no_login_deletes_but_through_the_function(world: World) -> None:
     """And the function wants an entry of the same transaction that says so, by the second person, of one message, with nothing held."""
     acme, thread = world.acme, await opened(world)
