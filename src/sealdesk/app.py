@@ -43,6 +43,8 @@ from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals, security_pages
+from sealdesk.redactions import api as redactions
+from sealdesk.redactions import hold_pages, redaction_pages
 from sealdesk.threads import api as threads
 from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
@@ -105,6 +107,9 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     export_pages.ROUTES,
     tokens.ROUTES,
     token_pages.ROUTES,
+    redactions.ROUTES,
+    redaction_pages.ROUTES,
+    hold_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
     security_pages.ROUTES,
@@ -142,7 +147,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
             HERE / name / "templates"
-            for name in ("web", "people", "threads", "account", "members", "exports", "record")
+            for name in ("web", "people", "threads", "account", "members", "exports", "redactions", "record")
         ],
         resources={
             Desk: desk,

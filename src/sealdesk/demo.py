@@ -17,6 +17,8 @@ from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.sessions import Issued, Visit
+from sealdesk.redactions import commands as redactions
+from sealdesk.redactions.model import Wanted
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands as tickets
@@ -105,6 +107,9 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
     )
     await _say(desk, ada, refund, "Same card as in an earlier case. Watch for a chargeback.", "internal")
     await _say(desk, robin, refund, "Thank you. Please keep me posted, my bank wants an answer this week.")
+    card = await _say(desk, robin, refund, "If it helps: the card is 4000 1234 5678 9010, valid until March.")
+    masked = Wanted("mask", "pii", "If it helps: the card is [number removed].", "We never need a card's number.")
+    await redactions.redact(desk, ada, refund, card, masked, key=None)
     await tickets.change_ticket(desk, ada, refund, Work(priority="high", assignee=ada.member), lambda _: None)
     login = await _request(
         desk, sam, "Can't sign in after the update", 'I get "account locked" although I never typed a wrong password.'
@@ -150,5 +155,5 @@ async def _request(desk: Desk, actor: Actor, subject: str, body: str) -> UUID:
     return await tickets.open_request(desk, actor, subject, Draft(body), "portal", key=None, origin=_ORIGIN)
 
 
-async def _say(desk: Desk, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> None:
-    await threads.post_message(desk, actor, thread, Draft(body, visibility), key=None, origin=_ORIGIN)
+async def _say(desk: Desk, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> UUID:
+    return (await threads.post_message(desk, actor, thread, Draft(body, visibility), key=None, origin=_ORIGIN)).id

@@ -183,6 +183,16 @@ _ROWS = (
         approved_by=uuid,
         backups_expire=time,
     ),
+    # What was asked for, among staff: whoever wrote the message learns of an erasure once it is one.
+    _type(
+        "erasure.asked",
+        "ticket",
+        "reason*",
+        1,
+        message=uuid,
+        basis=enum("gdpr-17-1", "retention", "court-order", "consent-withdrawn"),
+    ),
+    _type("erasure.refused", "ticket", "reason", 1, message=uuid),
     _type("entry.withheld", " ".join(STREAM_KINDS), "", 1, entry=uuid, leaf=hash256, reason=code),
     # Desk work
     _type(

@@ -32,6 +32,12 @@ JSON_BODIES: dict[str, dict[str, object]] = {
         "present": False,
         "reason": "x",
     },
+    "/api/v1/threads/{thread:str}/messages/{message:str}/redaction": {"mode": "withhold", "code": "other"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/redaction/lift": {"code": "other"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/erasure": {"basis": "retention", "reason": "x"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/erasure/answer": {"answer": "refuse"},
+    "/api/v1/threads/{thread:str}/holds": {"code": "other"},
+    "/api/v1/threads/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4", "code": "other"},
     "/api/v1/members/{member:str}": {"role": "auditor"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
 }
@@ -44,6 +50,13 @@ FORMS: dict[str, dict[str, str]] = {
         "present": "no",
         "reason": "x",
     },
+    "/c/{thread:str}/messages/{message:str}/redaction": {"mode": "withhold", "code": "other"},
+    "/c/{thread:str}/messages/{message:str}/redaction/lift": {},
+    "/c/{thread:str}/messages/{message:str}/erasure": {"basis": "retention", "reason": "x"},
+    "/c/{thread:str}/messages/{message:str}/erasure/answer": {"answer": "refuse"},
+    "/holds/erasure": {"act": "ask", "reason": "x"},
+    "/c/{thread:str}/holds": {"code": "other"},
+    "/c/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/exports/{export:str}/bundle": {},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
@@ -101,7 +114,7 @@ def owner(running_desk: RunningDesk) -> Person:
 def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     client = running_desk.client(owner)
     thread = client.open()
-    entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
+    said = client.say(thread, "hello").json()
     asked = client.act("POST", "/api/v1/exports", json={"purpose": "mine", "scope": {"threads": [thread]}})
     assert asked.status_code == 202, asked.text
     export = asked.json()["id"]
@@ -115,7 +128,15 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
     own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
     return Ids(
-        {"thread": thread, "entry": entry, "export": export, "name": "app.css", "member": str(owner.member), **own}
+        {
+            "thread": thread,
+            "message": said["id"],
+            "entry": said["receipt"]["entry_id"],
+            "export": export,
+            "name": "app.css",
+            "member": str(owner.member),
+            **own,
+        }
     )
 
 

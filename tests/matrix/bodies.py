@@ -29,11 +29,12 @@ class NoSample(AssertionError):
 
 @dataclass
 class Meaning:
-    """What fields stand for where their type does not say it: a conversation in reach, another organisation, a requester, an answer."""
+    """What fields stand for where their type does not say it: a conversation in reach, a requester, a hold, an answer."""
 
     thread: UUID
     organisation: UUID
     member: UUID
+    hold: UUID
     challenge: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, name: str, shape: shapes.Type) -> object:
@@ -43,6 +44,10 @@ class Meaning:
                 return {"threads": [str(self.thread)]}
             case "scope", shapes.LiteralType():
                 return "list"
+            case "mode", shapes.LiteralType():
+                return "withhold"
+            case "act", shapes.LiteralType() if "ask" in shape.values:
+                return "ask"
             case "audience", shapes.LiteralType():
                 return "requester"
             case "code", shapes.LiteralType():
@@ -67,6 +72,7 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "after": lambda _: "0",
     "confirm": lambda _: "Acme",
     "member": lambda meaning: str(meaning.member),
+    "hold": lambda meaning: str(meaning.hold),
     "reason": lambda _: "A reason",
 }
 

@@ -3,11 +3,13 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from evidence import builder
 from matrix.stage import ROLES, Member, Stage, nobodys
+from matrix.unread import Unread, judge_message
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import OutsideReach, StateConflict
@@ -36,6 +38,7 @@ STAFF = frozenset({Role.AGENT, Role.ADMIN, Role.AUDITOR})
 REACH: Mapping[str, frozenset[Role]] = {
     "thread": STAFF,
     "entry": STAFF,
+    "message": STAFF,
     "export": frozenset({Role.ADMIN, Role.AUDITOR}),
     "member": STAFF,
     "recovery": STAFF,
@@ -49,6 +52,7 @@ REACH: Mapping[str, frozenset[Role]] = {
 STATES: Mapping[str, tuple[str, ...]] = {
     "thread": (*STATUSES, "locked", "chat"),
     "entry": ("sealed", "pending", "internal"),
+    "message": ("plain", "redacted", "asked", "erased"),
     "export": ("built", "queued", "building", "failed", "expired"),
     "member": ("active", "deactivated", "invited"),
     "recovery": ("waiting", "nothing", "no factor"),
@@ -79,6 +83,7 @@ class Nouns:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.unread = Unread(stage, self._actor)
         self._kept: dict[tuple[object, ...], Any] = {}
         self._exports: dict[tuple[Role, str], UUID] = {}
 
@@ -88,6 +93,7 @@ class Nouns:
         makers: dict[str, Callable[..., Awaitable[Noun]]] = {
             "thread": self._thread,
             "entry": self._entry,
+            "message": self._message,
             "export": self._export,
             "member": self._member,
             "recovery": self._recovery,
@@ -161,6 +167,17 @@ class Nouns:
             entry = await self._stage.admin.fetchval(query, kind, UUID(thread.values["thread"]), seq)
         hidden = state == "internal" and holder.role is Role.REQUESTER
         return Noun({**thread.values, "entry": str(entry)}, reached and not hidden)
+
+    async def _message(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:
+        """A message of an agent, redacted or to be erased, where the organisation erases."""
+        cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
+        await self.unread.turn(cast.org, "on")
+        around = await self._thread("thread", "open", whose, holder, reached, fresh)
+        thread, key = UUID(around.values["thread"]), ("message", state, whose, around.values["thread"])
+        if fresh or key not in self._kept:
+            self._kept[key] = await self.unread.said(cast, thread, state)
+        judge = partial(judge_message, state)
+        return Noun({**around.values, "message": str(self._kept[key])}, reached, judge)
 
     async def prepare_exports(self) -> None:
         """Have a bundle built for each role, and ask for those that stay as they are."""

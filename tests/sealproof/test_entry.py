@@ -88,6 +88,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "approved_by": ID,
         "backups_expire": AT,
     },
+    "erasure.asked": {"message": ID, "basis": "court-order"},
+    "erasure.refused": {"message": ID},
     "entry.withheld": {"entry": ID, "leaf": HASH, "reason": "pii"},
     "ticket.created": {"thread": ID, "number": 1, "status": "open", "priority": "normal", "assignee": None},
     "ticket.changed": {"changes": [{"field": "status", "old": "open", "new": "solved"}]},

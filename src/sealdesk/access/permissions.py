@@ -28,6 +28,11 @@ class Permission(StrEnum):
     THREAD_REOPEN = "thread.reopen"
     PARTICIPANT_MANAGE = "participant.manage"
     NOTE_READ = "note.read"
+    MESSAGE_REDACT = "message.redact"
+    ORIGINAL_READ = "original.read"
+    HOLD_MANAGE = "hold.manage"
+    ERASURE_ASK = "erasure.ask"
+    ERASURE_APPROVE = "erasure.approve"
     TICKET_WORK = "ticket.work"
     MEMBER_LIST = "member.list"
     EXPORT_REQUEST = "export.request"
@@ -60,6 +65,9 @@ CONFIRMED = frozenset(
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
         Permission.RECOVERY_APPROVE,
+        Permission.HOLD_MANAGE,
+        Permission.ERASURE_ASK,
+        Permission.ERASURE_APPROVE,
     }
 )
 """What a session may do only shortly after its holder showed a factor (step-up)."""
@@ -72,6 +80,8 @@ NEVER_BY_TOKEN = frozenset(
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
         Permission.RECOVERY_APPROVE,
+        Permission.ERASURE_ASK,
+        Permission.ERASURE_APPROVE,
     }
 )
 """What no API token may do, whatever its scopes: it can't show a factor."""
@@ -92,6 +102,11 @@ _TABLE: dict[Permission, str] = {
     Permission.THREAD_REOPEN:         "allow  allow  allow  deny   deny",
     Permission.PARTICIPANT_MANAGE:    "deny   allow  allow  deny   deny",
     Permission.NOTE_READ:             "deny   allow  allow  allow  allow",
+    Permission.MESSAGE_REDACT:        "deny   allow  allow  deny   deny",
+    Permission.ORIGINAL_READ:         "deny   deny   deny   allow  deny",
+    Permission.HOLD_MANAGE:           "deny   deny   allow  allow  deny",
+    Permission.ERASURE_ASK:           "deny   deny   allow  deny   deny",
+    Permission.ERASURE_APPROVE:       "deny   deny   allow  allow  deny",
     Permission.TICKET_WORK:           "deny   allow  allow  deny   deny",
     Permission.MEMBER_LIST:           "deny   allow  allow  allow  allow",
     Permission.EXPORT_REQUEST:        "allow  allow  allow  allow  deny",

@@ -54,10 +54,12 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
     readers = work.actor.may(Permission.REFUSAL_READ)
+    holders = work.actor.may(Permission.HOLD_MANAGE)
+    holds = (Place("Holds", "/holds", "lock", current == "/holds"),) if holders else ()
     security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
         PlaceGroup(None, views),
         *((PlaceGroup("Organisation", organisation),) if work.actor.may(Permission.MEMBER_MANAGE) else ()),
-        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *security)),
+        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *holds, *security)),
         PlaceGroup("You", (_account(current),)),
     )

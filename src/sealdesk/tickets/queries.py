@@ -9,6 +9,8 @@ from uuid import UUID
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest
+from sealdesk.threads import redacted
+from sealdesk.threads.redacted import Redaction
 from sealdesk.unit import Reading
 from sealdesk.web.paging import TOP, Before
 
@@ -84,7 +86,11 @@ async def conversations(
     rows = await work.rows(query, work.actor.org, bound.at, bound.id, limit + 1)
     page = rows[:limit]
     wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
-    opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
+    standing = await redacted.standing(work, (commits["body"] for row in page if (commits := _commits(row))))
+    shown = await work.open([*wanted, *(commit for each in standing.values() for commit in each.wanted)])
+    opened = {commit: found.content.decode() for commit, found in shown.items()}
+    # The same for everybody: a list marks nothing, so an auditor reads originals where they stand.
+    opened |= {body: Redaction.of(each, shown, {}).preview for body, each in standing.items()}
     more = Before(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
     listed = [_row(row, opened) for row in page]
     if not work.actor.may(Permission.NOTE_READ):

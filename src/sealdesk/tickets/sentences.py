@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sealdesk.threads.queries import Happening
+from sealdesk.threads.redacted import REASONS
 
 _CHANNELS = {
     "portal": "Opened in the portal",
@@ -19,6 +20,12 @@ _VERBS = {
     "thread.deescalated": ("De-escalated", "dot"),
     "thread.closed": ("Closed", "check"),
     "thread.reopened": ("Reopened", "open"),
+    "message.redacted": ("Message redacted", "lock"),
+    "message.unredacted": ("Redaction taken back", "open"),
+    "hold.placed": ("Legal hold placed", "lock"),
+    "hold.released": ("Legal hold released", "open"),
+    "erasure.asked": ("Erasure asked for", "warn"),
+    "erasure.refused": ("Erasure refused", "dot"),
     "participant.added": ("Participant added", "plus"),
     "participant.removed": ("Participant removed", "out"),
 }
@@ -39,6 +46,15 @@ def sentence(happening: Happening, names: Mapping[str, str]) -> tuple[str, str]:
             person = names.get(stored.body["member"], "a participant")
             verb, icon = _VERBS[stored.type]
             return f"{verb.replace('Participant', person)}{by}: {happening.note}", icon
+        case "message.redacted" | "message.unredacted" | "hold.placed" | "hold.released" | "erasure.asked":
+            verb, icon = _VERBS[stored.type]
+            why = stored.body["basis" if stored.type == "erasure.asked" else "reason"]
+            verb = "Message masked" if stored.body.get("mode") == "mask" else verb.replace("redacted", "withheld")
+            return f"{verb}{by}: {REASONS.get(why, why)}{f' ({happening.note})' if happening.note else ''}", icon
+        case "content.erased":
+            asked = names.get(stored.body["asked_by"], "an admin")
+            basis = REASONS.get(stored.body["basis"], stored.body["basis"])
+            return f"Message erased, asked for by {asked}, approved{by}: {basis}", "close"
         case "thread.reopened" if stored.body["reason"] == "reply":
             return f"Reopened{by} by writing", "open"
         case _:

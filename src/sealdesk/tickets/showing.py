@@ -21,6 +21,7 @@ from sealdesk.threads.view import (
     MessageItem,
     RowView,
     SealMark,
+    StubItem,
     TimelineItem,
 )
 from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
@@ -147,6 +148,7 @@ def details(
         opened=Moment.of(thread.created_at, clock.now()),
         export_href=f"/exports/new?thread={thread.id}",
         may_change=actor.may(Permission.TICKET_WORK),
+        holds_href=f"/c/{thread.id}/holds" if actor.may(Permission.HOLD_MANAGE) else None,
     )
 
 
@@ -160,7 +162,7 @@ def last_day(shown: Sequence[TimelineItem], before: str = "") -> str:
     if not shown:
         return before
     item = shown[-1]
-    return (item.claimed or item.at if item.kind == "message" else item.at).day
+    return (item.at if item.kind == "event" else item.claimed or item.at).day
 
 
 def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) -> RowView:
@@ -188,18 +190,45 @@ def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) 
     )
 
 
+def _message(actor: Actor, item: Message, now: datetime) -> MessageItem | StubItem:
+    kind = "customer" if item.author.role == "requester" else item.author.role
+    by = Author(item.author.name, kind, item.author.id == str(actor.member))  # pyright: ignore[reportArgumentType]
+    seal, visibility = mark(item.thread_id, item.entry_id, sealed=item.sealed), item.visibility
+    claimed = Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None
+    stub, said = None, item.redaction
+    manages = actor.may(Permission.MESSAGE_REDACT) or (said is not None and actor.may(Permission.ERASURE_APPROVE))
+    href = f"/c/{item.thread_id}/messages/{item.id}/redaction" if manages else None
+    if said is not None:
+        stub = StubItem(
+            entry_id=str(item.entry_id),
+            text=said.sentence,
+            at=Moment.of(item.at, now),
+            seal=seal,
+            author=by,
+            acted=Moment.of(said.at, now),
+            replacement=said.text or "",
+            visibility="internal" if visibility == "internal" else "public",
+            claimed=claimed,
+            manage_href=href,
+        )
+        if item.body is None:
+            return stub
+    return MessageItem(
+        entry_id=str(item.entry_id),
+        author=by,
+        body=item.body if item.body is not None else "",
+        at=Moment.of(item.at, now),
+        seal=seal,
+        visibility="internal" if visibility == "internal" else "public",
+        claimed=claimed,
+        redaction=stub,
+        manage_href=href,
+    )
+
+
 def _item(actor: Actor, item: Item, names: Mapping[str, str], now: datetime) -> TimelineItem:
     if isinstance(item, Message):
-        kind = "customer" if item.author.role == "requester" else item.author.role
-        return MessageItem(
-            entry_id=str(item.entry_id),
-            author=Author(item.author.name, kind, item.author.id == str(actor.member)),  # pyright: ignore[reportArgumentType]
-            body=item.body if item.body is not None else "",
-            at=Moment.of(item.at, now),
-            seal=mark(item.thread_id, item.entry_id, sealed=item.sealed),
-            visibility="internal" if item.visibility == "internal" else "public",
-            claimed=Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None,
-        )
+        return _message(actor, item, now)
     text, icon = sentence(item, names)
     return EventItem(
         entry_id=str(item.stored.entry_id),

@@ -65,6 +65,20 @@ TARGETS = {
         ("org_id", "thread_id", "member_id"), ("thread_id", "member_id"), by("thread_id", "member_id")
     ),
     "app.escalation": Target(("org_id", "thread_id"), ("thread_id", "standing"), by("thread_id")),
+    "app.redaction": Target(
+        ("org_id", "message_id"),
+        ("message_id", "thread_id", "stream_kind", "body_commit", "state", "entry_id"),
+        by("message_id"),
+    ),
+    "app.hold": Target(
+        ("org_id", "hold_id"), ("hold_id", "thread_id", "standing", "placed_by", "entry_id"), by("hold_id")
+    ),
+    "app.erasure": Target(
+        ("org_id", "message_id"),
+        ("message_id", "thread_id", "basis", "asked_by", "state", "entry_id"),
+        by("message_id"),
+    ),
+    "app.erasing": Target(("org_id",), ("state", "asked_by", "version"), by("org_id")),
     "app.ticket": Target(
         ("org_id", "thread_id"), ("thread_id", "number", "status", "priority", "assignee_id"), by("thread_id")
     ),

@@ -14,6 +14,7 @@ _PLAIN = {
     "thread.closed": "closed the conversation",
     "thread.reopened": "reopened the conversation",
     "message.unredacted": "took back a redaction",
+    "erasure.refused": "refused to erase a message",
     "hold.placed": "placed a legal hold",
     "hold.released": "released a legal hold",
 }
@@ -43,6 +44,7 @@ _SENTENCES: dict[str, _Words] = {
     "message.redacted": lambda body, _: (
         f"{'masked' if body['mode'] == 'mask' else 'withheld'} a message ({body['reason']})"
     ),
+    "erasure.asked": lambda body, _: f"asked that a message be erased, on the basis of {_BASES[body['basis']]}",
     "content.erased": lambda body, _: f"erased content on the basis of {_BASES[body['basis']]}",
 }
 
