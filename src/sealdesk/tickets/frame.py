@@ -53,10 +53,13 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place("Members", "/members", "person", current == "/members"),
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
+    review = Place("Review", "/review", "hand", current == "/review")
+    watched = Place("Lexicons", "/lexicons", "stack", current == "/lexicons")
     readers = work.actor.may(Permission.REFUSAL_READ)
     security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
         PlaceGroup(None, views),
+        *((PlaceGroup("Abuse", (review, watched)),) if work.actor.may(Permission.ABUSE_READ) else ()),
         *((PlaceGroup("Organisation", organisation),) if work.actor.may(Permission.MEMBER_MANAGE) else ()),
         PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *security)),
         PlaceGroup("You", (_account(current),)),

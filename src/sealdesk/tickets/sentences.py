@@ -17,6 +17,8 @@ _VERBS = {
     "thread.unlocked": ("Unlocked", "open"),
     "thread.escalated": ("Escalated", "warn"),
     "thread.deescalated": ("De-escalated", "dot"),
+    "abuse.confirmed": ("Flag confirmed", "check"),
+    "abuse.dismissed": ("Flag dismissed", "dot"),
     "thread.closed": ("Closed", "check"),
     "thread.reopened": ("Reopened", "open"),
     "participant.added": ("Participant added", "plus"),
@@ -39,6 +41,9 @@ def sentence(happening: Happening, names: Mapping[str, str]) -> tuple[str, str]:
             person = names.get(stored.body["member"], "a participant")
             verb, icon = _VERBS[stored.type]
             return f"{verb.replace('Participant', person)}{by}: {happening.note}", icon
+        case "abuse.flagged":
+            kinds = dict.fromkeys(rule["lexicon"] for rule in stored.body["rules"])
+            return f"Flagged for review: {stored.body['about']} ({', '.join(kinds)})", "warn"
         case "thread.reopened" if stored.body["reason"] == "reply":
             return f"Reopened{by} by writing", "open"
         case _:

@@ -1,4 +1,4 @@
-"""Threads, who takes part in them, tickets, messages, and where imported ones came from."""
+"""Threads, who takes part in them, tickets, messages, where imported ones came from, and what was flagged."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View
 from sealdesk.ledger.read import Stored
+from sealdesk.verification.state import flags
 from sealdesk.verification.state.rows import Between, Near, Table, changes, chunks, judge_none, stored
 
 _ORPHAN = """
@@ -14,6 +15,7 @@ select x.name, x.id from (
   union all select 'app.thread_member', thread_id from app.thread_member where org_id = $1
   union all select 'app.ticket', thread_id from app.ticket where org_id = $1
   union all select 'app.escalation', thread_id from app.escalation where org_id = $1
+  union all select 'app.flag', thread_id from app.flag where org_id = $1 and thread_id is not null
   union all select 'app.imported', thread_id from app.imported where org_id = $1) x
 where not exists (select from app.thread t where t.org_id = $1 and t.thread_id = x.id) limit 1
 """
@@ -53,11 +55,12 @@ class Fold:
     tickets: Table = field(default_factory=lambda: Table("app.ticket", ("thread_id",)))
     messages: Table = field(default_factory=lambda: Table("app.message", ("message_id",)))
     imported: Table = field(default_factory=lambda: Table("app.imported", ("entry_id",)))
+    flags: Table = field(default_factory=lambda: Table("app.flag", ("flag_id",)))
     worked: dict[UUID, dict[str, int]] = field(default_factory=dict[UUID, dict[str, int]])
 
     def tables(self) -> tuple[Table, ...]:
         """All of them, the threads first."""
-        return self.threads, self.members, self.escalations, self.tickets, self.messages, self.imported
+        return self.threads, self.members, self.escalations, self.tickets, self.messages, self.imported, self.flags
 
     def apply(self, entry: Stored) -> None:
         """Let one entry have its effect."""
@@ -87,6 +90,8 @@ class Fold:
                 }
             case "ticket.changed":
                 self._work(entry)
+            case "abuse.flagged" | "abuse.confirmed" | "abuse.dismissed":
+                flags.apply(self.flags, entry)
             case _:
                 pass  # says nothing that a table repeats
 
