@@ -47,6 +47,8 @@ class Meaning:
                 return "requester"
             case "code", shapes.LiteralType():
                 return "other"
+            case "change", shapes.LiteralType():
+                return "on"
             case ("challenge" | "code" | "attestation") as part, _:
                 return self.challenge.get(part)
             case _:

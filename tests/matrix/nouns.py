@@ -8,7 +8,7 @@ from uuid import UUID
 
 from evidence import builder
 from matrix.stage import ROLES, Member, Stage, nobodys
-from sealdesk.abuse.commands import decide
+from sealdesk.abuse.commands import Decision, decide
 from sealdesk.abuse.model import Decided
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
@@ -269,8 +269,9 @@ class Nouns:
             cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
             thread = await self.conversation("open", whose)
             self._kept[key] = flag = await flagged(self._stage.world, await self._actor(cast, "agent"), thread)
+            decided: Decision = "confirmed" if state == "confirmed" else "dismissed"
             if state != "open":
-                await decide(self._stage.world.desk, await self._actor(cast, "agent"), flag, state, "A reason")
+                await decide(self._stage.world.desk, await self._actor(cast, "agent"), flag, decided, "A reason")
 
         def judge(method: str, verb: str, says: Any) -> None:
             if method == "POST" and state != "open":

@@ -18,7 +18,7 @@ MOST_LINE: Final = 400
 """Bytes of UTF-8 in a line."""
 MOST_LEXICON: Final = 32_768
 """Bytes of UTF-8 in all lines of a lexicon."""
-MOST_WAYS: Final = 500
+MOST_WAYS: Final = 1000
 """Terms that one line may stand for."""
 MOST_TERMS: Final = 5000
 """Terms that a lexicon may stand for."""

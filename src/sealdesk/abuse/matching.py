@@ -60,7 +60,7 @@ class Term:
     def stands(self, text: Spelled, start: int) -> bool:
         """Whether it is what begins at `start`, where its letters are."""
         last = start + len(self.letters) - 1
-        if not text.begins[start] or not (self.goes_on or text.ends[last]):
+        if not (self.goes_on or text.ends[last]) or not (text.begins[start] or _behind_i(text, start)):
             return False
         return all(
             self._fits(at - start, text.runs[at], first=at == start, last=at == last) for at in range(start, last + 1)
@@ -76,6 +76,11 @@ class Term:
         wanted = self.runs[at]
         loose = len(self.letters) >= _LONG or self.letters[at] not in _DOUBLED
         return length == wanted or (length > wanted and (loose or length >= _LASTING))
+
+
+def _behind_i(text: Spelled, start: int) -> bool:
+    """Whether all that stands before it in its word is an `I`: what `#Iwanttodie` says is no other word."""
+    return start > 0 and text.begins[start - 1] and text.letters[start - 1] == "i" and text.runs[start - 1][2] == 1
 
 
 class Matcher:

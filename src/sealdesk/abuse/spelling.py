@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Final
 
 _LEET: Final = dict(zip("013456789@$", "oieasgtbgas", strict=True))
+_CAPITALS: Final = str.maketrans("ϲϹΜΝΥϒ", "ccmnyy")
+"""Letters that look like Latin ones until they are folded."""
 _INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category, and nothing to the eye."""
 _GONE: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs"})
 _BLANK: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85")
-# A mark that may be an i or a t is one where a word goes on after it.
-_BARS: Final = re.compile(r"[!|](?=[^\W_])")
+# A mark that may be an i or a t is one where a word goes on after it; a bar also where one ends before it.
+# (No run of them is begun again at each of its signs: that would take the square of its length.)
+_BARS: Final = re.compile(r"(?<![!|])[!|]++(?=[^\W_])|(?<=[^\W_])\|++")
 _CROSS: Final = re.compile(r"(?<=[^\W_])\+(?=[^\W_])")
 _GAPS: Final = re.compile(r"[\W_]+")
 _ASCII_GAPS: Final = dict.fromkeys(code for code in range(128) if not chr(code).isalnum())
@@ -90,7 +93,7 @@ def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     # Marks go first: putting a long row of them in order, as normalising does, takes the square of its length.
-    bare = unicodedata.normalize("NFKC", _without_marks(text)).casefold()
+    bare = unicodedata.normalize("NFKC", _without_marks(text.translate(_CAPITALS))).casefold()
     return _without_marks(unicodedata.normalize("NFD", bare))
 
 
@@ -105,5 +108,5 @@ def _mapped(folded: str) -> str:
     """As long as `folded`: letters for what looks like them."""
     mapped = folded.translate(_TABLE)
     if "!" in mapped or "|" in mapped:
-        mapped = _BARS.sub("i", mapped)
+        mapped = _BARS.sub(lambda bars: "i" * len(bars[0]), mapped)
     return _CROSS.sub("t", mapped) if "+" in mapped else mapped
