@@ -111,7 +111,7 @@ async def change_lexicon(desk: Desk, actor: Actor, page: Page, form: Submitted[L
         await commands.change_lexicon(desk, actor, told.lexicon, told.change, told.lines.splitlines())
     except BadRequest as refusal:
         page.exchange.refusal = refusal
-        return await _lexicons(desk, actor, page, refused=(told.lexicon, refusal.sentence, told.lines))
+        return await _lexicons(desk, actor, page, refused=(told.lexicon, refusal.detail, told.lines))
     return SeeOther(f"{LEXICONS}?done=lexicon#{told.lexicon}")
 
 

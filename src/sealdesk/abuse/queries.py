@@ -92,12 +92,6 @@ async def one(work: Reading, flag: UUID) -> Flagged:
     return (await _shown(work, await work.rows(_QUEUE + "f.flag_id = $2", work.actor.org, flag)))[0]
 
 
-async def waiting(work: Reading) -> int:
-    """How many flags wait, up to 100."""
-    query = "select count(*) from (select from app.flag where org_id = $1 and standing = 'open' limit 100) x"
-    return cast("int", await work.value(query, work.actor.org))
-
-
 async def _shown(work: Reading, rows: Sequence[Row]) -> list[Flagged]:
     wanted: Iterable[bytes] = (row[name] for row in rows for name in ("subject_commit", "body_commit") if row[name])
     opened = await work.open(wanted)

@@ -53,8 +53,8 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place("Members", "/members", "person", current == "/members"),
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
-    review = Place("Review", "/review", "hand", current == "/review")
-    watched = Place("Lexicons", "/lexicons", "stack", current == "/lexicons")
+    review = Place("Review", "/review", "warn", current == "/review")
+    watched = Place("Lexicons", "/lexicons", "sliders", current == "/lexicons")
     readers = work.actor.may(Permission.REFUSAL_READ)
     security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
