@@ -11,6 +11,8 @@ from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
+from sealdesk.abuse import api as abuse
+from sealdesk.abuse import pages as abuse_pages
 from sealdesk.access.actor import Actor
 from sealdesk.account import api as account
 from sealdesk.account import email_pages, links_api, password_pages
@@ -110,6 +112,8 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     redactions.ROUTES,
     redaction_pages.ROUTES,
     hold_pages.ROUTES,
+    abuse.ROUTES,
+    abuse_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
     security_pages.ROUTES,
@@ -147,7 +151,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
             HERE / name / "templates"
-            for name in ("web", "people", "threads", "account", "members", "exports", "redactions", "record")
+            for name in ("web", "people", "threads", "account", "members", "abuse", "exports", "redactions", "record")
         ],
         resources={
             Desk: desk,

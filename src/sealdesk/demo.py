@@ -127,6 +127,8 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
         "The note says number 12. Nobody has lived there since spring. Where is my parcel?",
     )
     await _say(desk, ada, parcel, "I have asked the courier for the photo they took. You will have it here today.")
+    # What the worker flags within a second: a threat that hides behind a digit and a letter of another alphabet.
+    await _say(desk, robin, parcel, "Today, or I swear I will k1ll y\u043eu.")
     await tickets.change_ticket(desk, ada, parcel, Work(status="pending"), lambda _: None)
     await _invoice(desk, sam, mateo)
     for actor in actors.values():

@@ -39,6 +39,7 @@ JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/holds": {"code": "other"},
     "/api/v1/threads/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4", "code": "other"},
     "/api/v1/members/{member:str}": {"role": "auditor"},
+    "/api/v1/flags/{flag:str}/decision": {"decision": "confirmed", "reason": "x"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
 }
 FORMS: dict[str, dict[str, str]] = {
@@ -58,6 +59,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/holds": {"code": "other"},
     "/c/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/exports/{export:str}/bundle": {},
+    "/review/{flag:str}": {"decision": "confirmed", "reason": "x"},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
     "/members/{member:str}/role": {"role": "auditor"},
@@ -125,6 +127,7 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
         "session": client.get("/api/v1/account/sessions").json()["sessions"][0]["id"],
         "factor": with_app(running_desk),
     }
+    own["flag"] = with_flag(running_desk, client, thread)
     wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
     own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
     return Ids(
@@ -148,6 +151,18 @@ def with_app(desk: RunningDesk) -> str:
     added = client.act("POST", "/api/v1/account/totp", json={"challenge": begun["challenge"], "code": code})
     assert added.status_code == 200, added.text
     return str(client.get("/api/v1/account/factors").json()["factors"][0]["id"])
+
+
+def with_flag(desk: RunningDesk, owner: Client, thread: str) -> str:
+    """The id of what the worker makes of a threat in this conversation."""
+    owner.say(thread, "I will k1ll you")
+    agent = desk.client(desk.populate("routes", ("Agnes", Role.AGENT))[0])
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if found := agent.get("/api/v1/flags").json()["flags"]:
+            return str(found[0]["id"])
+        time.sleep(0.2)
+    raise AssertionError("the worker flagged nothing")
 
 
 def closed(routes: list[tuple[str, Route]]) -> list[tuple[str, Route]]:

@@ -42,22 +42,18 @@ class Meaning:
         match name, shape:
             case "scope", shapes.StructType():
                 return {"threads": [str(self.thread)]}
-            case "scope", shapes.LiteralType():
-                return "list"
-            case "mode", shapes.LiteralType():
-                return "withhold"
             case "act", shapes.LiteralType() if "ask" in shape.values:
                 return "ask"
-            case "audience", shapes.LiteralType():
-                return "requester"
-            case "code", shapes.LiteralType():
-                return "other"
+            case _, shapes.LiteralType() if name in _CHOICES:
+                return _CHOICES[name]
             case ("challenge" | "code" | "attestation") as part, _:
                 return self.challenge.get(part)
             case _:
                 made = _MEANINGS.get(name)
                 return made(self) if made else None
 
+
+_CHOICES = {"scope": "list", "mode": "withhold", "audience": "requester", "code": "other", "change": "on"}
 
 _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "email": lambda _: f"{secrets.token_hex(8)}@new.test",

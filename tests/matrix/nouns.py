@@ -10,6 +10,8 @@ from uuid import UUID
 from evidence import builder
 from matrix.stage import ROLES, Member, Stage, nobodys
 from matrix.unread import Unread, judge_message
+from sealdesk.abuse.commands import Decision, decide
+from sealdesk.abuse.model import Decided
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import OutsideReach, StateConflict
@@ -28,6 +30,7 @@ from sealdesk.threads.model import Draft, Thread
 from sealdesk.threads.states import change_state
 from sealdesk.tickets import commands as tickets
 from sealdesk.tickets.model import STATUSES, Ticket, Work
+from watching import flagged
 from world import Cast
 
 OWN, ANOTHERS, FOREIGN = "own", "another member's", "another organisation's"
@@ -42,6 +45,7 @@ REACH: Mapping[str, frozenset[Role]] = {
     "export": frozenset({Role.ADMIN, Role.AUDITOR}),
     "member": STAFF,
     "recovery": STAFF,
+    "flag": STAFF,
     "session": frozenset(),
     "held session": frozenset(),
     "factor": frozenset(),
@@ -55,6 +59,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "message": ("plain", "redacted", "asked", "erased"),
     "export": ("built", "queued", "building", "failed", "expired"),
     "member": ("active", "deactivated", "invited"),
+    "flag": ("open", "confirmed", "dismissed"),
     "recovery": ("waiting", "nothing", "no factor"),
     "session": ("live", "ended"),
     "held session": ("held", "live", "ended"),
@@ -97,6 +102,7 @@ class Nouns:
             "export": self._export,
             "member": self._member,
             "recovery": self._recovery,
+            "flag": self._flag,
         }
         return await makers.get(name, self._credential)(name, state, whose, holder, reached, fresh)
 
@@ -273,6 +279,22 @@ class Nouns:
                 raise recovery.NothingWaits
 
         return Noun({"member": str(somebody.id)}, reached and holder.role in STAFF, judge)
+
+    async def _flag(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:
+        key = ("flag", state, whose)
+        if fresh or key not in self._kept:
+            cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
+            thread = await self.conversation("open", whose)
+            self._kept[key] = flag = await flagged(self._stage.world, await self._actor(cast, "agent"), thread)
+            decided: Decision = "confirmed" if state == "confirmed" else "dismissed"
+            if state != "open":
+                await decide(self._stage.world.desk, await self._actor(cast, "agent"), flag, decided, "A reason")
+
+        def judge(method: str, verb: str, says: Any) -> None:
+            if method == "POST" and state != "open":
+                raise Decided
+
+        return Noun({"flag": str(self._kept[key])}, reached and holder.role in STAFF, judge)
 
     async def _in_state(self, state: str, org: UUID) -> MemberNoun:
         world, desk = self._stage.world, self._stage.world.desk

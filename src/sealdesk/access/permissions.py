@@ -50,8 +50,12 @@ class Permission(StrEnum):
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_READ = "refusal.read"
+    ABUSE_READ = "abuse.read"
+    ABUSE_REVIEW = "abuse.review"
+    LEXICON_MANAGE = "lexicon.manage"
     API_LIST = "token.list"
     REFUSAL_RECORD = "refusal.record"
+    ABUSE_RECORD = "abuse.record"
     HAPPENING_RECORD = "happening.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
@@ -124,8 +128,12 @@ _TABLE: dict[Permission, str] = {
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",
+    Permission.ABUSE_READ:            "deny   allow  allow  allow  allow",
+    Permission.ABUSE_REVIEW:          "deny   allow  allow  deny   deny",
+    Permission.LEXICON_MANAGE:        "deny   deny   allow  deny   deny",
     Permission.API_LIST:              "deny   deny   allow  deny   deny",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
+    Permission.ABUSE_RECORD:          "deny   deny   deny   deny   allow",
     Permission.HAPPENING_RECORD:      "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",

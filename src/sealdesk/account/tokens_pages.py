@@ -53,6 +53,9 @@ class TokenForm(Input, frozen=True):
     ledger_read: Box = ""
     ledger_audit: Box = ""
     refusal_read: Box = ""
+    abuse_read: Box = ""
+    abuse_review: Box = ""
+    lexicon_manage: Box = ""
     token_list: Box = ""
 
     def wanted(self) -> Wanted:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from sealdesk.ledger.fsck import Difference, Differs
 from sealdesk.ledger.fsck.logs import SYS, View
 from sealdesk.ledger.fsck.unreadable import stumbling_differs
-from sealdesk.verification.state import conversations, exports, people, redactions
+from sealdesk.verification.state import conversations, exports, flags, people, redactions
 
 UNBOUND = (
     "Names, addresses, password hashes and the person behind a member were not compared: an entry binds the member and its role.",
@@ -22,6 +22,7 @@ PROJECTIONS: tuple[Callable[[View], Awaitable[None]], ...] = (
     conversations.judge,
     exports.judge,
     redactions.judge,
+    flags.judge,
 )
 
 
