@@ -23,7 +23,8 @@ ORIGIN = {"address": "127.0.0.1", "agent": "bench", "session": "bench"}
 PEOPLE = (("ada", Role.AGENT), ("rob", Role.REQUESTER), ("ben", Role.AGENT), ("sue", Role.REQUESTER))
 CONVERSATIONS = 10
 UNLIMITED = " ".join(
-    f"{name}:person=1000000/second,address=1000000/second,target=1000000/second" for name in ("message-post", "read")
+    f"{name}:person=1000000/second,address=1000000/second,target=1000000/second,org=1000000/second"
+    for name in ("message-post", "read")
 )
 """Limits count every post as ever, and let all of them pass: one machine here stands for hundreds of people."""
 

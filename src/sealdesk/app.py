@@ -27,6 +27,7 @@ from sealdesk.core.errors import OutsideReach, Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
+from sealdesk.core.valkey import ValkeyCounts, checked_url
 from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
@@ -172,6 +173,8 @@ async def serve(settings: Settings) -> None:
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")
         desk.bells = bells = Bells(secret, partial(desk.database.connect, "desk_gate"))
+        if url := checked_url(settings.valkey_url):
+            desk.counters.valkey = ValkeyCounts(url, desk.ledger_name)
         app = application(settings, desk, SignerClient(socket_path(settings.data)), secret)
         server = make_server(app)
         loop = asyncio.get_running_loop()
@@ -191,6 +194,8 @@ async def serve(settings: Settings) -> None:
                 await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
         finally:
             ringing.cancel()
+            if desk.counters.valkey is not None:
+                await desk.counters.valkey.close()
 
 
 def main() -> int:

@@ -24,12 +24,14 @@ from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.limits import Limit, Limiter
 
 WORKER = """
-import asyncio, sys
+import asyncio, os, sys
+from itertools import count
 from pathlib import Path
 from sealdesk.core.counters import Counters
 from sealdesk.core.db import Database
 from sealdesk.core.errors import TooMany
 from sealdesk.core.log import configure
+from sealdesk.core.valkey import ValkeyCounts
 from sealdesk.people import guard
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.limits import Limit, Limiter
@@ -39,9 +41,15 @@ configure("json")
 async def main():
     database = Database.of_credentials(Path(sys.argv[1]))
     counters = Counters(database)
+    if url := os.environ.get("SEALDESK_VALKEY_URL"):
+        counters.valkey = ValkeyCounts(url, "desk.test")
     limiter = Limiter(ProcessCounters(), shared=counters)
     sign_in = Limit("sign-in", per_address="20/minute")
-    posting = Limit("message-post", per_person="60/minute", per_address="1000/minute", per_target="120/minute")
+    posting = Limit(
+        "message-post", per_person="60/minute", per_address="1000/minute", per_target="120/minute", per_org="70/minute"
+    )
+    wide = Limit("thread-state", per_person="60/minute", per_target="50/minute")
+    numbers = count(os.getpid() * 1000)
     await counters.hit()
     print("ready", flush=True)
     sys.stdin.readline()
@@ -49,6 +57,10 @@ async def main():
         "address": lambda: limiter.admit_change(sign_in, "203.0.113.9", None, "/sign-in"),
         "account": lambda: guard.admit(counters, guard.Attempt("ada@b.test", None, ())),
         "posting": lambda: limiter.admit_change(posting, "203.0.113.10", "member", "/thread"),
+        "thread": lambda: limiter.admit_change(wide, "203.0.113.11", f"member {next(numbers)}", "/thread", "other"),
+        "organisation": lambda: limiter.admit_change(
+            posting, "203.0.113.12", f"member {next(numbers)}", f"/{next(numbers)}", "acme"
+        ),
     }
     async def one(kind):
         try:
@@ -64,7 +76,7 @@ async def main():
 
 asyncio.run(main())
 """
-QUOTAS = {"address": 20, "account": guard.PER_ACCOUNT, "posting": 60}
+QUOTAS = {"address": 20, "account": guard.PER_ACCOUNT, "posting": 60, "thread": 50, "organisation": 70}
 
 
 @pytest.fixture
@@ -74,7 +86,7 @@ async def counters(database: Clone) -> AsyncIterator[Counters]:
     await opened.close()
 
 
-async def start(database: Clone, *arguments: str) -> asyncio.subprocess.Process:
+async def start(database: Clone, *arguments: str, valkey: str = "") -> asyncio.subprocess.Process:
     """A process that is about to try each limit eighty times at once."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -85,7 +97,7 @@ async def start(database: Clone, *arguments: str) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "SEALDESK_VALKEY_URL": valkey},
     )
     assert process.stdout is not None
     assert await process.stdout.readline() == b"ready\n"

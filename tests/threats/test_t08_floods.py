@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from sealdesk.access.actor import Actor
 from sealdesk.core import production
+from sealdesk.core.counters import Memory
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
 from sealdesk.people import commands
@@ -36,7 +37,7 @@ from world import PASSWORD, World
 __all__ = ["compose"]
 
 MOST = 2
-KINDS = ("address", "person", "target")
+KINDS = ("address", "person", "target", "org")
 VISIT = Visit({"address": "192.0.2.7", "agent": "test", "session": ""})
 _numbers = counting(1)
 
@@ -96,6 +97,7 @@ async def without_counts(stage: World) -> World:
     """A desk that the tests of this file share, without counts and refusals so far."""
     for name in ("counter", "refusal"):
         await sql(stage, f"delete from sec.{name}")
+    stage.desk.counters.full = Memory()
     return stage
 
 
@@ -154,12 +156,13 @@ async def test_each_route_is_driven_to_429(world: World, token: str, kind: str) 
         answers = [await knocked(app, method, path, token, each) for each in come_from]
         assert [answer.status_code == 429 for answer in answers] == [False] * MOST + [True], (method, route.path)
         check(answers[-1], limit, kind)
-    assert driven >= {"address": 40, "person": 30, "target": 1}[kind]
+    assert driven >= {"address": 40, "person": 30, "target": 1, "org": 10}[kind]
 
 
 async def begin_anew(world: World, app: Outer) -> None:
     """Forget all counts: policies of one name count together."""
     await sql(world, "delete from sec.counter")
+    world.desk.counters.full = Memory()
     await inner(app).state.kit.limiter._storage.reset()
 
 
@@ -173,6 +176,25 @@ async def test_nobody_else_notices(world: World, token: str) -> None:
     assert await knock(app, "POST", other, admin, elsewhere()) == 403
     assert await knock(app, "POST", other, admin, address) == 429
     assert await knock(app, "POST", one, await session(world, "auditor@acme.test"), elsewhere()) == 429
+
+
+async def test_a_conversation_is_one_target_by_every_way_in(world: World, token: str) -> None:
+    app = desk_of(world, limits="message-post:target=3/minute")
+    thread = uuid4()
+    ways = (
+        f"/api/v1/threads/{thread}/messages",
+        f"/c/{thread}/messages",
+        f"/api/v1/threads/{str(thread).upper()}/messages",
+    )
+    assert [await knock(app, "POST", way, token, elsewhere()) for way in ways] == [403] * 3
+    assert [await knock(app, "POST", way, token, elsewhere()) for way in ways] == [429] * 3
+
+
+async def test_an_organisation_has_one_count_for_all_its_members(world: World, token: str) -> None:
+    app = desk_of(world, limits="message-post:org=2/minute")
+    admin, elsewhere_at_home = await session(world, "admin@acme.test"), await session(world, "agent@globex.test")
+    posts = [(f"/api/v1/threads/{uuid4()}/messages", who) for who in (token, admin, token, elsewhere_at_home)]
+    assert [await knock(app, "POST", path, who, elsewhere()) for path, who in posts] == [403, 403, 429, 403]
 
 
 BUCKETS = "select distinct bucket from sec.refusal where bucket is not null"

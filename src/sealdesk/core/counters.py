@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from sealdesk.core import clock
 from sealdesk.core.db import ABSENT, Database
 from sealdesk.core.errors import Overloaded
 from sealdesk.core.gather import Gatherer
+from sealdesk.core.valkey import ValkeyAway, ValkeyCounts
 
 KEPT = 1.0
 MOST_KEPT = 10_000
@@ -68,7 +70,8 @@ class Counters:
     """Adds up in `sec.counter`; concurrent hits go in one statement, and each still learns its own place in the count.
 
     `durable` hits are on the disk when they are answered; the others are committed without waiting for it, so that only a crash of the
-    database server itself (not of ours) can lose the last fraction of a second of them.
+    database server itself (not of ours) can lose the last fraction of a second of them. With `valkey` set, those others are counted
+    there, and in the database while it is away: a window then may let in what each of the two allows, and never more.
     """
 
     def __init__(self, database: Database) -> None:
@@ -77,6 +80,7 @@ class Counters:
         self._quick = Gatherer(partial(self._hit, durable=False))
         self._looks = Gatherer(self._counts)
         self.full = Memory()
+        self.valkey: ValkeyCounts | None = None
 
     async def hit(self, *hits: Hit, durable: bool = False) -> list[Count]:
         """Count all of `hits`; gives one count each, in order. Raises `Overloaded` where the database is away: never open."""
@@ -112,20 +116,10 @@ class Counters:
             key = key_of(hit.name)
             amounts[key] = amounts.get(key, 0) + 1
             seconds[key] = hit.seconds
-        try:
-            pool = await self._database.pool("desk_gate")
-            rows = await pool.fetch(
-                "select * from sec.hit($1, $2, $3, $4)",
-                list(amounts),
-                list(amounts.values()),
-                list(seconds.values()),
-                durable,
-            )
-        except ABSENT as error:
-            raise _away() from error
+        found = await self._added(amounts, seconds, durable=durable)
         # Who came first has the lower number: the batch was added as a whole.
-        ends = {row["key"]: row["until"] for row in rows}
-        numbers = {row["key"]: row["count"] - amounts[row["key"]] for row in rows}
+        ends = {key: until for key, (_, until) in found.items()}
+        numbers = {key: number - amounts[key] for key, (number, _) in found.items()}
         answers: list[list[Count]] = []
         for hits in asked:
             answer: list[Count] = []
@@ -135,6 +129,20 @@ class Counters:
                 answer.append(Count(numbers[key], ends[key]))
             answers.append(answer)
         return answers
+
+    async def _added(
+        self, amounts: dict[bytes, int], seconds: dict[bytes, int], *, durable: bool
+    ) -> dict[bytes, tuple[int, datetime]]:
+        keys, most, spans = list(amounts), list(amounts.values()), list(seconds.values())
+        if self.valkey is not None and not durable:
+            with suppress(ValkeyAway):
+                return dict(zip(keys, await self.valkey.hit(keys, most, spans), strict=True))
+        try:
+            pool = await self._database.pool("desk_gate")
+            rows = await pool.fetch("select * from sec.hit($1, $2, $3, $4)", keys, most, spans, durable)
+        except ABSENT as error:
+            raise _away() from error
+        return {row["key"]: (row["count"], row["until"]) for row in rows}
 
 
 def key_of(name: str) -> bytes:

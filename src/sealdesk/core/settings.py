@@ -43,6 +43,7 @@ class Settings:
     mail_from: str = ""
     breached_passwords: str = ""
     argon2: tuple[int, int, int] | None = None
+    valkey_url: str = field(default="", repr=False)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -69,6 +70,7 @@ class Settings:
             mail_from=_mail_from(environ),
             breached_passwords=environ.get("SEALDESK_BREACHED_PASSWORDS", ""),
             argon2=_argon2(environ),
+            valkey_url=environ.get("SEALDESK_VALKEY_URL", ""),
         )
         _stay_at_home(made)
         return made
@@ -93,6 +95,7 @@ class Settings:
             "SEALDESK_SMTP_URL": self.smtp_url,
             "SEALDESK_MAIL_FROM": self.mail_from,
             "SEALDESK_BREACHED_PASSWORDS": self.breached_passwords,
+            "SEALDESK_VALKEY_URL": self.valkey_url,
             "SEALDESK_ARGON2": ",".join(map(str, self.argon2 or ())),
         }
 

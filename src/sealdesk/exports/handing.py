@@ -13,7 +13,7 @@ from sealdesk.web.answers import Download
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.limits import Limit
 
-ASKING = Limit("export-request", per_person="20/minute", per_address="60/minute")
+ASKING = Limit("export-request", per_person="20/minute", per_address="60/minute", per_org="120/minute")
 LOOKING = Limit("export-look", per_person="600/minute", per_address="1200/minute")
 QUERYING = (Permission.EXPORT_REQUEST, Permission.EXPORT_ANY)
 FETCHING = Limit("export-download", per_person="20/minute", per_address="60/minute")

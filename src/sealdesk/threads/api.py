@@ -28,9 +28,11 @@ Body = Annotated[
     str, msgspec.Meta(min_length=1, max_length=MESSAGE_BYTES, description=f"At most {MAX_BODY:,} bytes of UTF-8.")
 ]
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SUBJECT)]
-POSTING = Limit("message-post", per_person="120/minute", per_address="600/minute", per_target="240/minute")
+POSTING = Limit(
+    "message-post", per_person="120/minute", per_address="600/minute", per_target="240/minute", per_org="6000/minute"
+)
 NOTES = {"visibility=internal": (Permission.NOTE_POST,)}
-OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute")
+OPENING = Limit("thread-open", per_person="30/minute", per_address="120/minute", per_org="1200/minute")
 
 
 class NewMessage(Input, frozen=True):

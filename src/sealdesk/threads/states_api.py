@@ -18,7 +18,7 @@ from sealdesk.web.limits import Limit
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 
-CHANGING = Limit("thread-state", per_person="60/minute", per_target="60/minute")
+CHANGING = Limit("thread-state", per_person="60/minute", per_target="60/minute", per_org="1200/minute")
 REOPENING = {"act=reopen": (Permission.THREAD_REOPEN,)}
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_REASON, description="Why: text, kept on record.")]
 

@@ -109,7 +109,7 @@ async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVi
 
 @put(
     "/api/v1/threads/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute"),
+    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
     permission=Permission.TICKET_WORK,
     repeats="A conversation that is a ticket stays as it is.",
 )
@@ -121,7 +121,7 @@ async def add_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVie
 
 @patch(
     "/api/v1/threads/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute"),
+    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
     permission=Permission.TICKET_WORK,
 )
 async def change_ticket(

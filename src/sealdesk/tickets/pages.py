@@ -161,7 +161,7 @@ async def post_message(
 
 @post(
     "/c/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute"),
+    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
     permission=Permission.TICKET_WORK,
     stands=CONVERSATION,
     act="change the ticket",
@@ -181,7 +181,7 @@ async def change_ticket(
 
 @post(
     "/c/{thread:str}/ticketing",
-    limit=Limit("ticket-change", per_person="120/minute"),
+    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
     permission=Permission.TICKET_WORK,
     stands=CONVERSATION,
     act="make it a ticket",

@@ -26,7 +26,8 @@ async def admit(exchange: Exchange, route: Route, row: PublicRoute | None, kit: 
         await kit.limiter.admit_address(limit, exchange.address)
     actor = await find_actor(exchange, kit.peek) if row else await require_actor(exchange, kit.peek)
     if route.mutates:
-        await kit.limiter.admit_change(limit, exchange.address, str(actor.member) if actor else None, exchange.path)
+        who = (str(actor.member), str(actor.org)) if actor else (None, None)
+        await kit.limiter.admit_change(limit, exchange.address, who[0], exchange.path, who[1])
     elif actor is not None:
         await kit.limiter.admit_person(limit, str(actor.member), exchange.path)
     if exchange.method in SAFE_METHODS:

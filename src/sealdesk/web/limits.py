@@ -6,9 +6,10 @@ A refusal carries `RateLimit` and `RateLimit-Policy` as draft-ietf-httpapi-ratel
 
 import ipaddress
 import math
+import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Final
 
 from limits import RateLimitItem, parse
@@ -19,28 +20,33 @@ from sealdesk.core.counters import Count, Counters, Hit
 from sealdesk.core.errors import TooMany
 from sealdesk.core.faults import Fault
 
+KINDS: Final = ("person", "address", "target", "org")
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A named policy. Each figure reads like `30/minute`; None leaves that count out. `name` is stable: it is the key of the counters.
 
     `per_person` counts the acting member, `per_address` the peer's address (an IPv6 network of 64 bits), `per_target` what the path
-    names, over all people.
+    names, over all people, and `per_org` all members of an organisation together.
     """
 
     name: str
     per_person: str | None = None
     per_address: str | None = None
     per_target: str | None = None
+    per_org: str | None = None
     person: RateLimitItem | None = field(init=False)
     address: RateLimitItem | None = field(init=False)
     target: RateLimitItem | None = field(init=False)
+    org: RateLimitItem | None = field(init=False)
 
     def __post_init__(self) -> None:
-        for kind in ("person", "address", "target"):
+        for kind in KINDS:
             text: str | None = getattr(self, f"per_{kind}")
             object.__setattr__(self, kind, parse(text) if text else None)
-        if not any((self.per_person, self.per_address, self.per_target)):
+        if not any(getattr(self, kind) for kind in KINDS):
             raise ValueError(f"the limit policy {self.name} limits nothing")
 
 
@@ -95,10 +101,8 @@ class Limiter:
         if own is None:
             return limit
         if limit not in self._merged:
-            counts = (
-                getattr(own, each) or getattr(limit, each) for each in ("per_person", "per_address", "per_target")
-            )
-            self._merged[limit] = Limit(limit.name, *counts)
+            counts = {f"per_{kind}": getattr(own, f"per_{kind}") or getattr(limit, f"per_{kind}") for kind in KINDS}
+            self._merged[limit] = Limit(limit.name, **counts)
         return self._merged[limit]
 
     async def admit_early(self, limit: Limit, address: str) -> None:
@@ -107,13 +111,15 @@ class Limiter:
         if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address), slack=2 if self._shared else 1)
 
-    async def admit_change(self, limit: Limit, address: str, member: str | None, target: str) -> None:
+    async def admit_change(
+        self, limit: Limit, address: str, member: str | None, path: str, org: str | None = None
+    ) -> None:
         """Count a request that changes something, by all it is counted by, at once and over all processes. Raises `TooMany`."""
         if self._off:
             return
         if self._shared is None:
             if member is not None:
-                await self.admit_person(limit, member, target)
+                await self.admit_person(limit, member, path)
             return
         limit = self._of(limit)
         counted = [
@@ -121,7 +127,8 @@ class Limiter:
             for kind, item, key in (
                 ("address", limit.address, address_bucket(address)),
                 ("person", limit.person, member),
-                ("target", limit.target, target if member is not None else None),
+                ("target", limit.target, target_of(path) if member is not None else None),
+                ("org", limit.org, org),
             )
             if item is not None and key is not None
         ]
@@ -143,7 +150,7 @@ class Limiter:
         if limit.address is not None and not self._off:
             await self._hit(limit, "address", limit.address, address_bucket(address))
 
-    async def admit_person(self, limit: Limit, member: str, target: str) -> None:
+    async def admit_person(self, limit: Limit, member: str, path: str) -> None:
         """Count a request by who sends it and what it is about. Raises `TooMany`."""
         if self._off:
             return
@@ -151,7 +158,7 @@ class Limiter:
         if limit.person is not None:
             await self._hit(limit, "person", limit.person, member)
         if limit.target is not None:
-            await self._hit(limit, "target", limit.target, target)
+            await self._hit(limit, "target", limit.target, target_of(path))
 
     async def _hit(self, limit: Limit, kind: str, item: RateLimitItem, key: str, *, slack: int = 1) -> None:
         # The library's fixed-window strategy, without the five calls it needs to make a key: this runs twice a request.
@@ -166,11 +173,7 @@ def _over(limit: Limit, kind: str, count: Count) -> TooMany:
 
 
 def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
-    policies = {
-        part.name: item
-        for part in fields(limit)
-        if part.name in {"person", "address", "target"} and (item := getattr(limit, part.name)) is not None
-    }
+    policies = {kind: item for kind in KINDS if (item := getattr(limit, kind)) is not None}
     announced = ", ".join(
         f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
     )
@@ -183,6 +186,12 @@ def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
         },
         **{"violated-policies": [f"{limit.name}-{kind}"]},
     )
+
+
+def target_of(path: str) -> str:
+    """What a path names: its first id, so that a conversation is one target by whichever route one writes into it."""
+    found = _ID.search(path)
+    return found[0].lower() if found else path
 
 
 def address_bucket(address: str) -> str:
