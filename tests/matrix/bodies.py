@@ -34,6 +34,7 @@ class Meaning:
     thread: UUID
     organisation: UUID
     member: UUID
+    colleague: UUID
     challenge: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, name: str, shape: shapes.Type) -> object:
@@ -66,6 +67,7 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "purpose": lambda _: "A purpose",
     "after": lambda _: "0",
     "confirm": lambda _: "Acme",
+    "assignee": lambda meaning: str(meaning.colleague),
     "member": lambda meaning: str(meaning.member),
     "reason": lambda _: "A reason",
 }

@@ -168,6 +168,7 @@ class Runner:
             thread,
             there,
             self._stage.world.acme.stranger.member,
+            self._stage.world.acme.agent.member,
             await bodies.begun(self._stage, cell.route, holder, allowed=changes),
         )
 

@@ -140,7 +140,8 @@ class RecordView:
 class DetailsView:
     """Desk work on the conversation, for agents. `version` is what the form sends back (412 when stale).
 
-    `acts` are what its state can become, `participants` who takes part, `candidates` who could.
+    `acts` are what its state can become, `participants` who takes part, `candidates` who could. `free` is whether nobody has it yet,
+    `colleagues` to whom it can be handed over.
     """
 
     action: str
@@ -156,6 +157,9 @@ class DetailsView:
     acts: tuple[Choice, ...] = ()
     participants: tuple[Choice, ...] = ()
     candidates: tuple[Choice, ...] = ()
+    free: bool = False
+    colleagues: tuple[Choice, ...] = ()
+    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
