@@ -51,7 +51,7 @@ from sealdesk.threads import api as threads
 from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
-from sealdesk.tickets import state_pages
+from sealdesk.tickets import state_pages, taking_pages
 from sealdesk.unit import Desk
 from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
@@ -96,6 +96,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     tickets.ROUTES,
     ticket_pages.ROUTES,
     state_pages.ROUTES,
+    taking_pages.ROUTES,
     password_pages.ROUTES,
     email_pages.ROUTES,
     links_api.ROUTES,

@@ -25,13 +25,14 @@ from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import happenings
 from sealdesk.people.outbox import Outbox
 from sealdesk.record import refusals
+from sealdesk.tickets.queue import Queue
 from sealdesk.unit import Desk
 from sealdesk.verification.timers import Timers
 
 SWEEP_EVERY = 3600.0
 JOB_AGAIN_AFTER = 1.0
 Job = Callable[[asyncio.Event], Awaitable[None]]
-FOLLOWERS: tuple[Follower, ...] = (Abuse(),)
+FOLLOWERS: tuple[Follower, ...] = (Abuse(), Queue())
 
 log = structlog.get_logger("worker")
 

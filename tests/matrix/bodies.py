@@ -35,6 +35,7 @@ class Meaning:
     organisation: UUID
     member: UUID
     hold: UUID
+    colleague: UUID
     challenge: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, name: str, shape: shapes.Type) -> object:
@@ -67,6 +68,7 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "purpose": lambda _: "A purpose",
     "after": lambda _: "0",
     "confirm": lambda _: "Acme",
+    "assignee": lambda meaning: str(meaning.colleague),
     "member": lambda meaning: str(meaning.member),
     "hold": lambda meaning: str(meaning.hold),
     "reason": lambda _: "A reason",

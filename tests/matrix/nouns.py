@@ -30,6 +30,7 @@ from sealdesk.threads.model import Draft, Thread
 from sealdesk.threads.states import change_state
 from sealdesk.tickets import commands as tickets
 from sealdesk.tickets.model import STATUSES, Ticket, Work
+from sealdesk.tickets.taking import TakenAlready
 from watching import flagged
 from world import Cast
 
@@ -153,6 +154,8 @@ class Nouns:
         def judge(method: str, verb: str, says: Any) -> None:
             if (method, verb) == ("POST", "messages"):
                 found.post(self._stage.world.acme.agent, Draft("x"), None)
+            if verb == "take" and ticket is not None and ticket.assignee is not None:
+                raise TakenAlready
             if verb == "ticket" and ticket is None and method != "PUT":
                 raise OutsideReach
 

@@ -176,6 +176,7 @@ class Runner:
             there,
             self._stage.world.acme.stranger.member,
             held,
+            self._stage.world.acme.agent.member,
             await bodies.begun(self._stage, cell.route, holder, allowed=changes),
         )
 

@@ -154,7 +154,8 @@ class RecordView:
 class DetailsView:
     """Desk work on the conversation, for agents. `version` is what the form sends back (412 when stale).
 
-    `acts` are what its state can become, `participants` who takes part, `candidates` who could; `holds_href` leads to legal holds.
+    `acts` are what its state can become, `participants` who takes part, `candidates` who could. `free` is whether nobody has it yet,
+    `colleagues` to whom it can be handed over; `holds_href` leads to legal holds.
     """
 
     action: str
@@ -171,6 +172,9 @@ class DetailsView:
     participants: tuple[Choice, ...] = ()
     candidates: tuple[Choice, ...] = ()
     holds_href: str | None = None
+    free: bool = False
+    colleagues: tuple[Choice, ...] = ()
+    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

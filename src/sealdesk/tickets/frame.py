@@ -8,6 +8,7 @@ from sealdesk.web.pages import Page
 from sealdesk.web.view import Flash, Frame, Place, PlaceGroup, Viewer
 
 VIEWS = (
+    ("waiting", "Waiting", "reply"),
     ("mine", "Mine", "inbox"),
     ("unassigned", "Unassigned", "hand"),
     ("open", "Open", "open"),

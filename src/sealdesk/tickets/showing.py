@@ -32,6 +32,9 @@ from sealdesk.web.view import Choice, Empty, Moment, Tag
 
 _TONES = {"open": "good", "pending": "warn", "solved": "plain", "closed": "plain"}
 _EMPTY = {
+    "waiting": Empty(
+        "Nobody waits for an answer", "Whoever writes appears here, longest first.", "All open", "/?view=open"
+    ),
     "mine": Empty(
         "Nothing is waiting for you", "Take a conversation from the unassigned ones.", "Unassigned", "/?view=unassigned"
     ),
@@ -42,7 +45,13 @@ _EMPTY = {
     "all": Empty("No conversations yet", "Open one, or import what you have.", "New conversation", "/new"),
 }
 _NO_REQUESTS = Empty("No requests yet", "Tell us what happened, and keep the proof of it.", "New request", "/new")
-HEADINGS = {"mine": "Mine", "unassigned": "Unassigned", "open": "Open", "all": "All conversations"}
+HEADINGS = {
+    "waiting": "Waiting",
+    "mine": "Mine",
+    "unassigned": "Unassigned",
+    "open": "Open",
+    "all": "All conversations",
+}
 
 
 def inbox(
@@ -149,6 +158,9 @@ def details(
         export_href=f"/exports/new?thread={thread.id}",
         may_change=actor.may(Permission.TICKET_WORK),
         holds_href=f"/c/{thread.id}/holds" if actor.may(Permission.HOLD_MANAGE) else None,
+        free=assignee is None,
+        colleagues=tuple(Choice(str(m), name, chosen=False) for m, name in people if m not in (actor.member, assignee)),
+        idempotency_key=uuid4().hex,
     )
 
 
