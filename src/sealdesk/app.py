@@ -43,6 +43,7 @@ from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals, security_pages
 from sealdesk.threads import api as threads
+from sealdesk.threads import reach
 from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
@@ -181,12 +182,13 @@ async def serve(settings: Settings) -> None:
         # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
         gc.collect()
         gc.freeze()
-        ringing = asyncio.create_task(bells.run())
+        running = [asyncio.create_task(work) for work in (bells.run(), reach.run(desk.database, bells.guests))]
         try:
             with hasher.apart():
                 await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
         finally:
-            ringing.cancel()
+            for task in running:
+                task.cancel()
 
 
 def main() -> int:
