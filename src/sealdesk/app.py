@@ -29,6 +29,9 @@ from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
+from sealdesk.live import api as live_api
+from sealdesk.live.hub import Hub
+from sealdesk.live.serving import serve as serve_socket
 from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
@@ -89,6 +92,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     account_pages.ROUTES,
     threads.ROUTES,
     states.ROUTES,
+    live_api.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
     state_pages.ROUTES,
@@ -113,7 +117,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence, moves, notes = Presence(desk), Moves(), refusals.Notes(desk)
+    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk)
 
     async def peek(token_hash: bytes) -> Actor | None:
         actor, exchange = await desk.peek(token_hash), current.get()
@@ -149,7 +153,10 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
             SignerClient: signer,
             Settings: settings,
             Blobs: Blobs(settings.blobs),
+            Hub: hub,
         },
+        sockets={"/api/v1/live": partial(serve_socket, hub, desk)},
+        lifespan=hub.running,
         limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters, off=settings.limits == "off"),
         problem_page=partial(refused.problem_page, desk, settings),
         note=note,

@@ -1,6 +1,7 @@
 """Waiting for news of a conversation: the question is asked again with each bell, each time as if it were new.
 
-No transaction and no connection is held meanwhile. Whoever may no longer look, or has signed out, is told so within a second (`threads.reach`).
+No transaction and no connection is held meanwhile. Whoever may no longer look, or has signed out, is told so within a second
+(`threads.reach`).
 """
 
 import asyncio

@@ -68,7 +68,8 @@ class Outer:
         """A socket. Until it is open, a no is the answer that a request would get, and is judged and noted in the same way."""
         asked = as_request(scope)
         exchange = Exchange(asked, receive, as_rejection(send), self.headers)
-        socket = Socket(exchange, scope["subprotocols"], receive, send, self._note)
+        exchange.route = exchange.path if exchange.path in self._sockets else None
+        socket = Socket(exchange, scope, receive, send, self._note)
         current.set(exchange)
         await receive()
         try:

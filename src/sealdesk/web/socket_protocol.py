@@ -5,11 +5,14 @@ RFC 6455 without the closing code that says so, and hangs up while the closing f
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 from wsproto import events
@@ -17,10 +20,15 @@ from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError
 
 from sealdesk.web import caps
+from sealdesk.web.sockets import HANG_UP
 
 POLICY, TOO_LARGE, FAULT, LATER = 1008, 1009, 1011, 1013
 TOO_MANY_FRAMES = "too many frames"
 """The reason of a close that counts as a refusal for a limit."""
+
+
+_quiet = logging.getLogger("sealdesk.sockets")
+_quiet.setLevel(logging.WARNING)
 
 
 class GuardedSocket(WSProtocol):
@@ -34,6 +42,7 @@ class GuardedSocket(WSProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = _quiet  # it would tell addresses and queries
         self.close_timeout = caps.SOCKET_CLOSE_SECONDS
         self._deaf = False
         self._window = 0.0
@@ -79,6 +88,18 @@ class GuardedSocket(WSProtocol):
     def _drop(self) -> None:
         self.queue.put_nowait({"type": "websocket.disconnect", "code": LATER, "reason": "nobody reads"})
         self.transport.abort()
+
+    def handle_connect(self, event: events.Request) -> None:
+        """The application is asked; it may cut the connection, too."""
+        super().handle_connect(event)
+        self.scope["extensions"][HANG_UP] = self.transport.abort  # pyright: ignore[reportArgumentType,reportTypedDictNotRequiredAccess]
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """ASGI's send, in time: nothing goes out behind a closing frame of ours."""
+        await self.writable.wait()
+        if self.close_sent:
+            raise ClientDisconnected
+        await super().send(message)
 
     # Frames.
 

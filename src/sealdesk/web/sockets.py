@@ -1,7 +1,7 @@
 """A live socket as the application sees it: the handshake as a request that can be refused, then texts in both directions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 from litestar.types import HTTPScope, Message, Receive, Send, WebSocketScope
@@ -13,6 +13,8 @@ from sealdesk.web.intake import Disconnected
 
 SUBPROTOCOL: Final = "sealdesk.live.v1"
 NOT_TEXT: Final = 1003
+HANG_UP: Final = "sealdesk.hang_up"
+"""The ASGI extension by which a server of ours lets a connection be cut."""
 Note = Callable[[Exchange, Refusal], Awaitable[None]]
 
 
@@ -28,10 +30,11 @@ class Ended(Disconnected):
 class Socket:
     """One socket. `exchange` is its handshake; `opened` says whether it was accepted."""
 
-    def __init__(self, exchange: Exchange, offered: Sequence[str], receive: Receive, send: Send, note: Note) -> None:
+    def __init__(self, exchange: Exchange, scope: WebSocketScope, receive: Receive, send: Send, note: Note) -> None:
         self.exchange = exchange
         self.opened = False
-        self._offered = offered
+        self._offered = scope["subprotocols"]
+        self._hang_up: Callable[[], None] = _extensions(scope).get(HANG_UP, _nothing)
         self._receive = receive
         self._send = send
         self._note = note
@@ -64,9 +67,11 @@ class Socket:
         return text
 
     async def send(self, text: str) -> None:
-        """Send one text; waits for a reader that is behind."""
+        """Send one text; waits for a reader that is behind. Raises `Ended` where there is none any more."""
         if not self._closed:
             await self._give({"type": "websocket.send", "text": text})
+        if self._closed:
+            raise Ended(1006, "")
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code and a reason of at most 123 bytes."""
@@ -80,8 +85,16 @@ class Socket:
         self.exchange.document = document.encode()
         await self._note(self.exchange, refusal)
 
+    def hang_up(self) -> None:
+        """End the connection at once, whatever is on its way."""
+        self._closed = True
+        self._hang_up()
+
     async def _give(self, message: dict[str, object]) -> None:
-        await self._send(cast("Message", message))
+        try:
+            await self._send(cast("Message", message))
+        except OSError:
+            self._closed = True  # `receive` says so
 
 
 def as_request(scope: WebSocketScope) -> HTTPScope:
@@ -98,3 +111,11 @@ def as_rejection(send: Send) -> Send:
         await send(cast("Message", told))
 
     return reject
+
+
+def _extensions(scope: WebSocketScope) -> dict[str, Any]:
+    return cast("dict[str, Any]", scope["extensions"] or {})
+
+
+def _nothing() -> None:
+    return None

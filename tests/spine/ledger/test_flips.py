@@ -79,7 +79,7 @@ TARGETS = {
 
 UNBOUND = {
     "app.org", "app.contact", "app.setting", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
-    "ledger.follower", "ledger.verified",
+    "app.read_mark", "ledger.follower", "ledger.verified",
 }  # fmt: skip
 """No rows in this scene, or positions that are no record."""
 
