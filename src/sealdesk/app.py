@@ -65,6 +65,9 @@ from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
 
 HERE = Path(__file__).parent
+TEMPLATES = [
+    HERE / name / "templates" for name in ("web", "people", "threads", "account", "members", "exports", "record")
+]
 
 
 @get("/healthz")
@@ -144,10 +147,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[
-            HERE / name / "templates"
-            for name in ("web", "people", "threads", "account", "members", "exports", "record")
-        ],
+        templates_dirs=TEMPLATES,
         resources={
             Desk: desk,
             SignerClient: signer,

@@ -4,7 +4,7 @@ Each is sealed by AES-256-GCM under a key of the desk's secret, and says when: a
 make one, and can repeat one that it overheard only while that is fresh, and not twice.
 """
 
-import os
+import secrets
 import time
 from base64 import b64decode, b64encode
 from binascii import Error
@@ -28,7 +28,7 @@ class Words:
 
     def seal(self, word: bytes) -> str:
         """The word for the channel."""
-        nonce, at = os.urandom(_NONCE), int(time.time() * 1000).to_bytes(_AT)
+        nonce, at = secrets.token_bytes(_NONCE), int(time.time() * 1000).to_bytes(_AT)
         return b64encode(nonce + self._cipher.encrypt(nonce, at + word, None)).decode()
 
     def open(self, text: str) -> bytes | None:

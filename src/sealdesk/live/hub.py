@@ -1,7 +1,7 @@
 """The live sockets of one web process, by conversation; what they have to tell goes to the other processes too."""
 
 import asyncio
-import os
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -42,7 +42,7 @@ class Hub:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.leases = Leases(desk.database)
-        self._process = os.urandom(8)
+        self._process = secrets.token_bytes(8)
         self._rooms: dict[tuple[UUID, UUID], Room] = {}
         self._asked: set[Asked] = set()
         self._rung = asyncio.Event()
@@ -80,6 +80,7 @@ class Hub:
     def leave(self, guest: Guest, room: Room) -> None:
         """Somebody looks no longer."""
         room.guests.pop(guest, None)
+        room.told.pop(guest, None)
         if not room.guests:
             room.hearing.close()
             self._rooms.pop((room.org, room.thread), None)

@@ -42,6 +42,7 @@ class Room:
     thread: UUID
     hearing: ExitStack
     guests: dict[Guest, bool] = field(default_factory=dict["Guest", bool])
+    told: dict[Guest, tuple[Who, ...]] = field(default_factory=dict["Guest", tuple[Who, ...]])
     heads: dict[str, int] = field(default_factory=dict[str, int])
     elsewhere: dict[bytes, tuple[float, tuple[Attendant, ...]]] = field(
         default_factory=dict[bytes, tuple[float, tuple[Attendant, ...]]]
@@ -72,10 +73,12 @@ class Room:
             guest.push(("bell", self.thread, kind), text)
 
     def tell_present(self) -> None:
-        """Say who is there now."""
+        """Say who is there now, to those for whom that is news: not even when somebody comes is told of whom one does not see."""
         for guest in self.guests:
             people = self.present(staff=guest.staff, but=guest.who.member)
-            guest.push(("present", self.thread), encode(Present(self.thread, people)))
+            if people != self.told.get(guest, ()):
+                self.told[guest] = people
+                guest.push(("present", self.thread), encode(Present(self.thread, people)))
 
     def tell_writes(self, who: Who, *, on: bool) -> None:
         """Say who writes."""
