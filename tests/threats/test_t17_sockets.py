@@ -3,11 +3,13 @@
 RFC 6455 itself is `tests/web/test_live_sockets.py`; here raw sockets are opened at the running desk.
 """
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import count as counting
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,22 @@ from uuid import uuid4
 
 import pytest
 
-from raw_sockets import TEXT, Over, Raw, frame
+from raw_sockets import PING, TEXT, Over, Raw, frame
 from running import Client, Person, RunningDesk, running
 from sealdesk.access.permissions import Role
+from sealdesk.core.bells import Bells
 from sealdesk.live import leases, serving
+from sealdesk.people import commands
+from sealdesk.people.sessions import Issued, Visit
+from sealdesk.threads import reach
+from sealdesk.threads.model import Draft, Thread
+from sealdesk.tickets.commands import open_request
+from sealdesk.web import caps
+from sealdesk.web.origin import Origins
+from sealdesk.web.server import bind, make_server
+from sealdesk.web.socket_protocol import GuardedSocket
+from threats.inside import desk_of
+from world import PASSWORD, World
 
 _sources = counting(2)
 
@@ -475,3 +489,117 @@ def post(two: House, client: Client) -> int:
                 break
             taken += 1
     return taken
+
+
+# What a mitigation that was taken out would look like: the same questions, of the application in this process, behind a socket of its own.
+
+
+@pytest.fixture(name="bare")
+async def in_process(world: World) -> AsyncIterator[str]:
+    """The address of a desk in this process; what is patched here is patched there."""
+    world.desk.bells = bells = Bells(b"s" * 32, partial(world.desk.database.connect, "desk_gate"))
+    with bind("127.0.0.1", 0) as listener:
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = make_server(desk_of(world, origins=base))
+        serving_ = asyncio.create_task(server._serve([listener]))
+        others = [asyncio.create_task(work) for work in (bells.run(), reach.run(world.desk.database, bells.guests))]
+        for _ in range(500):
+            if server.started:
+                break
+            await asyncio.sleep(0.02)
+        yield base
+        server.should_exit = True
+        await serving_
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+async def session(world: World, email: str) -> str:
+    issued = await commands.sign_in(
+        world.desk, email, PASSWORD, None, Visit({"address": "", "agent": "", "session": ""})
+    )
+    assert isinstance(issued, Issued)
+    return issued.token
+
+
+async def opened(base: str, token: str, **headers: str) -> Raw:
+    return await asyncio.to_thread(Raw.open, base, {"Origin": base, "Cookie": f"__Host-sid={token}", **headers})
+
+
+async def outlives(world: World, base: str) -> bool:
+    """Whether a socket goes on for two seconds after its session ended."""
+    token = await session(world, "agent@acme.test")
+    with await opened(base, token) as raw:
+        await asyncio.to_thread(raw.hear, "ready")
+        connection = await world.superuser()
+        await connection.execute("update sec.session set ended_at = clock_timestamp()")
+        await connection.close()
+        try:
+            await asyncio.to_thread(raw.over, 2)
+        except TimeoutError:
+            return True
+        return False
+
+
+async def test_sabotage_of_the_origin(world: World, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the check of the handshake another site's page opens a socket with the cookie."""
+    base, token = bare, await session(world, "agent@acme.test")
+    with await opened(base, token, Origin="http://evil.test") as raw:
+        assert raw.status == 403
+    monkeypatch.setattr(Origins, "demand", lambda *_: None)
+    with await opened(base, token, Origin="http://evil.test") as raw:
+        assert raw.status == 101
+
+
+async def test_sabotage_of_the_reach(world: World, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody looks again, a socket outlives its session."""
+    base = bare
+    assert not await outlives(world, base)
+    monkeypatch.setattr(reach, "over", nobody)
+    assert await outlives(world, base)
+
+
+async def nobody(*_: object) -> list[object]:
+    """What looking again is without looking."""
+    return []
+
+
+async def test_sabotage_of_the_counts(world: World, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the counts of leases and frames a member has as many sockets as they like, and says what they like."""
+    base, token = bare, await session(world, "agent@acme.test")
+    assert await sockets_of(base, token) == leases.OF_ONE
+    monkeypatch.setattr(leases, "OF_ONE", 1000)
+    assert await sockets_of(base, token) == leases.OF_ADDRESS
+    monkeypatch.setattr(GuardedSocket, "_beyond", lambda _: False)
+    await asyncio.sleep(0.5)
+    with await opened(base, token) as raw:
+        for _ in range(caps.SOCKET_FRAMES + 5):
+            raw.write(frame(PING))
+        await asyncio.to_thread(raw.hear, "ready")
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(raw.over, 1)
+
+
+async def sockets_of(base: str, token: str) -> int:
+    """How many sockets open at once, of twenty-one."""
+    with ExitStack() as stack:
+        raws = [stack.enter_context(await opened(base, token)) for _ in range(leases.OF_ADDRESS + 1)]
+        return sum(raw.status == 101 for raw in raws)
+
+
+async def test_the_question_of_all_is_the_one_that_every_read_asks(world: World) -> None:
+    """`sec.live_reach` and row security are two statements of one rule: for everybody and every conversation they agree."""
+    threads = [
+        await open_request(world.desk, cast.requester, "Hi", Draft("first"), "portal", key=None, origin=None)
+        for cast in (world.acme, world.globex)
+    ]
+    people = [*world.acme.everybody(), *world.globex.everybody()]
+    stays = [(actor.session_hash, thread) for actor in people for thread in (*threads, uuid4())]
+    over = set(await reach.over(world.desk.database, stays))
+    for actor in people:
+        async with world.desk.read(actor) as work:
+            for thread in threads:
+                found = await Thread.find(work, thread, ())
+                assert (found is None) == ((actor.session_hash, thread) in over), (actor.role, thread)
+    assert len(over) < len(stays)
