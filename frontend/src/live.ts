@@ -48,7 +48,8 @@ function tell(): void {
   const now = Date.now();
   for (const [key, writer] of writers) if (writer.until < now) writers.delete(key);
   const writing = [...writers.values()].map((writer) => writer.name);
-  const end = shown()?.seq ?? 0;
+  // Under somebody else's message there is nothing to say: they have read their own.
+  const end = document.querySelector("#items > article:last-of-type")?.hasAttribute("data-mine") ? (shown()?.seq ?? 0) : 0;
   const readers = [...marks.values()].filter((mark) => end > 0 && mark.seq >= end && mark.name && mark.member !== document.body.dataset["member"]);
   const parts: string[] = [];
   if (writing.length) parts.push(`${listed(writing)} ${writing.length === 1 ? "is" : "are"} writing…`);

@@ -146,10 +146,9 @@ def test_of_the_desk_s_own_work_requesters_hear_nothing(house: House) -> None:
         assert auditor.hear("refused")["status"] == 403
         house.agent.say(thread, "to you")
         assert theirs.hear("bell")["stream"] == "thread"
-        ours.say(type="watch", thread=thread)
-        assert [each["name"] for each in theirs.hear("present")["present"]] == ["Agent"], "who has written is seen"
         ours.say(type="read", thread=thread, seq=3)
         assert theirs.hear("read")["mark"]["seq"] == 3
+        assert [each["name"] for each in theirs.hear("present")["present"]] == ["Agent"], "who has written is seen"
     marks = house.requester.get(f"/api/v1/threads/{thread}/read").json()
     assert [each["member"] for each in marks] == [house.member(house.agent)]
 

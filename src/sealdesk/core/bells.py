@@ -23,6 +23,8 @@ CHANNEL = "desk_bells"
 SAID = "desk_said"
 """Where sealed words go between the web processes: typing, presence, read marks."""
 MOST_SAID = 1000
+LONGEST_WORD = 8000
+"""What PostgreSQL takes in a notice."""
 MOST_AT_ONCE = 200  # names in one notice: 33 bytes each, of the 8,000 that PostgreSQL takes
 AGAIN_AFTER = 1.0
 Place = tuple[str, UUID]
@@ -83,8 +85,9 @@ class Bells:
 
     def say(self, word: bytes) -> None:
         """Tell the other processes, sealed: nobody else can read it, write one, or repeat an old one. What is too much is lost."""
-        if len(self._to_say) < MOST_SAID:
-            self._to_say.append(self._words.seal(word))
+        sealed = self._words.seal(word)
+        if len(self._to_say) < MOST_SAID and len(sealed) < LONGEST_WORD:
+            self._to_say.append(sealed)
             self._rung.set()
 
     def close(self) -> None:

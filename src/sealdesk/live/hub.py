@@ -86,6 +86,14 @@ class Hub:
             self._rooms.pop((room.org, room.thread), None)
         self._changed(room)
 
+    def show(self, member: UUID, room: Room) -> None:
+        """Somebody has spoken in public by now: requesters see them."""
+        hidden = [guest for guest, shown in room.guests.items() if guest.who.member == member and not shown]
+        for guest in hidden:
+            room.guests[guest] = True
+        if hidden:
+            self._changed(room)
+
     def _changed(self, room: Room) -> None:
         room.tell_present()
         self._say(Word("here", self._process, room.org, room.thread, room.here()))

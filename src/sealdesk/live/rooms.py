@@ -13,7 +13,7 @@ from sealdesk.live.frames import Bell, HasRead, Mark, Present, Who, Writes, enco
 
 GONE_AFTER: Final = 50.0
 """Seconds after which who is in another process is gone unless that process says again that they are there."""
-MOST_NAMED: Final = 20
+MOST_NAMED: Final = 10
 
 
 class Guest(Protocol):

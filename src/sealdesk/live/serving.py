@@ -165,6 +165,8 @@ class Visit:
                 moved = await marks.mark_read(self._desk, self._actor, frame.thread, frame.seq)
                 if moved is not None:
                     self._hub.has_read(self._actor.org, frame.thread, *moved)
+                    if moved[1] and frame.thread in self._rooms:
+                        self._hub.show(self.who.member, self._rooms[frame.thread][0])
 
     def _answer(self, frame: msgspec.Struct) -> None:
         self.push(("answer", object()), encode(frame))
