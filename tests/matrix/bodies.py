@@ -46,8 +46,6 @@ class Meaning:
                 return "list"
             case "mode", shapes.LiteralType():
                 return "withhold"
-            case "act", shapes.LiteralType() if "ask" in shape.values:
-                return "ask"
             case "audience", shapes.LiteralType():
                 return "requester"
             case "code", shapes.LiteralType():
