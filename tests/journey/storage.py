@@ -10,6 +10,7 @@ _NOISE = [
     "authz.denied",
     "rate.limited",
     "suspicious.activity",
+    "actor.escalated",
     "log.checkpoint",
     "log.heartbeat",
     "verify.run",
