@@ -42,6 +42,8 @@ UNREAD = {
     ("/exports/new", "threads"),
     ("/api/v1/ledger/refusals", "thread"),
     ("/security", "thread"),
+    ("/api/v1/flags", "thread"),
+    ("/review", "thread"),
 }
 """Fields of a form of which its scope reads one or none, and the key of a page: what stands there is looked up by nobody."""
 
