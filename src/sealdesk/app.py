@@ -60,6 +60,9 @@ from sealdesk.web.probes import asked_ids
 from sealdesk.web.routes import get
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
+from sealdesk.widget import api as widget
+from sealdesk.widget import frame_pages as widget_frame
+from sealdesk.widget import settings_pages as widget_settings
 
 HERE = Path(__file__).parent
 
@@ -108,6 +111,9 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     record.ROUTES,
     record_pages.ROUTES,
     security_pages.ROUTES,
+    widget.ROUTES,
+    widget_frame.ROUTES,
+    widget_settings.ROUTES,
 )
 
 
@@ -142,7 +148,7 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
             HERE / name / "templates"
-            for name in ("web", "people", "threads", "account", "members", "exports", "record")
+            for name in ("web", "people", "threads", "account", "members", "exports", "record", "widget")
         ],
         resources={
             Desk: desk,

@@ -34,6 +34,9 @@ JSON_BODIES: dict[str, dict[str, object]] = {
     },
     "/api/v1/members/{member:str}": {"role": "auditor"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
+    "/api/v1/widget/{widget:str}/code": {"email": "vera@visitor.test"},
+    "/api/v1/widget/{widget:str}/visit": {"challenge": "A" * 43, "code": "AAAA-AAAA"},
+    "/api/v1/widget/{widget:str}/identity": {"token": "a.b.c"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
@@ -115,7 +118,15 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
     own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
     return Ids(
-        {"thread": thread, "entry": entry, "export": export, "name": "app.css", "member": str(owner.member), **own}
+        {
+            "thread": thread,
+            "entry": entry,
+            "export": export,
+            "name": "app.css",
+            "member": str(owner.member),
+            "widget": "no-widget-of-anybody",
+            **own,
+        }
     )
 
 
