@@ -118,8 +118,9 @@ class Actor:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The actor as an entry writes it: (kind, id). The ledger says `customer` for a requester, and `visitor` for one whom a mailed code
-        or another site's word let in; components go by name.
+        """The actor as an entry writes it: (kind, id). The ledger says `customer` for a requester; components go by name.
+
+        A requester whom a mailed code or another site's word let in is a `visitor`.
         """
         if self.role is Role.SYSTEM:
             return self.kind, self.name

@@ -71,7 +71,7 @@ LETTERS: Mapping[str, Wording] = {
     "visit": Wording(
         "Your code for {{ organisation }}",
         (
-            "Somebody, hopefully you, wants to write to {{ organisation }} with this address, in a conversation window on a site of theirs.",
+            "Somebody, hopefully you, wants to write to {{ organisation }} with this address, from a site of theirs.",
             "Type the code there within 30 minutes. It works once, in that window alone.",
             "If it was not you, nothing has to be done. Give the code to nobody: {{ organisation }} never asks for it otherwise.",
         ),

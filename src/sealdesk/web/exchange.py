@@ -26,8 +26,9 @@ class Exchange:
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
     fields that the kit looks at, `form` a form's fields once read, `document` the bytes of a JSON body once read, `route` the route's
     template once known, `refusal` the no that was answered, if one was, `public` whether the route is one that nobody signs in for,
-    `holder` whose the token of a refused request was, `traced` at whose account it was a try. `ancestors` are the sites that may show the page
-    in a frame (None for what is no frame), `shared` says that other sites may load the answer: the widget's frame and script alone set them.
+    `holder` whose the token of a refused request was, `traced` at whose account it was a try. `ancestors` are the sites that may show
+    the page in a frame (None for what is no frame), `shared` says that other sites may load the answer: the widget's frame and script alone
+    set them.
     """
 
     __slots__ = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidgetView:
-    """On or off, the tag for a site (empty before it was ever on), the sites that may show it, and a key that was just made: shown this once."""
+    """On or off, the tag for a site (empty before it was ever on), the sites that may show it, and a key just made: shown this once."""
 
     on: bool
     version: int
