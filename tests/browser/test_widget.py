@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.policy import default
-from http.server import ThreadingHTTPServer
 from typing import Literal
 
 import pytest
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Rou
 
 import needs
 from browser.conftest import FLAGS, PICTURES, Eyes, axe
-from running import Person, RunningDesk, apart
+from running import Person, RunningDesk, apart, free_port
 from sealdesk.access.permissions import Role
 from sealdesk.members.rules import set_allowed_origins
 from sealdesk.people import commands as people
@@ -57,12 +56,11 @@ def street(running_desk: RunningDesk, browser: Browser) -> Iterator[Street]:
     admin, agent, robin = running_desk.populate(
         "lane", ("Mateo Ruiz", Role.ADMIN), ("Ada Lindqvist", Role.AGENT), ("Robin Vale", Role.REQUESTER)
     )
-    blank = Shop("", running_desk.base, "x" * 22, "k", "", robin.email, "Robin Vale")
-    servers: list[ThreadingHTTPServer] = [serve(blank, 0), serve(blank, 0)]
-    ports = [server.server_address[1] for server in servers]
-    shop = apart(opened(running_desk, admin, replace(blank, origin=f"http://localhost:{ports[0]}")))
+    ports = free_port(), free_port()
+    blank = Shop(f"http://localhost:{ports[0]}", running_desk.base, "", "", "", robin.email, "Robin Vale")
+    shop = apart(opened(running_desk, admin, blank))
+    servers = [serve(shop, port) for port in ports]
     for server in servers:
-        server.RequestHandlerClass.site = shop  # pyright: ignore[reportAttributeAccessIssue]
         threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Street(running_desk, browser, shop, f"http://localhost:{ports[1]}", admin, agent)
     for server in servers:
