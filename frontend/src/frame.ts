@@ -121,4 +121,5 @@ close.addEventListener("click", () => say("close"));
 document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.isComposing) say("close"); });
 
 setUpTalk(over);
+say("ready");
 if (kept()) { show(talk); void beginTalk(); } else void identify();

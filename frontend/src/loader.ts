@@ -11,6 +11,7 @@ function start(tag: HTMLScriptElement): void {
   const desk = new URL(tag.src).origin;
   if (!/^[A-Za-z0-9_-]{16,64}$/.test(id)) { console.error("Sealdesk: the tag needs data-widget, as the desk shows it."); return; }
   let frame: HTMLIFrameElement | null = null;
+  let there = false;
 
   const button = document.createElement("button");
   button.type = "button";
@@ -22,7 +23,7 @@ function start(tag: HTMLScriptElement): void {
     boxShadow: "0 4px 16px rgb(0 0 0 / .25)",
   });
 
-  /** To the frame, and to no page that may have taken its place. */
+  /** To the frame once it is there, and to no page that may have taken its place. */
   function say(message: Record<string, unknown>): void {
     frame?.contentWindow?.postMessage({ sealdesk: 1, ...message }, desk);
   }
@@ -32,7 +33,9 @@ function start(tag: HTMLScriptElement): void {
     frame.style.display = open ? "block" : "none";
     button.style.display = open ? "none" : "block";
     button.setAttribute("aria-expanded", `${open}`);
-    if (open) { frame.focus(); say({ kind: "opened" }); } else button.focus();
+    if (!open) { button.focus(); return; }
+    frame.focus();
+    if (there) say({ kind: "opened" });
   }
 
   async function identify(): Promise<void> {
@@ -52,6 +55,7 @@ function start(tag: HTMLScriptElement): void {
     if (!frame || event.source !== frame.contentWindow || event.origin !== desk) return;
     const said = event.data as { sealdesk?: unknown; kind?: unknown } | null;
     if (typeof said !== "object" || said?.sealdesk !== 1) return;
+    there = true;
     if (said.kind === "identify") void identify();
     if (said.kind === "close") show(false);
   });
