@@ -15,6 +15,7 @@ const host = window.parent !== window && sites.includes(around) && (location.anc
 const ask = document.querySelector<HTMLFormElement>("#ask")!;
 const answer = document.querySelector<HTMLFormElement>("#answer")!;
 const talk = document.querySelector<HTMLElement>("#talk")!;
+const ended = document.querySelector<HTMLElement>("#ended")!;
 const leave = document.querySelector<HTMLButtonElement>("#leave")!;
 const close = document.querySelector<HTMLButtonElement>("#close")!;
 let challenge = "";
@@ -55,6 +56,7 @@ async function busy(form: HTMLFormElement, work: () => Promise<void>): Promise<v
 
 function enter(visit: Visit): void {
   keep(visit.token, visit.name);
+  ended.hidden = true;
   show(talk);
   void beginTalk();
 }
@@ -100,6 +102,7 @@ async function identify(): Promise<void> {
 function over(): void {
   forget();
   endTalk(true);
+  ended.hidden = false;
   void identify();
 }
 

@@ -253,6 +253,7 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     page.get_by_label("Your message").fill("Too late")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_label("Your e-mail address")).to_be_visible()
+    expect(page.get_by_text("Your visit has ended.")).to_be_visible()
     assert page.locator("#words").input_value() == "Too late"
     look(eyes, page, "widget-ask")
     assert problems(street, eyes) == []

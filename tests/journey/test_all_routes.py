@@ -50,6 +50,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/exports/{export:str}/bundle": {},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
+    "/rules/widget": {"on": "yes"},
+    "/rules/widget/key": {},
     "/members/{member:str}/role": {"role": "auditor"},
     "/members/{member:str}/access": {"active": "no"},
     "/members/{member:str}/reset": {},
