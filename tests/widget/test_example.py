@@ -43,6 +43,8 @@ def test_its_pages_hold_the_tag_and_never_the_key() -> None:
 def test_outside_a_demonstration_there_is_none(tmp_path: Path) -> None:
     environ = {"SEALDESK_DATA": str(tmp_path), "SEALDESK_ENV": "development", "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, "-m", "sealdesk.widget.example"]
-    done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert "demonstration" in done.stderr
