@@ -160,6 +160,7 @@ def test_a_visitor_writes_and_is_answered(street: Street) -> None:
     thread = newest(street.desk)
     assert staff.say(thread, "It left the harbour this morning.").status_code == 201
     staff.say(thread, "A note that no visitor sees", "internal")
+    assert ">visitor</span>" in staff.get(f"/c/{thread}", headers={"accept": "text/html"}).text
     expect(log.locator(".words").nth(1)).to_have_text("It left the harbour this morning.")
     look(eyes, page, "widget-conversation")
     assert "no visitor sees" not in window.locator("body").inner_text()

@@ -55,9 +55,12 @@ SAID = {
     "mails to one account to choose a password": (
         f"{password_commands.PER_ASKER} an hour for one who asks, {password_commands.PER_ACCOUNT} for all strangers"
     ),
-    "codes for one address at one organisation's widget": f"{visits.ASKED[0]} an hour",
-    "codes asked for at an organisation's widget in all": f"{visits.ASKED[1]} an hour",
-    "tries to visit, for one address at one organisation": f"{visits.TRIED[0]} an hour",
+    "codes for one address at one organisation's widget": (
+        f"{visits.ASKED[0]} an hour for one who asks, {visits.ASKED[1]} for all"
+    ),
+    "codes asked for at an organisation's widget in all": f"{visits.ASKED[2]} an hour",
+    "tries at codes for one address at one organisation's widget": f"{visits.TRIED} an hour",
+    "visits by a site's word, for one address": f"{visits.SIGNED} an hour",
     "a visit through the widget": f"{hours(widget.IDLE)} hours without use, {hours(widget.MOST)} in all",
     "password verifications that wait": f"{passwords.MOST_WAITING}",
     "sessions by one method in one organisation": f"{guard.SPIKE} in {WINDOW} minutes",

@@ -1,5 +1,6 @@
 """Visits: who is let in, by what, what they may do, and what of it is on record."""
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -103,6 +104,15 @@ async def test_a_visit_may_hold_a_conversation_and_nothing_else(world: World) ->
     )
     with pytest.raises(OutsideReach):
         await threads.post_message(world.desk, actor, theirs, Draft("x"), key=Key.of("r", "k", b""), origin=None)
+
+
+async def test_first_visits_at_once_make_one_member(world: World) -> None:
+    site = await switched_on(world, world.acme)
+    words = [site.token("crowd@visitor.test") for _ in range(6)]
+    came = await asyncio.gather(*(commands.enter_by_identity(world.desk, site.widget, each, VISIT) for each in words))
+    assert len({(await actor_of(world, each)).member for each in came}) == 1
+    added = [each for each in await entries(world, world.acme.org) if each["type"] == "member.added"]
+    assert [each["actor"]["kind"] for each in added].count("visitor") == 1
 
 
 async def test_nobody_becomes_a_member_elsewhere_by_a_sites_word(world: World) -> None:
@@ -224,14 +234,21 @@ async def test_a_code_is_over_after_five_tries_and_after_half_an_hour(world: Wor
 
 
 async def test_codes_are_few_for_known_and_unknown_alike(world: World) -> None:
+    """From one place fewer than from all: whoever asks for another's address leaves them some."""
     site = await switched_on(world, world.acme)
     for email in ("requester@acme.test", "nobody@new.test", "agent@acme.test"):
         for _ in range(commands.ASKED[0]):
-            await commands.ask_code(world.desk, site.widget, email, "")
+            await commands.ask_code(world.desk, site.widget, email, "", "192.0.2.1")
         with pytest.raises(TooMany) as refused:
-            await commands.ask_code(world.desk, site.widget, email, "")
+            await commands.ask_code(world.desk, site.widget, email, "", "192.0.2.1")
         assert refused.value.tried is not None
         assert 3500 < (refused.value.wait or 0) <= 3600
+        await commands.ask_code(world.desk, site.widget, email, "", "192.0.2.2")
+    for number in range(commands.ASKED[1] - commands.ASKED[0] - 1):
+        await commands.ask_code(world.desk, site.widget, "nobody@new.test", "", f"192.0.2.{100 + number}")
+    with pytest.raises(TooMany):
+        await commands.ask_code(world.desk, site.widget, "nobody@new.test", "", "192.0.2.200")
+    await commands.ask_code(world.desk, site.widget, "somebody@new.test", "", "192.0.2.200")
     with pytest.raises(BadRequest):
         await commands.ask_code(world.desk, site.widget, "no address", "")
 

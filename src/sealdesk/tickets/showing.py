@@ -190,7 +190,8 @@ def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) 
 
 def _item(actor: Actor, item: Item, names: Mapping[str, str], now: datetime) -> TimelineItem:
     if isinstance(item, Message):
-        kind = "customer" if item.author.role == "requester" else item.author.role
+        guest = "visitor" if item.author.kind == "visitor" else "customer"
+        kind = guest if item.author.role == "requester" else item.author.role
         return MessageItem(
             entry_id=str(item.entry_id),
             author=Author(item.author.name, kind, item.author.id == str(actor.member)),  # pyright: ignore[reportArgumentType]

@@ -92,10 +92,10 @@ class BegunView(msgspec.Struct, frozen=True):
     status=202,
     repeats="Each gives a challenge of its own; how many are mailed is limited.",
 )
-async def ask_code(desk: Desk, widget: PublicId, body: Json[CodeWanted]) -> Answer[AskedView]:
+async def ask_code(desk: Desk, widget: PublicId, body: Json[CodeWanted], exchange: Exchange) -> Answer[AskedView]:
     """Ask for a code by mail. The answer is the same for every address."""
     found = await queries.widget_of(desk, widget)
-    challenge = await commands.ask_code(desk, found, body.email, body.name)
+    challenge = await commands.ask_code(desk, found, body.email, body.name, exchange.address)
     return Answer(AskedView(challenge, int(CODE_LIFE.total_seconds())), status=202)
 
 

@@ -26,6 +26,7 @@ from sealdesk.threads.events import Origin
 from sealdesk.threads.model import Draft
 from sealdesk.tickets.commands import open_request
 from sealdesk.unit import Desk, Key
+from sealdesk.web.limits import address_bucket
 from sealdesk.web.tokens import new_token, token_hash
 from sealdesk.widget import queries
 from sealdesk.widget.identity import Unsigned, audience, read_identity
@@ -45,10 +46,12 @@ from sealdesk.widget.model import (
 )
 
 HOUR: Final = 3600
-ASKED: Final = (5, 300)
-"""Codes asked for in an hour: for one address at one organisation, and at the organisation in all."""
-TRIED: Final = (20, 3000)
-"""Codes and signed identities shown in an hour: for one address at one organisation, and at the organisation in all."""
+ASKED: Final = (5, 20, 300)
+"""Codes asked for in an hour: for one e-mail address at an organisation from one place, from everywhere, and at the organisation in all."""
+TRIED: Final = 20
+"""Codes tried in an hour for one e-mail address at one organisation. Who burns them takes no other way in from its owner."""
+SIGNED: Final = 120
+"""Visits in an hour by a site's word for one e-mail address: some browsers need one for each page."""
 WRONG: Final = "That code is not right, or it is over. Ask for a new one."
 NOT_SIGNED: Final = "The site did not say who you are in a way that can be trusted. Ask for a code instead."
 METHOD: Final = "visitor"
@@ -56,14 +59,16 @@ METHOD: Final = "visitor"
 log = structlog.get_logger("security")
 
 
-async def ask_code(desk: Desk, widget: Widget, email: str, name: str) -> str:
+async def ask_code(desk: Desk, widget: Widget, email: str, name: str, address: str = "local") -> str:
     """Have a code mailed to whoever may visit; gives the challenge that it answers, the same for every address.
 
+    `address` is where it is asked from.
     `BadRequest` for what is no address or name, `TooMany` (429) for known and unknown addresses alike.
     """
     norm = normalise_email(email)
     called = checked_name(name) if name.strip() else name_of(norm)
-    await _count(desk, widget.org, "asked", norm, ASKED)
+    asked, place = f"visit/asked/{widget.org}", address_bucket(address)
+    await _count(desk, norm, (f"{asked}/{norm}/{place}", ASKED[0]), (f"{asked}/{norm}", ASKED[1]), (asked, ASKED[2]))
     challenge, code = new_token(), new_code()
     data = {"email": email.strip(), "norm": norm, "name": called, "code": _mac(challenge, code).hex()}
     mail = Mail(data["email"], "visit", {"organisation": widget.org_name, "code": grouped(code)})
@@ -89,7 +94,7 @@ async def enter_by_code(desk: Desk, widget: Widget, challenge: str, code: str, v
         raise SignedOut(WRONG).at(Tried(f"visit/{widget.org}", None))
     data = json.loads(row["data"])
     tried = Tried(data["norm"], None)
-    await _count(desk, widget.org, "tried", data["norm"], TRIED)
+    await _count(desk, data["norm"], (f"visit/tried/{widget.org}/{data['norm']}", TRIED))
     right = hmac.compare_digest(_mac(challenge, plain_code(code)), bytes.fromhex(data["code"]))
     if not right or not await answered(desk, challenge):
         raise SignedOut(WRONG).at(tried)
@@ -99,7 +104,6 @@ async def enter_by_code(desk: Desk, widget: Widget, challenge: str, code: str, v
 async def enter_by_identity(desk: Desk, widget: Widget, token: str, visit: Visit) -> Visiting:
     """Let in whom the organisation's site signed for, once. `SignedOut` (401) with one answer for every cause; the log says which."""
     nobody = Tried(f"visit/{widget.org}", None)
-    await _count(desk, widget.org, "signed", None, TRIED)
     try:
         keys = await queries.site_keys(desk, widget.org)
         told = read_identity(token, keys, audience(desk.ledger_name, widget.id))
@@ -108,7 +112,7 @@ async def enter_by_identity(desk: Desk, widget: Widget, token: str, visit: Visit
         why = refused.why if isinstance(refused, Unsigned) else "claims"
         log.warning("identity_refused", owasp="authn_login_fail", org=str(widget.org), reason=why)
         raise SignedOut(NOT_SIGNED).at(nobody) from None
-    await _count(desk, widget.org, "tried", guest.norm, TRIED)
+    await _count(desk, guest.norm, (f"visit/signed/{widget.org}/{guest.norm}", SIGNED))
     pool = await desk.database.pool("desk_gate")
     once = sha256(told.nonce.encode()).digest()
     # Until it is over by everybody's clock; by then its `exp` refuses it.
@@ -137,6 +141,18 @@ async def begin_conversation(desk: Desk, actor: Actor, body: str, *, key: Key, o
 
 
 async def _open(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused: str) -> Visiting:
+    try:
+        return await _open_once(desk, widget, guest, visit, refused)
+    except _Overtaken:
+        # Somebody came by the same address in the same instant, and is a member by now.
+        return await _open_once(desk, widget, guest, visit, refused)
+
+
+class _Overtaken(SignedOut):
+    """Of two first visits at once this one came second."""
+
+
+async def _open_once(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused: str) -> Visiting:
     token, pool = new_visit(), await desk.database.pool("desk_gate")
     row = await pool.fetchrow(
         "select * from sec.open_visit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -154,30 +170,38 @@ async def _open(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused:
     )
     if row is None:
         raise SignedOut(refused).at(Tried(guest.norm, None))
-    member: UUID = row["member_id"]
-    actor = Actor(token_hash(token), widget.org, member, Role.REQUESTER, METHOD, row["name"], widget.org_name)
-    # Killed before this stands, a newcomer is no member, and nobody was given the token.
-    async with desk.change(actor, paced=False) as change:
-        change.demand(Permission.THREAD_READ)
-        await change.lock(Stream("user", member))
+    actor = Actor(token_hash(token), widget.org, row["member_id"], Role.REQUESTER, METHOD, row["name"], widget.org_name)
+    try:
+        await _record(desk, actor, guest, fresh=row["fresh"])
+    except SignedOut:
         if row["fresh"]:
-            change.record(events.member_added(member, str(Role.REQUESTER), guest.name, guest.email))
-        change.record(events.session_started(member, METHOD))
-    log.info("login", owasp="authn_login_success", org=str(widget.org), member=str(member), method=METHOD)
+            raise _Overtaken(refused).at(Tried(guest.norm, None)) from None
+        raise
+    log.info("login", owasp="authn_login_success", org=str(widget.org), member=str(actor.member), method=METHOD)
     await guard.issued(desk.counters, widget.org, METHOD)
     return Visiting(token, row["name"], int(MOST.total_seconds()))
 
 
-async def _count(desk: Desk, org: UUID, what: str, norm: str | None, most: tuple[int, int]) -> None:
-    """Count a try for its address and for its organisation, over all processes and from wherever it comes. Raises `TooMany`."""
-    hits = [(Hit(f"visit/{what}/{org}", HOUR), most[1])]
-    if norm is not None:
-        hits.append((Hit(f"visit/{what}/{org}/{norm}", HOUR), most[0]))
-    counts = await desk.counters.hit(*(hit for hit, _ in hits), durable=True)
-    for count, (_, limit) in zip(counts, hits, strict=True):
+async def _record(desk: Desk, actor: Actor, guest: Guest, *, fresh: bool) -> None:
+    """Killed before this stands, a newcomer is no member, and nobody was given the token."""
+    async with desk.change(actor, paced=False) as change:
+        change.demand(Permission.THREAD_READ)
+        await change.lock(Stream("user", actor.member))
+        if fresh:
+            change.record(events.member_added(actor.member, str(Role.REQUESTER), guest.name, guest.email))
+        change.record(events.session_started(actor.member, METHOD))
+
+
+async def _count(desk: Desk, norm: str, *most: tuple[str, int]) -> None:
+    """Count a try, over all processes, by what it is counted by and how many that may be in an hour. Raises `TooMany`.
+
+    A count that is full takes no other with it: whoever goes on asking for one address uses up nobody else's.
+    """
+    for name, limit in most:
+        (count,) = await desk.counters.hit(Hit(name, HOUR), durable=True)
         if count.number > limit:
             seconds = max(1, math.ceil((count.until - clock.now()).total_seconds()))
-            raise TooMany("Too many tries.", seconds=seconds).at(Tried(norm or f"visit/{org}", None))
+            raise TooMany("Too many tries.", seconds=seconds).at(Tried(norm, None))
 
 
 def _bound(org: UUID) -> bytes:
