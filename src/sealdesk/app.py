@@ -68,11 +68,14 @@ from sealdesk.web.probes import asked_ids
 from sealdesk.web.routes import get
 from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
+from sealdesk.widget import api as widget
+from sealdesk.widget import frame_pages as widget_frame
+from sealdesk.widget import settings_pages as widget_settings
 
 HERE = Path(__file__).parent
 TEMPLATES = [
     HERE / name / "templates"
-    for name in ("web", "people", "threads", "account", "members", "abuse", "exports", "redactions", "record")
+    for name in ("web", "people", "threads", "account", "members", "abuse", "exports", "redactions", "record", "widget")
 ]
 
 
@@ -127,6 +130,9 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     record.ROUTES,
     record_pages.ROUTES,
     security_pages.ROUTES,
+    widget.ROUTES,
+    widget_frame.ROUTES,
+    widget_settings.ROUTES,
 )
 
 

@@ -13,6 +13,7 @@ from sealdesk.access.permissions import Role
 from sealdesk.core.errors import StateConflict
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Environment, Settings
+from sealdesk.members.rules import set_allowed_origins
 from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
@@ -24,6 +25,10 @@ from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands as tickets
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk
+from sealdesk.widget import queries as widget
+from sealdesk.widget import switching
+from sealdesk.widget.example import Shop
+from sealdesk.widget.identity import audience
 
 SLUG = "demo"
 _PEOPLE = (
@@ -88,6 +93,22 @@ async def _seed(settings: Settings, sign_ins: list[SignIn]) -> None:
             filled = await work.value("select 1 from app.thread where org_id = $1 limit 1", org)
         if not filled:
             await _converse(desk, org, passwords)
+        if not settings.demo_site.exists() or Shop.read(settings.demo_site).origin != settings.demo_site_origin:
+            await _show_widget(desk, org, passwords, settings)
+
+
+async def _show_widget(desk: Desk, org: UUID, passwords: dict[str, str], settings: Settings) -> None:
+    """Have the admin allow the example site and switch the widget on, and give the site its key."""
+    (robin, _, robins), (_, _, mateos) = _PEOPLE[0], _PEOPLE[3]
+    mateo, site = await _enter(desk, org, mateos, passwords[mateos]), settings.demo_site_origin
+    await set_allowed_origins(desk, mateo, (site,), lambda _: None)
+    await switching.switch(desk, mateo, on=True, require=lambda _: None)
+    key = await switching.turn_key(desk, mateo, lambda _: None)
+    async with desk.read(mateo) as work:
+        held, _ = await widget.arrangement(work)
+    to = audience(desk.ledger_name, held.id)
+    Shop(site, settings.origins[0], held.id, key, to, robins, robin).write(settings.demo_site)
+    await people.sign_out(desk, mateo)
 
 
 async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:

@@ -43,6 +43,9 @@ JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/members/{member:str}": {"role": "auditor"},
     "/api/v1/flags/{flag:str}/decision": {"decision": "confirmed", "reason": "x"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
+    "/api/v1/widget/{widget:str}/code": {"email": "vera@visitor.test"},
+    "/api/v1/widget/{widget:str}/visit": {"challenge": "A" * 43, "code": "AAAA-AAAA"},
+    "/api/v1/widget/{widget:str}/identity": {"token": "a.b.c"},
 }
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
@@ -66,6 +69,8 @@ FORMS: dict[str, dict[str, str]] = {
     "/review/{flag:str}": {"decision": "confirmed", "reason": "x"},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
+    "/rules/widget": {"on": "yes"},
+    "/rules/widget/key": {},
     "/members/{member:str}/role": {"role": "auditor"},
     "/members/{member:str}/access": {"active": "no"},
     "/members/{member:str}/reset": {},
@@ -142,6 +147,7 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
             "export": export,
             "name": "app.css",
             "member": str(owner.member),
+            "widget": "no-widget-of-anybody",
             **own,
         }
     )

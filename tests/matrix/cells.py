@@ -13,6 +13,7 @@ from sealdesk.access.permissions import (
     NEVER_BY_TOKEN,
     OF_INVITATIONS,
     OF_THE_UNFINISHED,
+    OF_VISITORS,
     Permission,
     Role,
 )
@@ -125,7 +126,9 @@ def kinds_for(cell: Cell, *, full: bool) -> tuple[Kind, ...]:
     """A session for each role, and all other kinds for one of those that may: each role has its turn, by the route."""
     may = [role for role in ROLES if all(permission in GRANTS[role] for permission in cell.demanded)]
     chosen = may[sum(cell.route.path.encode()) % len(may)]
-    return tuple(Kind) if full or cell.role is chosen else (Kind.SESSION,)
+    if full or cell.role is chosen:
+        return tuple(Kind)
+    return (Kind.SESSION, Kind.VISITOR) if cell.role is Role.REQUESTER else (Kind.SESSION,)
 
 
 def says_of(method: str, route: Route) -> tuple[str, ...]:
@@ -135,7 +138,7 @@ def says_of(method: str, route: Route) -> tuple[str, ...]:
 
 def predict(cell: Cell, noun: Noun, body: Any) -> Predicted:
     """The answer that a cell is to have."""
-    if cell.kind in DEAD:
+    if is_dead(cell):
         return Predicted(frozenset({401}), "signed-out")
     why = denial(cell)
     if why:
@@ -150,10 +153,17 @@ def predict(cell: Cell, noun: Noun, body: Any) -> Predicted:
     return Predicted(frozenset({refusal.status}), refusal.slug) if refusal else ALLOWED
 
 
+def is_dead(cell: Cell) -> bool:
+    """Whether the session or token is nobody's: one that ended, and a visit of somebody who is no requester."""
+    return cell.kind in DEAD or (cell.kind is Kind.VISITOR and cell.role is not Role.REQUESTER)
+
+
 def denial(cell: Cell) -> str:
     """Why the actor may not, as the word of the refusal; empty where it may."""
     for permission in cell.demanded:
         if permission not in GRANTS[cell.role] or permission in OF_INVITATIONS:
+            return "not-permitted"
+        if cell.kind is Kind.VISITOR and permission not in OF_VISITORS:
             return "not-permitted"
         if cell.kind in TOKENS and (permission in NEVER_BY_TOKEN or cell.kind is Kind.NARROW):
             return "not-permitted"

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 from matrix import bodies
 from matrix.bodies import Meaning
-from matrix.cells import ID, Cell, Predicted, cells_of, closed, denial, predict
+from matrix.cells import ID, Cell, Predicted, cells_of, closed, denial, is_dead, predict
 from matrix.nouns import OWN, Noun, Nouns
-from matrix.stage import DEAD, Holder, Kind, Member, Stage, nobodys
+from matrix.stage import Holder, Kind, Member, Stage, nobodys
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.tokens_queries import grantable
@@ -85,7 +85,7 @@ class Runner:
 
     @staticmethod
     def _is_refused(cell: Cell) -> bool:
-        return cell.kind in DEAD or bool(denial(cell))
+        return is_dead(cell) or bool(denial(cell))
 
     async def _refuse(self, cells: Iterable[Ready]) -> tuple[list[Outcome], list[str]]:
         """The outcomes, and the tables that are not as they were."""
@@ -124,6 +124,8 @@ class Runner:
             case Kind.NARROW:
                 carried = set(grantable(Actor(b"", member.org, member.id, member.role))) - set(cell.demanded)
                 made = self._stage.mint(member, "token", scopes=carried)
+            case Kind.VISITOR:
+                made = self._stage.mint(member, "visitor")
             case Kind.INVITATION:
                 made = self._stage.mint(member, "invitation")
             case kind:

@@ -54,6 +54,7 @@ class Kind(StrEnum):
     HELD = "session that is held back"
     WEAK = "session without the second factor that the rules demand"
     TOKEN = "token that carries just what is demanded"
+    VISITOR = "visit through the widget"
     NARROW = "token that carries all but what is demanded"
     ENDED = "session that was ended"
     DEACTIVATED = "session of a deactivated member"

@@ -23,11 +23,13 @@ from sealdesk.unit import Desk
 from sealdesk.web.checks import routes_of
 from sealdesk.web.public import PUBLIC, find_public
 from sealdesk.web.route import Route
+from sealdesk.widget import commands as visits
+from sealdesk.widget import model as widget
 
 PAGE = (ROOT / "docs" / "access.md").read_text()
 TEXT = re.sub(r"\s+", " ", PAGE)
 SOURCE = ROOT / "src" / "sealdesk"
-DOORS = ("sec.open_session(", "sec.switch_session(", "sec.rotate_session(", "sec.issue_token(")
+DOORS = ("sec.open_session(", "sec.switch_session(", "sec.rotate_session(", "sec.issue_token(", "sec.open_visit(")
 """The functions of the database that make a session, or a new token for one."""
 
 
@@ -53,6 +55,13 @@ SAID = {
     "mails to one account to choose a password": (
         f"{password_commands.PER_ASKER} an hour for one who asks, {password_commands.PER_ACCOUNT} for all strangers"
     ),
+    "codes for one address at one organisation's widget": (
+        f"{visits.ASKED[0]} an hour for one who asks, {visits.ASKED[1]} for all"
+    ),
+    "codes asked for at an organisation's widget in all": f"{visits.ASKED[2]} an hour",
+    "tries at codes for one address at one organisation's widget": f"{visits.TRIED} an hour",
+    "visits by a site's word, for one address": f"{visits.SIGNED} an hour",
+    "a visit through the widget": f"{hours(widget.IDLE)} hours without use, {hours(widget.MOST)} in all",
     "password verifications that wait": f"{passwords.MOST_WAITING}",
     "sessions by one method in one organisation": f"{guard.SPIKE} in {WINDOW} minutes",
     "without use": f"{hours(sessions.IDLE)} hours | {rules.IDLE_MINUTES[0]} to {rules.IDLE_MINUTES[1]:,} minutes",

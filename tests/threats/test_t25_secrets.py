@@ -31,6 +31,7 @@ from sealdesk.ledger.seal import Sealer
 from sealdesk.people import commands, onetime
 from sealdesk.people.sessions import Issued, Visit
 from sealdesk.web.tokens import token_hash
+from sealdesk.widget.example import Shop, signed
 from threats.canaries import joined, leaks, spellings
 from world import PASSWORD, World
 
@@ -68,6 +69,7 @@ def planted(running_desk: RunningDesk) -> Planted:
     plant_keys(found)
     client = plant_sign_in(found, agent)
     plant_factor(found, client)
+    plant_widget(found, admin)
     plant_links(found, admin, agent)
     found.bundle = export(client)
     provoke(found, client)
@@ -158,6 +160,28 @@ def plant_links(found: Planted, admin: Person, agent: Person) -> None:
     found.errors.append(desk.client().post("/api/v1/address", json={"token": token}))
 
 
+def plant_widget(found: Planted, admin: Person) -> None:
+    """The key of an organisation's site, what it signed with it, the challenge of a code, and a visit."""
+    client = found.desk.client(admin)
+    for path, form in (("/rules/widget", {"on": "yes"}), ("/rules/widget/key", {})):
+        done = client.act("POST", path, data={"csrf": client.csrf, "version": "*", **form})
+        assert done.status_code in (200, 303), done.text
+        page = done.text
+    key = re.findall(r'id="made">([^<]+)<', page)[0]
+    widget, audience = (
+        re.findall(r"data-widget=&#34;([^&]+)&", page)[0],
+        re.findall(r"<code>([^<]+/widget/[^<]+)</code>", page)[0],
+    )
+    shop = Shop("", found.desk.base, widget, key, audience, f"{uuid4().hex[:8]}@{ORG}.test", "Vera")
+    token, nobody = signed(shop), found.desk.client()
+    asked = nobody.post(f"/api/v1/widget/{widget}/code", json={"email": shop.email})
+    entered = nobody.post(f"/api/v1/widget/{widget}/identity", json={"token": token})
+    assert (asked.status_code, entered.status_code) == (202, 200), entered.text
+    found.errors.append(nobody.post(f"/api/v1/widget/{widget}/identity", json={"token": token}))
+    found.plant(site_key=key, challenge=asked.json()["challenge"], visit=entered.json()["token"])
+    found.plant(signature=token.rpartition(".")[2])
+
+
 def mailed(folder: Path, path: str, to: str) -> str:
     """The token of the link in the mail to somebody."""
     until = time.monotonic() + 30
@@ -193,9 +217,9 @@ def provoke(found: Planted, client: Client) -> None:
                     "PATCH", f"/api/v1/threads/{uuid4()}/ticket", json={"status": text}, headers={"if-match": text}
                 ),
             ]
-    # Two are live: where a token belongs, it is taken.
+    # Three are live: where a token belongs, it is taken.
     refused = [answer for answer in found.errors if answer.status_code >= 400]
-    assert len(found.errors) - len(refused) == 2
+    assert len(found.errors) - len(refused) == 3
     found.errors = refused
 
 

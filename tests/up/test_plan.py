@@ -27,7 +27,7 @@ def test_a_demonstration_is_filled_after_the_signer_began(cluster: Cluster) -> N
     cluster.ensure_database("sealdesk")
     course = plan.course(settings, cluster)
     names = [" ".join(each.arguments) if isinstance(each, Step) else each.name for each in course]
-    assert names == ["db migrate", "signer", "init", "demo", "worker", "web server"]
+    assert names == ["db migrate", "signer", "init", "demo", "worker", "web server", "example site"]
     cluster.sql('drop database "sealdesk"')
 
 

@@ -12,6 +12,7 @@ from sealdesk.access.permissions import (
     NEVER_BY_TOKEN,
     OF_INVITATIONS,
     OF_THE_UNFINISHED,
+    OF_VISITORS,
     Permission,
     Role,
 )
@@ -80,6 +81,8 @@ class Actor:
             case "token":
                 carried = self.scopes is None or permission in self.scopes
                 return carried and permission not in NEVER_BY_TOKEN and not self.weak
+            case "visitor":
+                return self.role is Role.REQUESTER and permission in OF_VISITORS and not self.weak
             case _:
                 return permission not in OF_INVITATIONS and (not self.weak or permission in OF_THE_UNFINISHED)
 
@@ -98,6 +101,8 @@ class Actor:
         if not self.may(permission):
             if self.weak and permission in GRANTS[self.role]:
                 raise FactorNeeded("A second factor is asked for. Set one up under your account, then go on.")
+            if self.kind == "visitor":
+                raise NotPermitted("A visit through a site's widget is for conversations, and for nothing else.")
             if self.kind == "token" and permission in GRANTS[self.role]:
                 raise NotPermitted("This token may not do that; its permissions were chosen when it was made.")
             raise NotPermitted(f"As {self.role} you may not do this. An admin of your organisation can say who may.")
@@ -113,9 +118,14 @@ class Actor:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """The actor as an entry writes it: (kind, id). The ledger says `customer` for a requester; components go by name."""
+        """The actor as an entry writes it: (kind, id). The ledger says `customer` for a requester; components go by name.
+
+        A requester whom a mailed code or another site's word let in is a `visitor`.
+        """
         if self.role is Role.SYSTEM:
             return self.kind, self.name
+        if self.kind == "visitor":
+            return "visitor", str(self.member)
         return "customer" if self.role is Role.REQUESTER else str(self.role), str(self.member)
 
 

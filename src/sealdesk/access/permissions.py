@@ -93,6 +93,10 @@ OF_INVITATIONS = frozenset({Permission.INVITATION_ACCEPT})
 """All that an invitation's token may do, and that nothing else may."""
 OF_THE_UNFINISHED = frozenset({Permission.SESSION_OWN, Permission.CREDENTIAL_OWN})
 """What remains to whoever has yet to set up the second factor that the organisation asks for."""
+OF_VISITORS = frozenset(
+    {Permission.THREAD_OPEN, Permission.THREAD_READ, Permission.MESSAGE_POST, Permission.THREAD_REOPEN}
+)
+"""All that a visit through the widget may do: conversations of one's own, and nothing that outlasts it."""
 
 _COLUMNS = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR, Role.SYSTEM)
 # fmt: off

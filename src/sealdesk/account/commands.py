@@ -18,7 +18,7 @@ from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
 
 _TOO_OLD = "SD004"
-_END_ONE = "select sec.end_own_sessions($1, $2, array['session'])"
+_END_ONE = "select sec.end_own_sessions($1, $2, array['session', 'visitor'])"
 log = structlog.get_logger("security")
 
 

@@ -7,7 +7,7 @@ from sealdesk.account.tokens_queries import own_tokens
 from sealdesk.people import events
 from sealdesk.unit import Change
 
-_END_REST = "select sec.end_own_sessions(null, $1, array[$2])"
+_END_REST = "select sec.end_own_sessions(null, $1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ async def end_rest(change: Change, cause: str, *, sessions: bool, tokens: bool) 
     """End the person's other sessions, and their tokens; the member's stream is locked. Other organisations are told by the worker."""
     actor, signed_out, revoked = change.actor, 0, 0
     if sessions:
-        signed_out = await change.value(_END_REST, actor.session_id, "session")
+        signed_out = await change.value(_END_REST, actor.session_id, ["session", "visitor"])
         if signed_out:
             change.record(events.session_revoked(actor.member, cause))
     if tokens:
         listed = await own_tokens(change)
-        revoked = await change.value(_END_REST, actor.session_id, "token")
+        revoked = await change.value(_END_REST, actor.session_id, ["token"])
         for token in listed:
             change.record(token_revoked(actor.member, token.id, cause))
     assert isinstance(signed_out, int)

@@ -50,7 +50,7 @@ class Factors:
 async def devices(work: Reading) -> tuple[Device, ...]:
     """Where the person is signed in, over all organisations, the last used first."""
     work.demand(Permission.SESSION_OWN)
-    rows = await work.rows("select * from sec.own_sessions() where kind = 'session'")
+    rows = await work.rows("select * from sec.own_sessions() where kind in ('session', 'visitor')")
     own = sha256(work.actor.session_hash).digest()
     return tuple(
         Device(

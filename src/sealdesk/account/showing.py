@@ -20,6 +20,7 @@ _HOW = {
     "recovery": "recovery code",
     "reset": "link in an e-mail",
     "invitation": "invitation",
+    "visitor": "widget of a site",
 }
 DONE = {
     "rules": Flash("The rules hold from now on, for you too: set up a second factor, then you can go on."),

@@ -95,7 +95,14 @@ def _limits(settings: Settings) -> Finding:
 
 
 def _files(settings: Settings) -> Finding:
-    secret = (settings.credentials, settings.kek, settings.operator_key, settings.signer_state, settings.demo_file)
+    secret = (
+        settings.credentials,
+        settings.kek,
+        settings.operator_key,
+        settings.signer_state,
+        settings.demo_file,
+        settings.demo_site,
+    )
     loose = [str(path) for path in secret if _readable_by_others(path)]
     return _finding(
         "files",

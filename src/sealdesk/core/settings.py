@@ -182,6 +182,16 @@ class Settings:
         """The sign-ins of the demonstration (0600)."""
         return self.data / "demo.json"
 
+    @property
+    def demo_site(self) -> Path:
+        """What the demonstration's example site shows and signs with (0600)."""
+        return self.data / "demo-site.json"
+
+    @property
+    def demo_site_origin(self) -> str:
+        """Where the example site is: the next port, by a name that makes it another site than the desk."""
+        return f"http://localhost:{self.port + 1}"
+
 
 def _stay_at_home(settings: Settings) -> None:
     """Made-up people and plain http are for this machine alone; what production refuses beyond that, `core.production` says."""

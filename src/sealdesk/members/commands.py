@@ -22,7 +22,8 @@ from sealdesk.people.events import session_revoked
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Change, Desk
 
-ALL = ["session", "token", "invitation"]
+OPEN = ["session", "token", "visitor"]
+ALL = [*OPEN, "invitation"]
 MANAGE = Permission.MEMBER_MANAGE
 
 log = structlog.get_logger("security")
@@ -146,7 +147,7 @@ async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Me
 
 
 async def _end(change: Change, member: UUID) -> int:
-    ended = await change.value("select sec.end_member_sessions($1, $2)", member, ["session", "token"])
+    ended = await change.value("select sec.end_member_sessions($1, $2)", member, OPEN)
     if isinstance(ended, int) and ended:
         change.record(session_revoked(member, "admin"))
         return ended

@@ -74,7 +74,7 @@ async def open_elsewhere(work: Reading) -> tuple[int, int]:
     """How many sessions and how many API tokens everybody but the reader has open in this organisation."""
     admit(work.actor, Permission.MEMBER_MANAGE)
     row = await work.row(
-        "select count(*) filter (where kind = 'session') as sessions, count(*) filter (where kind = 'token') as tokens"
+        "select count(*) filter (where kind <> 'token') as sessions, count(*) filter (where kind = 'token') as tokens"
         " from sec.member_sessions(null) where session_id not in (select session_id from sec.member_sessions($1))",
         work.actor.member,
     )

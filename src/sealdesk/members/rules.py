@@ -25,7 +25,11 @@ ROLES = (Role.REQUESTER, Role.AGENT, Role.ADMIN, Role.AUDITOR)
 IDLE_MINUTES = (5, 1440)
 ABSOLUTE_HOURS = (1, 720)
 MOST_ORIGINS = 50
-_ORIGIN = re.compile(r"https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*(?::[1-9][0-9]{0,4})?")
+_ORIGIN = re.compile(
+    r"(?:https://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*|http://(?:localhost|127\.0\.0\.1))"
+    r"(?::[1-9][0-9]{0,4})?"
+)
+"""Of sites; and of one that somebody builds on their own machine, which no other machine can be."""
 
 log = structlog.get_logger("security")
 
@@ -58,7 +62,7 @@ class SignInRules:
 
 
 def checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    """Exact origins (RFC 6454, 6.2), sorted, each once: https, a name, at most a port. `BadRequest` otherwise."""
+    """Exact origins (RFC 6454, 6.2), sorted, each once: https and a name, or this machine; at most a port. `BadRequest` otherwise."""
     if len(origins) > MOST_ORIGINS:
         raise BadRequest(f"List up to {MOST_ORIGINS} origins; these are {len(origins)}.", pointer="/origins")
     for number, origin in enumerate(origins, 1):
@@ -71,7 +75,7 @@ def checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 async def sign_in_rules(work: Reading) -> tuple[SignInRules, int]:
     """What holds, and its version; 0 where nothing was set."""
     admit(work.actor, Permission.RULES_MANAGE)
-    value, version = await _setting(work, "sign_in")
+    value, version = await setting(work, "sign_in")
     if value is None:
         held = json.loads(str(await work.value("select sec.own_sign_in_rules()") or "{}"))
         return SignInRules(tuple(Role(role) for role in held.get("second_factor", ()))), 0
@@ -83,7 +87,7 @@ async def sign_in_rules(work: Reading) -> tuple[SignInRules, int]:
 async def allowed_origins(work: Reading) -> tuple[tuple[str, ...], int]:
     """What is allowed, and its version; 0 where nothing was set."""
     admit(work.actor, Permission.RULES_MANAGE)
-    value, version = await _setting(work, "allowed_origins")
+    value, version = await setting(work, "allowed_origins")
     return tuple(cast("list[str]", value or [])), version
 
 
@@ -91,7 +95,7 @@ async def set_sign_in_rules(desk: Desk, actor: Actor, rules: SignInRules, requir
     """Set how members sign in; it holds for those who are signed in from their next request on. Gives the version."""
     rules = rules.checked()
     async with desk.change(actor) as change:
-        version = await _set(change, "sign_in", rules.written(), require)
+        version = await set_setting(change, "sign_in", rules.written(), require)
         roles = [str(role) for role in rules.second_factor]
         limits = timedelta(minutes=rules.idle_minutes), timedelta(hours=rules.absolute_hours)
         await change.value("select sec.apply_sign_in_rules($1, $2, $3)", roles, *limits)
@@ -104,20 +108,22 @@ async def set_allowed_origins(
     """Set which sites are allowed. Gives the version."""
     listed: list[JSON] = list(checked_origins(origins))
     async with desk.change(actor) as change:
-        return await _set(change, "allowed_origins", listed, require)
+        return await set_setting(change, "allowed_origins", listed, require)
 
 
-async def _setting(work: Reading, name: str) -> tuple[object, int]:
+async def setting(work: Reading, name: str) -> tuple[object, int]:
+    """What is set under a name, and its version; None and 0 where nothing was."""
     row = await work.row("select value, version from app.setting where org_id = $1 and name = $2", work.actor.org, name)
     return (json.loads(row["value"]), row["version"]) if row else (None, 0)
 
 
-async def _set(change: Change, name: str, value: JSON, require: Callable[[int], None]) -> int:
+async def set_setting(change: Change, name: str, value: JSON, require: Callable[[int], None]) -> int:
+    """Set it, with its entry; what is so already stays so. `require` judges the present version. Gives the version."""
     org: UUID = change.actor.org
     change.demand(Permission.RULES_MANAGE)
     await change.lock(Stream("org", org))
     await hold_role(change, (Role.ADMIN,))
-    old, version = await _setting(change, name)
+    old, version = await setting(change, name)
     require(version)
     if old == value:
         change.nothing()

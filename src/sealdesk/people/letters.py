@@ -20,6 +20,7 @@ FACTS = {
     "at_organisation": "Organisation",
     "new_address": "New address",
     "left": "Recovery codes left",
+    "code": "Code",
 }
 """What a letter says of the occasion, where it is known: keys of its data, and what they are called."""
 
@@ -66,6 +67,14 @@ LETTERS: Mapping[str, Wording] = {
             "The link works once, for 24 hours. If you did not expect it, nothing has to be done.",
         ),
         "Accept the invitation",
+    ),
+    "visit": Wording(
+        "Your code for {{ organisation }}",
+        (
+            "Somebody, hopefully you, wants to write to {{ organisation }} with this address, from a site of theirs.",
+            "Type the code there within 30 minutes. It works once, in that window alone.",
+            "If it was not you, nothing has to be done. Give the code to nobody: {{ organisation }} never asks for it otherwise.",
+        ),
     ),
     "verification": Wording(
         "Is this your address?",

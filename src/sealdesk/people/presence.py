@@ -26,7 +26,7 @@ class Presence:
         A program that waits for news uses its token: that is what its last use tells of.
         """
         now = time.monotonic()
-        by_itself = actor.kind == "session" and (path.endswith(POLLS) or _WAITS.search(query) is not None)
+        by_itself = actor.kind in ("session", "visitor") and (path.endswith(POLLS) or _WAITS.search(query) is not None)
         if by_itself or now - self._noted.get(actor.session_hash, float("-inf")) < EVERY:
             return
         if len(self._noted) >= MOST:

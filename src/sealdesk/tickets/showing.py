@@ -203,7 +203,8 @@ def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) 
 
 
 def _message(actor: Actor, item: Message, now: datetime) -> MessageItem | StubItem:
-    kind = "customer" if item.author.role == "requester" else item.author.role
+    guest = "visitor" if item.author.kind == "visitor" else "customer"
+    kind = guest if item.author.role == "requester" else item.author.role
     by = Author(item.author.name, kind, item.author.id == str(actor.member))  # pyright: ignore[reportArgumentType]
     seal, visibility = mark(item.thread_id, item.entry_id, sealed=item.sealed), item.visibility
     claimed = Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None

@@ -30,7 +30,8 @@ def course(settings: Settings, cluster: Cluster | None) -> Sequence[Step | Part]
         founding.append(Step(("demo",), "Filling the demonstration", "The demonstration is filled"))
     if settings.env is Environment.PRODUCTION:
         steps.append(Step(("doctor",), "Looking at what production needs", "It is fit for production"))
-    return (*steps, signer(settings, cluster), *founding, worker(), *web(settings))
+    example = [example_site()] if settings.env is Environment.DEMO else []
+    return (*steps, signer(settings, cluster), *founding, worker(), *web(settings), *example)
 
 
 def signer(settings: Settings, cluster: Cluster | None) -> Part:
@@ -57,6 +58,11 @@ def web(settings: Settings) -> Sequence[Part]:
     ]
 
 
+def example_site() -> Part:
+    """A made-up site of the demonstration's organisation, with the widget on it."""
+    return Part("example site", lambda: python("sealdesk.widget.example"))
+
+
 def python(module: str, *arguments: str) -> Sequence[str]:
     """The command that runs one of our modules with this Python."""
     return (sys.executable, "-m", module, *arguments)
@@ -71,7 +77,9 @@ def ledger_is_new(settings: Settings, cluster: Cluster | None = None) -> bool:
 
 
 def _is_filled(settings: Settings, cluster: Cluster) -> bool:
-    """Whether the demonstration has its people and conversations."""
+    """Whether the demonstration has its people and conversations, and its example site."""
+    if not settings.demo_site.exists() or settings.demo_site_origin not in settings.demo_site.read_text():
+        return False
     return settings.demo_file.exists() and cluster.sql("select count(*) >= 4 from app.thread", "sealdesk") == "t"
 
 

@@ -94,6 +94,10 @@ def _greet(settings: Settings, show: Show) -> None:
         show.tell(f"What puts TLS in front finds it at {settings.address}.")
     if settings.env is Environment.DEMO:
         show.sign_ins(sign_ins(settings))
+        if settings.demo_site.exists():
+            show.tell(
+                f"The widget is on an example site at {settings.demo_site_origin}/, and signed in at /account there."
+            )
         if not settings.smtp_url:
             show.tell(f"Mail is not sent; what would be is in {settings.mail}.")
         show.tell(f"Logs are in {settings.run}. Ctrl-C ends it; the data stays.")

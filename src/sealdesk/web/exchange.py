@@ -1,6 +1,7 @@
 """One request and its answer, as the kit sees them."""
 
 import re
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Final
 
@@ -25,7 +26,9 @@ class Exchange:
     `request_id` is made here; `client_request_id` is what the client calls the request, kept for logs alone. `fields` are the header
     fields that the kit looks at, `form` a form's fields once read, `document` the bytes of a JSON body once read, `route` the route's
     template once known, `refusal` the no that was answered, if one was, `public` whether the route is one that nobody signs in for,
-    `holder` whose the token of a refused request was, `traced` at whose account it was a try.
+    `holder` whose the token of a refused request was, `traced` at whose account it was a try. `ancestors` are the sites that may show
+    the page in a frame (None for what is no frame), `shared` says that other sites may load the answer: the widget's frame and script alone
+    set them.
     """
 
     __slots__ = (
@@ -34,6 +37,7 @@ class Exchange:
         "_send",
         "actor",
         "address",
+        "ancestors",
         "client_request_id",
         "document",
         "fields",
@@ -48,6 +52,7 @@ class Exchange:
         "request_id",
         "route",
         "set_cookies",
+        "shared",
         "status",
         "traced",
     )
@@ -72,6 +77,8 @@ class Exchange:
         self.public = False
         self.holder: Holder | None = None
         self.traced: Traced | None = None
+        self.ancestors: tuple[str, ...] | None = None
+        self.shared = False
         self.status = 0
         self._headers = headers
         self._nonce: str | None = None
@@ -116,7 +123,7 @@ class Exchange:
                 html = value.startswith(b"text/html")
             elif name == b"cache-control":
                 stored = True
-        headers.extend(self._headers.page(self.nonce) if html else self._headers.data)
+        headers.extend(self._policy(html=html))
         if not stored:
             headers.append(NO_STORE)
         headers.append((b"x-request-id", self.request_id.encode("ascii")))
@@ -125,6 +132,15 @@ class Exchange:
             # The rest of the body would be read as the next request, or read at all.
             headers.append((b"connection", b"close"))
         return headers
+
+    def _policy(self, *, html: bool) -> Sequence[Field]:
+        # A refusal is no frame and no script, whoever asked for one.
+        given = self.refusal is None
+        if html and given and self.ancestors is not None:
+            return self._headers.frame(self.nonce, self.ancestors)
+        if html:
+            return self._headers.page(self.nonce)
+        return self._headers.shared if given and self.shared else self._headers.data
 
 
 def for_people(exchange: Exchange) -> bool:

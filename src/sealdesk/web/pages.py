@@ -98,6 +98,11 @@ class Page:
         known = {"page": self, "csrf": self.csrf, "nonce": self.nonce, "actor": self.actor, "path": self.path}
         return Html(self._pages.render(template, {**known, **context}), status)
 
+    def framed(self, template: str, ancestors: tuple[str, ...], **context: object) -> Html:
+        """`template` for a frame on the sites `ancestors`: it knows nobody, carries no token for forms and sets no cookie."""
+        self.exchange.ancestors = ancestors
+        return Html(self._pages.render(template, {"nonce": self.nonce, **context}))
+
     def _presession(self) -> str:
         cookie = cookie_token(self.exchange.fields.get(b"cookie"), PRESESSION_COOKIE)
         if cookie is None:

@@ -161,6 +161,36 @@ PUBLIC: Final[tuple[PublicRoute, ...]] = (
         "As the form; the link's token is in the body.",
     ),
     PublicRoute(
+        "/widget.js",
+        _GET,
+        _FILES,
+        "The script that shows the widget on an organisation's own site; the same bytes for everybody.",
+    ),
+    PublicRoute(
+        "/widget/{widget:str}",
+        _GET,
+        Limit("widget-frame", per_address="240/minute"),
+        "Whoever visits a site has no session here yet; browsers show it on the organisation's allowed sites alone.",
+    ),
+    PublicRoute(
+        "/api/v1/widget/{widget:str}/code",
+        _POST,
+        Limit("visit-code", per_address="10/minute"),
+        "A visitor has no session yet; the answer is the same for every address, and limited per address and organisation.",
+    ),
+    PublicRoute(
+        "/api/v1/widget/{widget:str}/visit",
+        _POST,
+        Limit("visit-enter", per_address="30/minute"),
+        "The mailed code is the proof: once, for 30 minutes, five tries, with a challenge that only the window has.",
+    ),
+    PublicRoute(
+        "/api/v1/widget/{widget:str}/identity",
+        _POST,
+        Limit("visit-enter", per_address="30/minute"),
+        "What the organisation's site signed is the proof: once, for five minutes.",
+    ),
+    PublicRoute(
         "/static/built/{name:str}", _GET, _FILES, "The look of the sign-in page; the same bytes for everybody."
     ),
     PublicRoute("/api/openapi.json", _GET, _FILES, "The description of the interface is no secret."),

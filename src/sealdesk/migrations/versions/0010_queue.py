@@ -3,7 +3,7 @@
 from sealdesk.migrations import sqlfile
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 
 def upgrade() -> None:

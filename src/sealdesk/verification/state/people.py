@@ -8,7 +8,7 @@ from sealdesk.ledger.read import Stored
 from sealdesk.ledger.seal import Unopenable
 from sealdesk.verification.state.rows import Table, chunks, column_of, stored
 
-SETTINGS = ("sign_in", "allowed_origins")
+SETTINGS = ("sign_in", "allowed_origins", "widget")
 
 
 async def judge(view: View) -> None:

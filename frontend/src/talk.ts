@@ -1,0 +1,216 @@
+// The conversation: messages as they come, and sending without waiting. A message stands here at once, honestly: sending, sent, sealed, or
+// not sent and why; it is tried again under the same key, so it is never there twice.
+import { reason } from "./problem";
+import { call, visitor } from "./visit";
+
+interface Message {
+  id: string; at: string; body: string | null;
+  author: { name: string; role: string };
+  receipt: { state: "pending" | "sequenced" | "sealed" };
+}
+interface Page { messages: Message[]; cursor: string; more: boolean }
+interface Letter { key: string; body: string; shown: HTMLElement; accepted: boolean }
+
+const WAIT = 25;
+const list = document.querySelector<HTMLElement>("#messages")!;
+const start = document.querySelector<HTMLElement>("#start")!;
+const trouble = document.querySelector<HTMLElement>("#trouble")!;
+const form = document.querySelector<HTMLFormElement>("#write")!;
+const words = document.querySelector<HTMLTextAreaElement>("#words")!;
+const problem = document.querySelector<HTMLElement>("#write-problem")!;
+const most = Number(document.body.dataset["most"]);
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
+
+let over = (): void => undefined;
+let thread: string | null = null;
+let cursor = "0";
+/** Where to read again, for messages whose seal was not there yet. */
+let unsealed: string | null = null;
+let letters: Letter[] = [];
+let queue: Promise<void> = Promise.resolve();
+/** Another one with each visit: what still runs for the former one stops. */
+let turn = 0;
+let polling = false;
+
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const atEnd = (): boolean => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function made(name: string, body: string, mine: boolean): HTMLElement {
+  const template = document.querySelector<HTMLTemplateElement>("#message")!;
+  const shown = template.content.firstElementChild!.cloneNode(true) as HTMLElement;
+  shown.classList.toggle("mine", mine);
+  shown.querySelector(".who")!.textContent = mine ? "You" : name;
+  shown.querySelector(".words")!.textContent = body;
+  return shown;
+}
+
+function state(shown: HTMLElement, text: string, why = ""): void {
+  const mark = shown.querySelector<HTMLElement>(".state")!;
+  mark.textContent = text;
+  mark.classList.toggle("sealed", text === "sealed");
+  shown.classList.toggle("refused", why !== "");
+  shown.querySelector<HTMLElement>(".not-sent")!.hidden = why === "";
+  shown.querySelector(".why")!.textContent = why;
+}
+
+function place(shown: HTMLElement): void {
+  const follow = atEnd() || shown.classList.contains("mine");
+  // What waits to be sent comes last.
+  const waits = letters.find((letter) => !letter.accepted && letter.shown.isConnected && letter.shown !== shown)?.shown ?? null;
+  list.insertBefore(shown, shown.dataset["id"] ? waits : null);
+  start.hidden = true;
+  if (follow) list.scrollTop = list.scrollHeight;
+}
+
+function find(id: string): HTMLElement | null {
+  return list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
+}
+
+/** The element of a message: the one that stands here, the letter that became it, or a new one. */
+function elementOf(message: Message): HTMLElement {
+  const there = find(message.id);
+  if (there) return there;
+  const mine = message.author.role === "requester";
+  const letter = mine ? letters.find((each) => each.body === message.body && !each.shown.dataset["id"]) : undefined;
+  const shown = letter?.shown ?? made(message.author.name, message.body ?? "The content of this message was removed.", mine);
+  shown.dataset["id"] = message.id;
+  shown.classList.toggle("gone", message.body === null);
+  if (letter) { letter.accepted = true; letters = letters.filter((each) => each !== letter); }
+  place(shown);
+  return shown;
+}
+
+function take(message: Message): void {
+  const shown = elementOf(message);
+  const time = shown.querySelector("time")!;
+  time.dateTime = message.at;
+  time.textContent = clock.format(new Date(message.at));
+  state(shown, message.receipt.state === "sealed" ? "sealed" : "sent");
+}
+
+async function read(after: string, wait: number): Promise<Page | Response | null> {
+  const path = `/api/v1/threads/${thread}/messages?after=${encodeURIComponent(after)}&wait=${wait}`;
+  const response = await call("GET", path, undefined, undefined, (wait + 15) * 1000);
+  return response?.ok ? ((await response.json()) as Page) : response;
+}
+
+async function seal(now: number): Promise<void> {
+  for (const seconds of [1, 2, 4, 8, 16]) {
+    await pause(seconds);
+    if (now !== turn || unsealed === null) return;
+    const from = unsealed;
+    const page = await read(from, 0);
+    if (now !== turn || page === null || page instanceof Response) continue;
+    page.messages.forEach(take);
+    if (!page.more && page.messages.every((message) => message.receipt.state === "sealed") && unsealed === from) unsealed = null;
+  }
+}
+
+async function poll(now: number): Promise<void> {
+  if (polling) return;
+  polling = true;
+  let failures = 0;
+  while (now === turn && thread) {
+    const page = await read(cursor, failures ? 0 : WAIT);
+    if (now !== turn) break;
+    if (page instanceof Response && page.status === 401) { polling = false; over(); return; }
+    if (page === null || page instanceof Response) {
+      failures += 1;
+      trouble.textContent = page?.status === 404 ? "This conversation is no longer here." : "Not connected. What comes meanwhile is shown later.";
+      trouble.hidden = false;
+      const told = Number(page?.headers.get("Retry-After") ?? 0);
+      await pause(told || Math.min(30, 2 ** failures));
+      continue;
+    }
+    failures = 0;
+    trouble.hidden = true;
+    const before = cursor;
+    page.messages.forEach(take);
+    cursor = page.cursor;
+    if (page.messages.some((message) => message.receipt.state !== "sealed") && unsealed === null) { unsealed = before; void seal(now); }
+  }
+  polling = false;
+}
+
+async function send(letter: Letter): Promise<void> {
+  if (letter.accepted || !letters.includes(letter)) return;
+  const now = turn;
+  state(letter.shown, "sending…");
+  const opens = thread === null;
+  const path = opens ? "/api/v1/widget/conversation" : `/api/v1/threads/${thread}/messages`;
+  const response = await call("POST", path, { body: letter.body }, letter.key);
+  if (now !== turn || letter.accepted) return;
+  if (!response?.ok) {
+    state(letter.shown, "not sent", response?.status === 401 ? "The visit is over." : await reason(response));
+    if (response?.status === 401) over();
+    return;
+  }
+  letter.accepted = true;
+  state(letter.shown, "sent");
+  const said = (await response.json()) as { id: string };
+  if (opens) { thread = said.id; void poll(now); return; }
+  if (find(said.id)) letter.shown.remove();
+  else letter.shown.dataset["id"] = said.id;
+  letters = letters.filter((each) => each !== letter);
+}
+
+function write(): void {
+  const body = words.value;
+  const long = new TextEncoder().encode(body).length > most;
+  problem.hidden = !long;
+  problem.textContent = long ? "This is too long for one message. Send it in two." : "";
+  if (!body.trim() || long) { words.focus(); return; }
+  const shown = made(visitor(), body, true);
+  const letter: Letter = { key: newKey(), body, shown, accepted: false };
+  letters.push(letter);
+  shown.querySelector("button")!.addEventListener("click", () => { queue = queue.then(() => send(letter)); });
+  words.value = "";
+  place(shown);
+  queue = queue.then(() => send(letter));
+  words.focus();
+}
+
+/** Show the visitor's conversation, or the place for its first message. */
+export async function beginTalk(): Promise<void> {
+  const now = (turn += 1);
+  const response = await call("GET", "/api/v1/widget/conversation");
+  if (now !== turn) return;
+  if (response?.status === 401) { over(); return; }
+  if (!response?.ok) {
+    trouble.textContent = "The desk can't be reached. Trying again.";
+    trouble.hidden = false;
+    await pause(3);
+    if (now === turn) void beginTalk();
+    return;
+  }
+  trouble.hidden = true;
+  thread = ((await response.json()) as { thread: string | null }).thread;
+  if (thread) void poll(now);
+}
+
+/** Whoever comes next sees nothing of it; where the visit ended by itself, what was not sent goes back into the field. */
+export function endTalk(keepWords: boolean): void {
+  turn += 1;
+  const unsent = letters.filter((letter) => !letter.accepted).map((letter) => letter.body);
+  words.value = keepWords ? [...unsent, words.value].filter(Boolean).join("\n\n") : "";
+  letters = [];
+  thread = null;
+  cursor = "0";
+  unsealed = null;
+  polling = false;
+  trouble.hidden = true;
+  start.hidden = false;
+  list.replaceChildren(start);
+}
+
+export function setUpTalk(whenOver: () => void): void {
+  over = whenOver;
+  form.addEventListener("submit", (event) => { event.preventDefault(); write(); });
+  words.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); write(); }
+  });
+}

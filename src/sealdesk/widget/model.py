@@ -1,0 +1,91 @@
+"""The widget of an organisation, and who comes by it."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sealdesk.web.tokens import new_token
+
+IDLE: Final = timedelta(hours=2)
+MOST: Final = timedelta(hours=12)
+"""A visit ends after so long without use, and at the latest."""
+CODE_LIFE: Final = timedelta(minutes=30)
+OVERLAP: Final = timedelta(days=1)
+"""A site's former key is still good for so long after a new one was made: sites take their time."""
+_LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_CODE: Final = 8
+_MOST_SUBJECT: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """One that is switched on: its public id, whose it is, and the exact origins of the sites that may show it."""
+
+    id: str
+    org: UUID
+    org_name: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What an organisation's admins have set: the public id (empty before it was ever on), on or off, and the number of the site's key."""
+
+    id: str = ""
+    on: bool = False
+    key: int = 0
+
+    def written(self) -> dict[str, str | bool | int]:
+        """As it is stored and recorded."""
+        return {"id": self.id, "on": self.on, "key": self.key}
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Whoever is said to come: their address as typed and as it is looked up, and their name."""
+
+    email: str
+    norm: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visiting:
+    """A visit: its token leaves once, in the answer."""
+
+    token: str
+    name: str
+    seconds: int
+
+
+def new_code() -> str:
+    """Eight letters and digits that are not taken for each other: 39 random bits, good for five tries (ASVS 6.5.4)."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(_CODE))
+
+
+def new_visit() -> str:
+    """A token with a prefix that scanners of leaked secrets recognise."""
+    return "sdv_" + new_token()
+
+
+def grouped(code: str) -> str:
+    """A code as it is mailed."""
+    return f"{code[:4]}-{code[4:]}"
+
+
+def plain_code(typed: str) -> str:
+    """A code as it was typed, without blanks, hyphens and case."""
+    return "".join(typed.split()).replace("-", "").upper()
+
+
+def name_of(email: str) -> str:
+    """What somebody is called who gave no name."""
+    return email.partition("@")[0] or email
+
+
+def subject_of(body: str) -> str:
+    """What a conversation is called that began with these words."""
+    line = next((line.strip() for line in body.splitlines() if line.strip()), "")
+    return line if len(line) <= _MOST_SUBJECT else line[: _MOST_SUBJECT - 1].rstrip() + "…"

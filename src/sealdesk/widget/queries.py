@@ -1,0 +1,62 @@
+"""What is known of an organisation's widget: to strangers, to its visitors, and to its admins."""
+
+from typing import cast
+from uuid import UUID
+
+from sealdesk.access.permissions import Permission
+from sealdesk.core.errors import OutsideReach
+from sealdesk.ledger.seal import Sealer
+from sealdesk.members.rules import setting
+from sealdesk.unit import Desk, Reading
+from sealdesk.widget.model import Arrangement, Widget
+
+
+async def widget_of(desk: Desk, public_id: str) -> Widget:
+    """The widget of that public id. `OutsideReach` (404) where there is none, or it is switched off."""
+    pool = await desk.database.pool("desk_gate")
+    row = await pool.fetchrow("select * from sec.widget($1)", public_id)
+    if row is None:
+        raise OutsideReach
+    return Widget(public_id, row["org_id"], row["org_name"], tuple(row["origins"]))
+
+
+async def site_keys(desk: Desk, org: UUID) -> list[str]:
+    """The keys that a site may sign with now: the present one, and for a day the one before it."""
+    pool = await desk.database.pool("desk_gate")
+    rows = await pool.fetch("select * from sec.site_keys($1)", org)
+    return [opened_key(desk.sealer, org, row["number"], row["sealed"]) for row in rows]
+
+
+def sealed_key(sealer: Sealer, org: UUID, number: int, key: str) -> bytes:
+    """A site's key at rest: it opens for its organisation and number alone."""
+    return sealer.wrap(org, key.encode(), _label(number))
+
+
+def opened_key(sealer: Sealer, org: UUID, number: int, sealed: bytes) -> str:
+    """The key again. Raises `Unopenable`."""
+    return sealer.unwrap(org, sealed, _label(number)).decode()
+
+
+def _label(number: int) -> bytes:
+    return b"sealdesk/site-key/v1" + number.to_bytes(4)
+
+
+async def arrangement(work: Reading) -> tuple[Arrangement, int]:
+    """What the organisation's admins have set, and its version; 0 where nothing was."""
+    value, version = await setting(work, "widget")
+    kept = cast("dict[str, object] | None", value)
+    if kept is None:
+        return Arrangement(), 0
+    return Arrangement(str(kept["id"]), kept["on"] is True, cast("int", kept["key"])), version
+
+
+async def own_conversation(work: Reading) -> UUID | None:
+    """The newest conversation that the reader began in a widget."""
+    work.demand(Permission.THREAD_READ)
+    found = await work.value(
+        "select thread_id from app.thread where org_id = $1 and opener_id = $2 and channel = 'widget'"
+        " order by created_at desc, thread_id desc limit 1",
+        work.actor.org,
+        work.actor.member,
+    )
+    return found if isinstance(found, UUID) else None

@@ -1,0 +1,296 @@
+"""The widget in real Chromium with the cookies of third parties blocked, on the site that the demonstration has for an example."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from email import message_from_bytes
+from email.policy import default
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect, sync_playwright
+
+import needs
+from browser.conftest import FLAGS, PICTURES, Eyes, axe
+from running import Person, RunningDesk, apart, free_port
+from sealdesk.access.permissions import Role
+from sealdesk.members.rules import set_allowed_origins
+from sealdesk.people import commands as people
+from sealdesk.people.sessions import Issued, Visit
+from sealdesk.unit import Desk
+from sealdesk.widget import queries, switching
+from sealdesk.widget.example import Shop, serve
+from sealdesk.widget.identity import audience
+
+pytestmark = pytest.mark.browser
+
+COOKIE = "document.cookie = 'third=1; Secure; SameSite=None', document.cookie"
+
+
+@dataclass
+class Street:
+    """The desk, the site that is allowed, one that is not, and who works at the desk."""
+
+    desk: RunningDesk
+    browser: Browser
+    shop: Shop
+    stranger: str
+    admin: Person
+    agent: Person
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium as a person sets it who wants no cookies of third parties."""
+    with sync_playwright() as playwright:
+        flags = [*FLAGS, "--test-third-party-cookie-phaseout"]
+        made = playwright.chromium.launch(executable_path=str(needs.chromium()), args=flags)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def street(running_desk: RunningDesk, browser: Browser) -> Iterator[Street]:
+    admin, agent, robin = running_desk.populate(
+        "lane", ("Mateo Ruiz", Role.ADMIN), ("Ada Lindqvist", Role.AGENT), ("Robin Vale", Role.REQUESTER)
+    )
+    ports = free_port(), free_port()
+    blank = Shop(f"http://localhost:{ports[0]}", running_desk.base, "", "", "", robin.email, "Robin Vale")
+    shop = apart(opened(running_desk, admin, blank))
+    servers = [serve(shop, port) for port in ports]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Street(running_desk, browser, shop, f"http://localhost:{ports[1]}", admin, agent)
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+async def opened(running: RunningDesk, admin: Person, shop: Shop) -> Shop:
+    """The widget switched on for that site, by the organisation's admin."""
+    async with Desk.opened(running.settings) as desk:
+        issued = await people.sign_in(
+            desk, admin.email, admin.password, None, Visit({"address": "", "agent": "", "session": ""})
+        )
+        assert isinstance(issued, Issued)
+        await set_allowed_origins(desk, issued.actor, (shop.origin,), lambda _: None)
+        await switching.switch(desk, issued.actor, on=True, require=lambda _: None)
+        key = await switching.turn_key(desk, issued.actor, lambda _: None)
+        async with desk.read(issued.actor) as work:
+            held, _ = await queries.arrangement(work)
+        return replace(shop, widget=held.id, key=key, audience=audience(desk.ledger_name, held.id))
+
+
+def context_of(
+    street: Street, width: int = 900, scheme: Literal["light", "dark"] = "light"
+) -> tuple[BrowserContext, Eyes]:
+    """Somebody's browser, watched."""
+    size = {"width": width, "height": 700}
+    context = street.browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # pyright: ignore[reportArgumentType]
+    return context, Eyes(context, street.desk.base)
+
+
+def visited(eyes: Eyes, address: str) -> tuple[Page, FrameLocator]:
+    """A page of a site with its window open, and that window."""
+    page = eyes.page()
+    page.goto(address)
+    page.get_by_role("button", name="Write to us").click()
+    return page, page.frame_locator("iframe")
+
+
+def problems(street: Street, eyes: Eyes) -> list[str]:
+    """What was complained of, but for requests of the site itself."""
+    own = f"a request left the desk: {street.shop.origin}"
+    return [each for each in eyes.found if not each.startswith(own)]
+
+
+def code_for(desk: RunningDesk, email: str) -> str:
+    """The code in the newest mail to somebody."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for path in sorted(desk.settings.mail.glob("*.eml"), reverse=True):
+            mail = message_from_bytes(path.read_bytes(), policy=default)
+            if mail["to"] == email and (body := mail.get_body(("plain",))) is not None:
+                return str(body.get_content()).partition("Code:")[2].split()[0]
+        time.sleep(0.2)
+    raise AssertionError(f"no mail to {email}")
+
+
+def say(window: FrameLocator, text: str) -> None:
+    """Write and send."""
+    window.get_by_label("Your message").fill(text)
+    window.get_by_role("button", name="Send").click()
+
+
+def newest(desk: RunningDesk) -> str:
+    """The conversation that was begun last in a widget."""
+    rows = desk.sql("select thread_id from app.thread where channel = 'widget' order by created_at desc limit 1")
+    return str(rows[0]["thread_id"])
+
+
+def look(eyes: Eyes, page: Page, name: str) -> None:
+    """A picture, and what axe and the width of the window say."""
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
+    violations = axe(eyes.context, page)
+    assert violations == "[]", f"{name}: {violations}"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+
+
+def test_a_visitor_writes_and_is_answered(street: Street) -> None:
+    """By a mailed code, on a site of another origin; what is said arrives by itself, is sealed, and leaves nothing behind."""
+    context, eyes = context_of(street)
+    page, window = visited(eyes, street.shop.origin)
+    window.get_by_label("Your e-mail address").fill("vera@visitor.test")
+    window.get_by_label("Your name, if you like").fill("Vera Visitor")
+    window.get_by_role("button", name="Mail me a code").click()
+    eyes.expected = {401}
+    window.get_by_label("The code").fill("AAAA-AAAA")
+    window.get_by_role("button", name="Go on").click()
+    expect(window.get_by_role("alert")).to_contain_text("not right")
+    window.get_by_label("The code").fill(code_for(street.desk, "vera@visitor.test"))
+    window.get_by_role("button", name="Go on").click()
+    say(window, "Where is my kettle? <b>Order 7</b>")
+    log = window.get_by_role("log")
+    expect(log.locator(".words")).to_have_text(["Where is my kettle? <b>Order 7</b>"])
+    expect(log.locator(".state")).to_have_text(["sealed"])
+    staff = street.desk.client(street.agent)
+    thread = newest(street.desk)
+    assert staff.say(thread, "It left the harbour this morning.").status_code == 201
+    staff.say(thread, "A note that no visitor sees", "internal")
+    assert ">visitor</span>" in staff.get(f"/c/{thread}", headers={"accept": "text/html"}).text
+    expect(log.locator(".words").nth(1)).to_have_text("It left the harbour this morning.")
+    look(eyes, page, "widget-conversation")
+    assert "no visitor sees" not in window.locator("body").inner_text()
+    assert context.cookies() == []
+    # Blocked they are, and not merely unused: what a frame of another site sets is not there.
+    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
+    assert frame.evaluate(COOKIE) == ""
+    window.get_by_role("button", name="Leave").click()
+    expect(window.get_by_label("Your e-mail address")).to_be_visible()
+    expect(log.locator(".words")).to_have_count(0)
+    live = (
+        "select count(*) as n from sec.session s join app.member m using (org_id, member_id)"
+        " where m.name = 'Vera Visitor' and s.ended_at is null"
+    )
+    assert street.desk.sql(live)[0]["n"] == 0
+    assert problems(street, eyes) == []
+    context.close()
+
+
+def test_a_site_says_who_is_there(street: Street) -> None:
+    """Nobody is asked anything; keys alone do everything; in the dark, on a phone."""
+    context, eyes = context_of(street, 320, "dark")
+    page, window = visited(eyes, street.shop.origin + "/account")
+    field = window.get_by_label("Your message")
+    expect(field).to_be_focused()
+    page.keyboard.type("By keys alone")
+    page.keyboard.press("Enter")
+    expect(window.get_by_role("log").locator(".state")).to_have_text(["sealed"])
+    look(eyes, page, "widget-phone-dark")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Write to us")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(field).to_be_focused()
+    # Where a frame may keep nothing, the site says again who is there.
+    page.reload()
+    page.get_by_role("button", name="Write to us").click()
+    expect(page.frame_locator("iframe").get_by_role("log").locator(".words").last).to_have_text("By keys alone")
+    assert problems(street, eyes) == []
+    context.close()
+
+
+def test_what_could_not_be_sent_says_so_and_is_there_once(street: Street) -> None:
+    """The answer to a message is lost after the desk took it; tried again, it is in the conversation one time."""
+    context, eyes = context_of(street)
+    page, window = visited(eyes, street.shop.origin + "/account")
+    say(window, "The first")
+    log = window.get_by_role("log")
+    expect(log.locator(".state").last).to_have_text("sealed")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST" or lost:
+            route.continue_()
+            return
+        lost.append(str(route.fetch().status))
+        route.abort()
+
+    page.route("**/api/v1/threads/*/messages*", lose)
+    eyes.found.clear()
+    say(window, "The second")
+    expect(log.locator(".words").last).to_have_text("The second")
+    retry = window.get_by_role("button", name="Try again")
+    if retry.is_visible():
+        retry.click()
+    expect(log.locator(".state").last).to_have_text("sealed")
+    assert lost == ["201"]
+    assert log.locator(".words").all_inner_texts().count("The second") == 1
+    read = street.desk.client(street.agent).get(f"/api/v1/threads/{newest(street.desk)}/messages").json()["messages"]
+    assert [each["body"] for each in read].count("The second") == 1
+    context.close()
+
+
+def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
+    """In a window of its own, where the tab's storage is its own, and one that is over says so and keeps what was written."""
+    context, eyes = context_of(street, 320)
+    page = eyes.page()
+    page.goto(f"{street.desk.base}/widget/{street.shop.widget}")
+    assert page.evaluate(COOKIE) == "third=1"
+    page.get_by_label("Your e-mail address").fill("otto@visitor.test")
+    page.get_by_role("button", name="Mail me a code").click()
+    page.get_by_label("The code").fill(code_for(street.desk, "otto@visitor.test"))
+    look(eyes, page, "widget-code")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Your message").fill("Kept in this tab")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("log").locator(".state")).to_have_text(["sealed"])
+    page.reload()
+    expect(page.get_by_role("log").locator(".words")).to_have_text(["Kept in this tab"])
+    street.desk.sql("update sec.session set ended_at = now() where kind = 'visitor' returning 1")
+    eyes.expected = {401}
+    page.get_by_label("Your message").fill("Too late")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_label("Your e-mail address")).to_be_visible()
+    expect(page.get_by_text("Your visit has ended.")).to_be_visible()
+    assert page.locator("#words").input_value() == "Too late"
+    look(eyes, page, "widget-ask")
+    assert problems(street, eyes) == []
+    context.close()
+
+
+def test_a_site_that_is_not_allowed_shows_nothing(street: Street) -> None:
+    """Chromium refuses the frame for its policy, and what another page says to an open window is not heard."""
+    context, eyes = context_of(street)
+    page, window = visited(eyes, street.stranger)
+    page.wait_for_timeout(1_000)
+    assert window.locator("#ask").count() == 0
+    assert any("frame-ancestors" in each for each in eyes.found), eyes.found
+    # By itself, in a window of its own, it is a page like any other; a stranger that opened it is not listened to.
+    with context.expect_page() as opened:
+        page.evaluate(f"window.child = open('{street.desk.base}/widget/{street.shop.widget}#{street.shop.origin}')")
+    opened.value.wait_for_load_state()
+    page.evaluate("child.postMessage({sealdesk: 1, kind: 'identity', token: 'a.b.c'}, '*')")
+    expect(opened.value.get_by_label("Your e-mail address")).to_be_visible()
+    context.close()
+
+
+def test_an_admin_sets_it(street: Street) -> None:
+    """The page with the tag and the key, made after a confirmation; on record."""
+    context, eyes = context_of(street)
+    page = eyes.page()
+    page.goto(street.desk.base + "/sign-in")
+    page.get_by_label("E-mail").fill(street.admin.email)
+    page.get_by_label("Password").fill(street.admin.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(street.desk.base + "/rules/widget")
+    expect(page.locator(".snippet")).to_contain_text(f'data-widget="{street.shop.widget}"')
+    eyes.look(page, "widget-settings")
+    page.get_by_text("Make a new key", exact=True).click()
+    page.get_by_role("button", name="Yes, make a new key").click()
+    expect(page.locator("#made")).to_have_text(re.compile(r"^[A-Za-z0-9_-]{43}$"))
+    eyes.look(page, "widget-key")
+    assert eyes.found == []
+    context.close()
