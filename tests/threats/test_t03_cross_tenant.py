@@ -278,7 +278,9 @@ async def test_sabotage_of_the_policies(town: Town, monkeypatch: pytest.MonkeyPa
     # A walker may have given a token, a member or a lexicon the other's id for a name: that is no leak, and the walk that knows who wrote
     # what is over.
     await superuser.execute("update sec.session set label = 'a name' where kind = 'token'")
-    await superuser.execute("update app.member set name = 'a name' where name ~ '[0-9a-f]{8}-[0-9a-f]{4}'; delete from app.lexicon")
+    await superuser.execute(
+        "update app.member set name = 'a name' where name ~ '[0-9a-f]{8}-[0-9a-f]{4}'; delete from app.lexicon"
+    )
     held = Town(town.application, town.tenants)
     await walk(held, plan(held, 4 * len(reading), reading))
     assert held.leaks == []
