@@ -76,11 +76,11 @@ async def test_who_may_and_who_reaches(world: World) -> None:
             await queries.one(work, flag)
 
 
-@pytest.mark.parametrize("reason", ["", " \n ", "x" * 1001])
-async def test_a_reason_is_needed(world: World, reason: str) -> None:
+async def test_a_reason_is_needed(world: World) -> None:
     flag = await waiting(world)
-    with pytest.raises(BadRequest):
-        await decide(world.desk, world.acme.agent, flag, "confirmed", reason)
+    for reason in ("", " \n ", "x" * 1001):
+        with pytest.raises(BadRequest):
+            await decide(world.desk, world.acme.agent, flag, "confirmed", reason)
     assert len(await flags(world)) == 1
 
 

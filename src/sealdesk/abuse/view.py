@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sealdesk.web.view import Choice, Empty, Moment, Tag
+from sealdesk.web.view import Empty, Moment, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +74,3 @@ class LexiconsView:
 
     cards: tuple[LexiconCard, ...]
     manages: bool
-    choices: tuple[Choice, ...] = ()
