@@ -128,7 +128,11 @@ async def test_words_are_heard_by_processes_alone(two: Two, world: World) -> Non
     heard_there, overheard = list[bytes](), list[str]()
     two.there.hear_word = heard_there.append
     listener = await world.desk.database.connect("desk_requester")
-    await listener.add_listener(SAID, lambda *told: overheard.append(str(told[3])))
+
+    def overhear(_: object, __: int, ___: str, payload: object) -> None:
+        overheard.append(str(payload))
+
+    await listener.add_listener(SAID, overhear)
     two.here.say(b"a word about somebody")
     for _ in range(100):
         if heard_there and overheard:
