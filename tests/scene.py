@@ -15,6 +15,9 @@ import places
 from sealdesk.access.actor import Actor
 from sealdesk.core.db import Database, Whereabouts
 from sealdesk.core.migrate import complete_credentials
+from sealdesk.redactions import commands as redactions
+from sealdesk.redactions import erasure, holds
+from sealdesk.redactions.model import Wanted
 from sealdesk.threads import commands
 from sealdesk.threads.model import Draft
 from sealdesk.threads.queries import Message
@@ -56,9 +59,21 @@ async def talk(world: World) -> tuple[tuple[UUID, UUID], UUID]:
     for work in (Work(priority="high", assignee=acme.agent.member), Work(status="pending", priority="urgent")):
         await change_ticket(desk, acme.agent, second, work, any_version)
     await change_state(desk, acme.admin, second, "escalate", "other", "canary-escalation")
+    await unread(world, second)
     await post(world, globex.agent, foreign, "canary-globex answer")
     await world.seal()
     return (first, second), foreign
+
+
+async def unread(world: World, thread: UUID) -> None:
+    """A message that is redacted, one that is to be erased, and a hold that came after; erasure is on."""
+    desk, acme = world.desk, world.acme
+    masked, asked = [await post(world, acme.admin, thread, f"canary-redacted {number}") for number in range(2)]
+    await redactions.redact(desk, acme.agent, thread, masked.id, Wanted("mask", "pii", "A number."), key=None)
+    await erasure.turn(desk, acme.admin, "ask", "by our policy", any_version)
+    await erasure.turn(desk, acme.auditor, "approve", "", any_version)
+    await erasure.ask(desk, acme.admin, thread, asked.id, "gdpr-17-1", "they asked", key=None)
+    await holds.place(desk, acme.auditor, thread, "litigation", "matter 7", key=None)
 
 
 async def post(world: World, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> Message:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from litestar.handlers import HTTPRouteHandler
 
+from sealdesk.abuse import api as abuse
+from sealdesk.abuse import pages as abuse_pages
 from sealdesk.access.actor import Actor
 from sealdesk.account import api as account
 from sealdesk.account import email_pages, links_api, password_pages
@@ -43,11 +45,13 @@ from sealdesk.people.presence import Presence
 from sealdesk.record import api as record
 from sealdesk.record import pages as record_pages
 from sealdesk.record import refusals, security_pages
+from sealdesk.redactions import api as redactions
+from sealdesk.redactions import hold_pages, redaction_pages
 from sealdesk.threads import api as threads
 from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
-from sealdesk.tickets import state_pages
+from sealdesk.tickets import state_pages, taking_pages
 from sealdesk.unit import Desk
 from sealdesk.web.actor import presented
 from sealdesk.web.answers import Bytes
@@ -95,6 +99,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     tickets.ROUTES,
     ticket_pages.ROUTES,
     state_pages.ROUTES,
+    taking_pages.ROUTES,
     password_pages.ROUTES,
     email_pages.ROUTES,
     links_api.ROUTES,
@@ -108,6 +113,11 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     export_pages.ROUTES,
     tokens.ROUTES,
     token_pages.ROUTES,
+    redactions.ROUTES,
+    redaction_pages.ROUTES,
+    hold_pages.ROUTES,
+    abuse.ROUTES,
+    abuse_pages.ROUTES,
     record.ROUTES,
     record_pages.ROUTES,
     security_pages.ROUTES,
@@ -148,7 +158,18 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         static_dir=HERE / "web" / "static" / "built",
         templates_dirs=[
             HERE / name / "templates"
-            for name in ("web", "people", "threads", "account", "members", "exports", "record", "widget")
+            for name in (
+                "web",
+                "people",
+                "threads",
+                "account",
+                "members",
+                "abuse",
+                "exports",
+                "redactions",
+                "record",
+                "widget",
+            )
         ],
         resources={
             Desk: desk,

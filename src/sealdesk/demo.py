@@ -18,6 +18,8 @@ from sealdesk.people import commands as people
 from sealdesk.people import founding
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.sessions import Issued, Visit
+from sealdesk.redactions import commands as redactions
+from sealdesk.redactions.model import Wanted
 from sealdesk.threads import commands as threads
 from sealdesk.threads.model import Draft
 from sealdesk.tickets import commands as tickets
@@ -126,6 +128,9 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
     )
     await _say(desk, ada, refund, "Same card as in an earlier case. Watch for a chargeback.", "internal")
     await _say(desk, robin, refund, "Thank you. Please keep me posted, my bank wants an answer this week.")
+    card = await _say(desk, robin, refund, "If it helps: the card is 4000 1234 5678 9010, valid until March.")
+    masked = Wanted("mask", "pii", "If it helps: the card is [number removed].", "We never need a card's number.")
+    await redactions.redact(desk, ada, refund, card, masked, key=None)
     await tickets.change_ticket(desk, ada, refund, Work(priority="high", assignee=ada.member), lambda _: None)
     login = await _request(
         desk, sam, "Can't sign in after the update", 'I get "account locked" although I never typed a wrong password.'
@@ -143,6 +148,8 @@ async def _converse(desk: Desk, org: UUID, passwords: dict[str, str]) -> None:
         "The note says number 12. Nobody has lived there since spring. Where is my parcel?",
     )
     await _say(desk, ada, parcel, "I have asked the courier for the photo they took. You will have it here today.")
+    # What the worker flags within a second: a threat that hides behind a digit and a letter of another alphabet.
+    await _say(desk, robin, parcel, "Today, or I swear I will k1ll y\u043eu.")
     await tickets.change_ticket(desk, ada, parcel, Work(status="pending"), lambda _: None)
     await _invoice(desk, sam, mateo)
     for actor in actors.values():
@@ -171,5 +178,5 @@ async def _request(desk: Desk, actor: Actor, subject: str, body: str) -> UUID:
     return await tickets.open_request(desk, actor, subject, Draft(body), "portal", key=None, origin=_ORIGIN)
 
 
-async def _say(desk: Desk, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> None:
-    await threads.post_message(desk, actor, thread, Draft(body, visibility), key=None, origin=_ORIGIN)
+async def _say(desk: Desk, actor: Actor, thread: UUID, body: str, visibility: str = "public") -> UUID:
+    return (await threads.post_message(desk, actor, thread, Draft(body, visibility), key=None, origin=_ORIGIN)).id

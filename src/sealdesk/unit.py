@@ -271,8 +271,8 @@ class Desk:
 
     @asynccontextmanager
     async def read(self, actor: Actor) -> AsyncGenerator[Reading]:
-        """A read-only transaction as `actor`. `SignedOut` (401) if the session has ended."""
-        async with self._entered(actor, "begin read only") as (connection, actual):
+        """A read-only transaction as `actor`, all of it at one moment. `SignedOut` (401) if the session has ended."""
+        async with self._entered(actor, "begin isolation level repeatable read read only") as (connection, actual):
             yield Reading(connection, actual, self.sealer)
 
     @asynccontextmanager

@@ -8,57 +8,33 @@ from functools import partial
 
 import structlog
 
-from sealdesk.access.actor import system
+from sealdesk.abuse.follower import Abuse
 from sealdesk.account import reminders
 from sealdesk.core import production
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.db import ABSENT
-from sealdesk.core.errors import Refusal
 from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.mail import mailer_of
 from sealdesk.core.settings import Settings
 from sealdesk.exports.follower import Builder
-from sealdesk.ledger import tail
+from sealdesk.following import Follower, Following
 from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
-from sealdesk.ledger.tail import Follower
 from sealdesk.people import happenings
 from sealdesk.people.outbox import Outbox
 from sealdesk.record import refusals
+from sealdesk.tickets.queue import Queue
 from sealdesk.unit import Desk
 from sealdesk.verification.timers import Timers
 
-FOLLOW_EVERY = 0.25
 SWEEP_EVERY = 3600.0
 JOB_AGAIN_AFTER = 1.0
 Job = Callable[[asyncio.Event], Awaitable[None]]
-FOLLOWERS: tuple[Follower, ...] = ()
+FOLLOWERS: tuple[Follower, ...] = (Abuse(), Queue())
 
 log = structlog.get_logger("worker")
-
-
-async def follow(desk: Desk, followers: tuple[Follower, ...], stop: asyncio.Event) -> None:
-    """Bring each follower to the head of each log, again and again. Two workers may do so at once: a position moves once."""
-    while not stop.is_set():
-        for follower in followers:
-            try:
-                await catch_up(desk, follower)
-            except (*ABSENT, Refusal) as error:
-                log.warning("follower.interrupted", follower=follower.name, reason=str(error))
-        await _pause(stop, FOLLOW_EVERY)
-
-
-async def catch_up(desk: Desk, follower: Follower) -> None:
-    """Let one follower read all it has not read yet."""
-    pool = await desk.database.pool("desk_worker")
-    logs = await tail.behind(pool, follower.name)
-    for log_behind in logs:
-        position = log_behind.position
-        while position < log_behind.size:
-            async with desk.keep(system(log_behind.org)) as connection:
-                position = await tail.step(connection, follower, tail.Behind(log_behind.org, position, log_behind.size))
 
 
 async def sweep(desk: Desk, stop: asyncio.Event) -> None:
@@ -96,7 +72,7 @@ async def work(settings: Settings) -> None:
         outbox = Outbox(desk, mailer_of(settings), settings.sender, settings.origins[0])
         jobs: dict[str, Job] = {
             "clockwork": clockwork.run,
-            "followers": partial(follow, desk, FOLLOWERS),
+            "followers": Following(desk, FOLLOWERS).run,
             "refusals": partial(refusals.run, desk),
             "happenings": partial(happenings.run, desk),
             "reminders": partial(reminders.run, desk),

@@ -37,7 +37,11 @@ PRIORITY = ("low", "normal", "high", "urgent")
 VISIBILITY = enum("public", "internal")
 STREAM_KINDS = ("thread", "ticket", "user", "export", "org", "log")
 SLOT = enum(*MEDIA)
+LEXICON = enum("threat", "abuse", "self-harm", "custom")
+AUTHOR = enum("customer", "visitor", "contact", "agent", "admin", "auditor")
 MAX_LISTED_STREAMS = 50
+MAX_RULES = 16
+MAX_THREADS = 64
 
 _change = kinds.either(
     *(
@@ -119,6 +123,45 @@ _ROWS = (
     _type("token.issued", "user", "details", token=uuid, permissions=array(code, 1, 64), expires_at=time),
     _type("token.revoked", "user", token=uuid, cause=code),
     *map(_refusal, ("auth.failed", "authz.denied", "rate.limited", "suspicious.activity")),
+    # Abuse. A person who was flagged is named in `org`, which they don't read, and not in their own stream.
+    _type(
+        "lexicon.changed",
+        "org",
+        "details*",
+        lexicon=LEXICON,
+        act=enum("added", "removed", "restored", "on", "off"),
+        version=positive,
+        enabled=enum("no", "yes"),
+        terms=size,
+    ),
+    _type(
+        "abuse.flagged",
+        "ticket",
+        "",
+        1,
+        flag=uuid,
+        about=enum("message", "subject"),
+        author=uuid,
+        author_kind=AUTHOR,
+        edition=positive,
+        rules=array(record(lexicon=LEXICON, version=size, term=size), 1, MAX_RULES),
+    ),
+    _type(
+        "actor.escalated",
+        "org",
+        "",
+        1,
+        flag=uuid,
+        member=uuid,
+        member_kind=AUTHOR,
+        violation=enum("rate-limit", "unauthorised", "cross-tenant"),
+        count=positive,
+        window_s=positive,
+        first_at=time,
+        last_at=time,
+        threads=array(uuid, 0, MAX_THREADS),
+    ),
+    *(_type(f"abuse.{act}", "ticket org", "reason* author", 1, flag=uuid) for act in ("confirmed", "dismissed")),
     # Conversations
     _type(
         "thread.created",
@@ -183,6 +226,16 @@ _ROWS = (
         approved_by=uuid,
         backups_expire=time,
     ),
+    # What was asked for, among staff: whoever wrote the message learns of an erasure once it is one.
+    _type(
+        "erasure.asked",
+        "ticket",
+        "reason*",
+        1,
+        message=uuid,
+        basis=enum("gdpr-17-1", "retention", "court-order", "consent-withdrawn"),
+    ),
+    _type("erasure.refused", "ticket", "reason", 1, message=uuid),
     _type("entry.withheld", " ".join(STREAM_KINDS), "", 1, entry=uuid, leaf=hash256, reason=code),
     # Desk work
     _type(

@@ -11,6 +11,8 @@ from running import Client, Person, RunningDesk
 BETWEEN = 0.6  # seconds between two messages of one person: below the limit of 120 a minute
 AGAIN = 0.25  # seconds before a message that was not acknowledged is sent again
 SHARED_EVERY = 4
+THREAT_EVERY = 3
+THREAT = ": I will k1ll you"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Poster:
         while not self.stop.is_set():
             number += 1
             thread = self.own if number % SHARED_EVERY else self.shared
-            self._post(thread, f"{self.name}-{number}")
+            self._post(thread, f"{self.name}-{number}{THREAT if number % THREAT_EVERY == 0 else ''}")
             self.stop.wait(BETWEEN)
 
     def _post(self, thread: str, body: str) -> None:

@@ -14,7 +14,7 @@ from statistics import median
 
 import pytest
 
-from chaos.posting import Acknowledged, Poster, posters
+from chaos.posting import THREAT, Acknowledged, Poster, posters
 from counts import count
 from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
@@ -134,6 +134,22 @@ def test_every_acknowledged_message_is_there_exactly_once(ordeal: Ordeal) -> Non
     assert [body for body, times in found.items() if times > 1] == []
     extra = set(ids) - {told.body for told in ordeal.acknowledged} - {OPENING}
     assert extra <= {body for poster in ordeal.posters for body in poster.unanswered}
+
+
+def test_every_threat_is_flagged_exactly_once(ordeal: Ordeal) -> None:
+    """Whatever was killed while the follower read: nothing is left out, nothing twice."""
+    query = """select m.message_id::text as id, count(f.flag_id) as flags from app.message m
+        left join app.flag f on f.org_id = m.org_id and f.evidence = m.entry_id where m.org_id = $1 group by 1"""
+    threats = {told.id for told in ordeal.acknowledged if told.body.endswith(THREAT)}
+    until, found = time.monotonic() + 60, dict[str, int]()
+    while not threats <= {id_ for id_, flags in found.items() if flags} and time.monotonic() < until:
+        found = {row["id"]: row["flags"] for row in ordeal.desk.sql(query, ordeal.desk.orgs["chaos"])}
+        time.sleep(0.2)
+    assert len(threats) > KILLS / 2
+    assert {id_: found[id_] for id_ in threats if found[id_] != 1} == {}
+    assert max(found.values()) == 1
+    harmless = {told.id for told in ordeal.acknowledged} - threats
+    assert {id_ for id_ in harmless if found[id_]} == set()
 
 
 def test_a_repeat_still_gets_the_first_answer(ordeal: Ordeal) -> None:

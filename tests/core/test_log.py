@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -73,6 +75,22 @@ def test_a_failure_tells_no_local_variables(lines: Lines, form: str) -> None:
     assert "ValueError" in told
     assert "Logging error" not in told
     assert body not in told
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_record_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """The act that it tells of is done; whoever asked for it gets their answer."""
+    monkeypatch.setattr("sys.stderr", Full())
+    log.configure(form)
+    structlog.get_logger().info("login", member="M")
+
+
+class Full(io.StringIO):
+    """A stream on a disk that is full."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", text)
 
 
 @pytest.mark.parametrize("hostile", ["a\nb", "a\r\nb", "a\u2028b", "a\x1b[2Jb", "a\x00b", 'a"}\n{"event":"forged"}'])

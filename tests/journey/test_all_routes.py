@@ -26,13 +26,21 @@ from sealdesk.web.route import Route
 JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
+    "/api/v1/threads/{thread:str}/handover": {"assignee": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/api/v1/threads/{thread:str}/state": {"act": "escalate", "reason": "x"},
     "/api/v1/threads/{thread:str}/participants": {
         "member": "01a2179c-e439-749a-b858-a1212138a8b4",
         "present": False,
         "reason": "x",
     },
+    "/api/v1/threads/{thread:str}/messages/{message:str}/redaction": {"mode": "withhold", "code": "other"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/redaction/lift": {"code": "other"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/erasure": {"basis": "retention", "reason": "x"},
+    "/api/v1/threads/{thread:str}/messages/{message:str}/erasure/answer": {"answer": "refuse"},
+    "/api/v1/threads/{thread:str}/holds": {"code": "other"},
+    "/api/v1/threads/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4", "code": "other"},
     "/api/v1/members/{member:str}": {"role": "auditor"},
+    "/api/v1/flags/{flag:str}/decision": {"decision": "confirmed", "reason": "x"},
     "/api/v1/members/{member:str}/recovery": {"reason": "seen in person"},
     "/api/v1/widget/{widget:str}/code": {"email": "vera@visitor.test"},
     "/api/v1/widget/{widget:str}/visit": {"challenge": "A" * 43, "code": "AAAA-AAAA"},
@@ -41,13 +49,23 @@ JSON_BODIES: dict[str, dict[str, object]] = {
 FORMS: dict[str, dict[str, str]] = {
     "/c/{thread:str}/messages": {"body": "x", "visibility": "public"},
     "/c/{thread:str}/ticketing": {},
+    "/c/{thread:str}/take": {},
+    "/c/{thread:str}/handover": {"assignee": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/c/{thread:str}/state": {"act": "escalate", "reason": "x"},
     "/c/{thread:str}/participants": {
         "member": "01a2179c-e439-749a-b858-a1212138a8b4",
         "present": "no",
         "reason": "x",
     },
+    "/c/{thread:str}/messages/{message:str}/redaction": {"mode": "withhold", "code": "other"},
+    "/c/{thread:str}/messages/{message:str}/redaction/lift": {},
+    "/c/{thread:str}/messages/{message:str}/erasure": {"basis": "retention", "reason": "x"},
+    "/c/{thread:str}/messages/{message:str}/erasure/answer": {"answer": "refuse"},
+    "/holds/erasure": {"act": "ask", "reason": "x"},
+    "/c/{thread:str}/holds": {"code": "other"},
+    "/c/{thread:str}/holds/release": {"hold": "01a2179c-e439-749a-b858-a1212138a8b4"},
     "/exports/{export:str}/bundle": {},
+    "/review/{flag:str}": {"decision": "confirmed", "reason": "x"},
     "/rules/origins": {"origins": ""},
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
     "/rules/widget": {"on": "yes"},
@@ -106,7 +124,7 @@ def owner(running_desk: RunningDesk) -> Person:
 def ids(running_desk: RunningDesk, owner: Person) -> Ids:
     client = running_desk.client(owner)
     thread = client.open()
-    entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
+    said = client.say(thread, "hello").json()
     asked = client.act("POST", "/api/v1/exports", json={"purpose": "mine", "scope": {"threads": [thread]}})
     assert asked.status_code == 202, asked.text
     export = asked.json()["id"]
@@ -117,12 +135,14 @@ def ids(running_desk: RunningDesk, owner: Person) -> Ids:
         "session": client.get("/api/v1/account/sessions").json()["sessions"][0]["id"],
         "factor": with_app(running_desk),
     }
+    own["flag"] = with_flag(running_desk, client, thread)
     wanted = {"name": "mine", "permissions": ["thread.read"], "days": 1}
     own["token"] = client.act("POST", "/api/v1/account/tokens", json=wanted).json()["about"]["id"]
     return Ids(
         {
             "thread": thread,
-            "entry": entry,
+            "message": said["id"],
+            "entry": said["receipt"]["entry_id"],
             "export": export,
             "name": "app.css",
             "member": str(owner.member),
@@ -140,6 +160,18 @@ def with_app(desk: RunningDesk) -> str:
     added = client.act("POST", "/api/v1/account/totp", json={"challenge": begun["challenge"], "code": code})
     assert added.status_code == 200, added.text
     return str(client.get("/api/v1/account/factors").json()["factors"][0]["id"])
+
+
+def with_flag(desk: RunningDesk, owner: Client, thread: str) -> str:
+    """The id of what the worker makes of a threat in this conversation."""
+    owner.say(thread, "I will k1ll you")
+    agent = desk.client(desk.populate("routes", ("Agnes", Role.AGENT))[0])
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if found := agent.get("/api/v1/flags").json()["flags"]:
+            return str(found[0]["id"])
+        time.sleep(0.2)
+    raise AssertionError("the worker flagged nothing")
 
 
 def closed(routes: list[tuple[str, Route]]) -> list[tuple[str, Route]]:

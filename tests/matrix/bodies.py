@@ -29,11 +29,13 @@ class NoSample(AssertionError):
 
 @dataclass
 class Meaning:
-    """What fields stand for where their type does not say it: a conversation in reach, another organisation, a requester, an answer."""
+    """What fields stand for where their type does not say it: a conversation in reach, a requester, a hold, an answer."""
 
     thread: UUID
     organisation: UUID
     member: UUID
+    hold: UUID
+    colleague: UUID
     challenge: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def of(self, name: str, shape: shapes.Type) -> object:
@@ -41,18 +43,18 @@ class Meaning:
         match name, shape:
             case "scope", shapes.StructType():
                 return {"threads": [str(self.thread)]}
-            case "scope", shapes.LiteralType():
-                return "list"
-            case "audience", shapes.LiteralType():
-                return "requester"
-            case "code", shapes.LiteralType():
-                return "other"
+            case "act", shapes.LiteralType() if "ask" in shape.values:
+                return "ask"
+            case _, shapes.LiteralType() if name in _CHOICES:
+                return _CHOICES[name]
             case ("challenge" | "code" | "attestation") as part, _:
                 return self.challenge.get(part)
             case _:
                 made = _MEANINGS.get(name)
                 return made(self) if made else None
 
+
+_CHOICES = {"scope": "list", "mode": "withhold", "audience": "requester", "code": "other", "change": "on"}
 
 _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "email": lambda _: f"{secrets.token_hex(8)}@new.test",
@@ -66,7 +68,9 @@ _MEANINGS: dict[str, Callable[[Meaning], object]] = {
     "purpose": lambda _: "A purpose",
     "after": lambda _: "0",
     "confirm": lambda _: "Acme",
+    "assignee": lambda meaning: str(meaning.colleague),
     "member": lambda meaning: str(meaning.member),
+    "hold": lambda meaning: str(meaning.hold),
     "reason": lambda _: "A reason",
 }
 

@@ -3,11 +3,15 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from evidence import builder
 from matrix.stage import ROLES, Member, Stage, nobodys
+from matrix.unread import Unread, judge_message
+from sealdesk.abuse.commands import Decision, decide
+from sealdesk.abuse.model import Decided
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import OutsideReach, StateConflict
@@ -26,6 +30,8 @@ from sealdesk.threads.model import Draft, Thread
 from sealdesk.threads.states import change_state
 from sealdesk.tickets import commands as tickets
 from sealdesk.tickets.model import STATUSES, Ticket, Work
+from sealdesk.tickets.taking import TakenAlready
+from watching import flagged
 from world import Cast
 
 OWN, ANOTHERS, FOREIGN = "own", "another member's", "another organisation's"
@@ -36,9 +42,11 @@ STAFF = frozenset({Role.AGENT, Role.ADMIN, Role.AUDITOR})
 REACH: Mapping[str, frozenset[Role]] = {
     "thread": STAFF,
     "entry": STAFF,
+    "message": STAFF,
     "export": frozenset({Role.ADMIN, Role.AUDITOR}),
     "member": STAFF,
     "recovery": STAFF,
+    "flag": STAFF,
     "session": frozenset(),
     "held session": frozenset(),
     "factor": frozenset(),
@@ -49,8 +57,10 @@ REACH: Mapping[str, frozenset[Role]] = {
 STATES: Mapping[str, tuple[str, ...]] = {
     "thread": (*STATUSES, "locked", "chat"),
     "entry": ("sealed", "pending", "internal"),
+    "message": ("plain", "redacted", "asked", "erased"),
     "export": ("built", "queued", "building", "failed", "expired"),
     "member": ("active", "deactivated", "invited"),
+    "flag": ("open", "confirmed", "dismissed"),
     "recovery": ("waiting", "nothing", "no factor"),
     "session": ("live", "ended"),
     "held session": ("held", "live", "ended"),
@@ -79,6 +89,7 @@ class Nouns:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.unread = Unread(stage, self._actor)
         self._kept: dict[tuple[object, ...], Any] = {}
         self._exports: dict[tuple[Role, str], UUID] = {}
 
@@ -88,9 +99,11 @@ class Nouns:
         makers: dict[str, Callable[..., Awaitable[Noun]]] = {
             "thread": self._thread,
             "entry": self._entry,
+            "message": self._message,
             "export": self._export,
             "member": self._member,
             "recovery": self._recovery,
+            "flag": self._flag,
         }
         return await makers.get(name, self._credential)(name, state, whose, holder, reached, fresh)
 
@@ -141,6 +154,8 @@ class Nouns:
         def judge(method: str, verb: str, says: Any) -> None:
             if (method, verb) == ("POST", "messages"):
                 found.post(self._stage.world.acme.agent, Draft("x"), None)
+            if verb == "take" and ticket is not None and ticket.assignee is not None:
+                raise TakenAlready
             if verb == "ticket" and ticket is None and method != "PUT":
                 raise OutsideReach
 
@@ -161,6 +176,17 @@ class Nouns:
             entry = await self._stage.admin.fetchval(query, kind, UUID(thread.values["thread"]), seq)
         hidden = state == "internal" and holder.role is Role.REQUESTER
         return Noun({**thread.values, "entry": str(entry)}, reached and not hidden)
+
+    async def _message(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:
+        """A message of an agent, redacted or to be erased, where the organisation erases."""
+        cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
+        await self.unread.turn(cast.org, "on")
+        around = await self._thread("thread", "open", whose, holder, reached, fresh)
+        thread, key = UUID(around.values["thread"]), ("message", state, whose, around.values["thread"])
+        if fresh or key not in self._kept:
+            self._kept[key] = await self.unread.said(cast, thread, state)
+        judge = partial(judge_message, state)
+        return Noun({**around.values, "message": str(self._kept[key])}, reached, judge)
 
     async def prepare_exports(self) -> None:
         """Have a bundle built for each role, and ask for those that stay as they are."""
@@ -256,6 +282,22 @@ class Nouns:
                 raise recovery.NothingWaits
 
         return Noun({"member": str(somebody.id)}, reached and holder.role in STAFF, judge)
+
+    async def _flag(self, name: str, state: str, whose: str, holder: Member, reached: bool, fresh: bool) -> Noun:
+        key = ("flag", state, whose)
+        if fresh or key not in self._kept:
+            cast = self._stage.world.globex if whose == FOREIGN else self._stage.world.acme
+            thread = await self.conversation("open", whose)
+            self._kept[key] = flag = await flagged(self._stage.world, await self._actor(cast, "agent"), thread)
+            decided: Decision = "confirmed" if state == "confirmed" else "dismissed"
+            if state != "open":
+                await decide(self._stage.world.desk, await self._actor(cast, "agent"), flag, decided, "A reason")
+
+        def judge(method: str, verb: str, says: Any) -> None:
+            if method == "POST" and state != "open":
+                raise Decided
+
+        return Noun({"flag": str(self._kept[key])}, reached and holder.role in STAFF, judge)
 
     async def _in_state(self, state: str, org: UUID) -> MemberNoun:
         world, desk = self._stage.world, self._stage.world.desk

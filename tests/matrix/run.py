@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from matrix import bodies
 from matrix.bodies import Meaning
 from matrix.cells import ID, Cell, Predicted, cells_of, closed, denial, is_dead, predict
 from matrix.nouns import OWN, Noun, Nouns
-from matrix.stage import Holder, Kind, Member, Stage
+from matrix.stage import Holder, Kind, Member, Stage, nobodys
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.tokens_queries import grantable
@@ -101,7 +101,7 @@ class Runner:
         if cell.noun:
             noun = await self._nouns.make(cell.noun, cell.state, cell.whose, member, fresh=changes)
         holder = await self._holder(cell, member)
-        body, sent, query = await self._sent(cell, holder, changes=changes)
+        body, sent, query = await self._sent(cell, holder, noun, changes=changes)
         path = ID.sub(lambda match: noun.values[match[1]], cell.route.path)
         return Ready(cell, holder, noun, path + query, sent, predict(cell, noun, body))
 
@@ -139,10 +139,10 @@ class Runner:
                 )
         return (await made)[0]
 
-    async def _sent(self, cell: Cell, holder: Holder, *, changes: bool) -> tuple[Any, dict[str, Any], str]:
+    async def _sent(self, cell: Cell, holder: Holder, noun: Noun, *, changes: bool) -> tuple[Any, dict[str, Any], str]:
         """Body, request options and query."""
         route = cell.route
-        meaning = await self._meaning(cell, holder, changes=changes)
+        meaning = await self._meaning(cell, holder, noun, changes=changes)
         body = bodies.body_of(route, meaning)
         if cell.says:
             body = bodies.saying(body or {}, cell.says)
@@ -157,7 +157,7 @@ class Runner:
             sent["form"] = {**kit, **(body or {})}
         return body, sent, f"?{urlencode(query)}" if query else ""
 
-    async def _meaning(self, cell: Cell, holder: Holder, *, changes: bool) -> Meaning:
+    async def _meaning(self, cell: Cell, holder: Holder, noun: Noun, *, changes: bool) -> Meaning:
         member, there = holder.member, self._stage.world.globex.org
         parameter = cell.route.signature.json or cell.route.signature.form
         names = {each.name for each in bodies.fields_of(parameter.type)} if parameter else set[str]()
@@ -166,10 +166,19 @@ class Runner:
         thread = await self._nouns.conversation("open", OWN)
         if changes and {"scope", "threads"} & names:
             await self._nouns.make("thread", "open", OWN, member, fresh=False)
+        if changes and not cell.noun and cell.route.path.endswith("/erasure"):
+            await self._nouns.unread.turn(member.org, {"act=approve": "asked", "act=off": "on"}.get(cell.says, "off"))
+        held = (
+            await self._nouns.unread.held(UUID(noun.values["thread"]))
+            if changes and "hold" in names
+            else UUID(nobodys())
+        )
         return Meaning(
             thread,
             there,
             self._stage.world.acme.stranger.member,
+            held,
+            self._stage.world.acme.agent.member,
             await bodies.begun(self._stage, cell.route, holder, allowed=changes),
         )
 

@@ -191,6 +191,26 @@ async def test_an_admin_who_is_put_out_does_nothing_after_that(world: World, act
         await change(world, other, Wanted(active=True))
 
 
+async def test_ending_all_sessions_and_being_put_out_wait_for_each_other(world: World) -> None:
+    """One of them comes first, as it falls; neither is told to come again because the two stood in each other's way."""
+    other = await other_admin(world)
+    for number in range(6):
+        await founding.add_person(
+            world.desk, world.acme.org, NewPerson(f"m{number}@acme.test", "M", Role.AGENT, PASSWORD)
+        )
+    for number in range(3 * RACES):
+        here, ousted = await signed_in(world, "admin@acme.test"), await signed_in(world, "other@acme.test")
+
+        async def a_moment_later(number: int = number, here: Actor = here) -> None:
+            await asyncio.sleep(0.002 * (number % 6))
+            await change(world, other, Wanted(active=False), here)
+
+        ended, put_out = await at_once(commands.end_all_sessions(world.desk, ousted), a_moment_later())
+        assert isinstance(ended, int) or put_out is None
+        if put_out is None:
+            await change(world, other, Wanted(active=True), await signed_in(world, "admin@acme.test"))
+
+
 async def test_of_two_who_put_each_other_out_one_stays(world: World) -> None:
     admin = world.acme.admin
     other = await other_admin(world)

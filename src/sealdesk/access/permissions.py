@@ -28,6 +28,11 @@ class Permission(StrEnum):
     THREAD_REOPEN = "thread.reopen"
     PARTICIPANT_MANAGE = "participant.manage"
     NOTE_READ = "note.read"
+    MESSAGE_REDACT = "message.redact"
+    ORIGINAL_READ = "original.read"
+    HOLD_MANAGE = "hold.manage"
+    ERASURE_ASK = "erasure.ask"
+    ERASURE_APPROVE = "erasure.approve"
     TICKET_WORK = "ticket.work"
     MEMBER_LIST = "member.list"
     EXPORT_REQUEST = "export.request"
@@ -45,8 +50,12 @@ class Permission(StrEnum):
     PEOPLE_ADD = "people.add"
     CONVERSATIONS_IMPORT = "conversations.import"
     REFUSAL_READ = "refusal.read"
+    ABUSE_READ = "abuse.read"
+    ABUSE_REVIEW = "abuse.review"
+    LEXICON_MANAGE = "lexicon.manage"
     API_LIST = "token.list"
     REFUSAL_RECORD = "refusal.record"
+    ABUSE_RECORD = "abuse.record"
     HAPPENING_RECORD = "happening.record"
     VERIFICATION_RECORD = "verification.record"
     EXPORT_BUILD = "export.build"
@@ -60,6 +69,9 @@ CONFIRMED = frozenset(
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
         Permission.RECOVERY_APPROVE,
+        Permission.HOLD_MANAGE,
+        Permission.ERASURE_ASK,
+        Permission.ERASURE_APPROVE,
     }
 )
 """What a session may do only shortly after its holder showed a factor (step-up)."""
@@ -72,6 +84,8 @@ NEVER_BY_TOKEN = frozenset(
         Permission.MEMBER_MANAGE,
         Permission.RULES_MANAGE,
         Permission.RECOVERY_APPROVE,
+        Permission.ERASURE_ASK,
+        Permission.ERASURE_APPROVE,
     }
 )
 """What no API token may do, whatever its scopes: it can't show a factor."""
@@ -96,6 +110,11 @@ _TABLE: dict[Permission, str] = {
     Permission.THREAD_REOPEN:         "allow  allow  allow  deny   deny",
     Permission.PARTICIPANT_MANAGE:    "deny   allow  allow  deny   deny",
     Permission.NOTE_READ:             "deny   allow  allow  allow  allow",
+    Permission.MESSAGE_REDACT:        "deny   allow  allow  deny   deny",
+    Permission.ORIGINAL_READ:         "deny   deny   deny   allow  deny",
+    Permission.HOLD_MANAGE:           "deny   deny   allow  allow  deny",
+    Permission.ERASURE_ASK:           "deny   deny   allow  deny   deny",
+    Permission.ERASURE_APPROVE:       "deny   deny   allow  allow  deny",
     Permission.TICKET_WORK:           "deny   allow  allow  deny   deny",
     Permission.MEMBER_LIST:           "deny   allow  allow  allow  allow",
     Permission.EXPORT_REQUEST:        "allow  allow  allow  allow  deny",
@@ -113,8 +132,12 @@ _TABLE: dict[Permission, str] = {
     Permission.PEOPLE_ADD:            "deny   deny   deny   deny   allow",
     Permission.CONVERSATIONS_IMPORT:  "deny   deny   deny   deny   allow",
     Permission.REFUSAL_READ:          "deny   deny   allow  allow  deny",
+    Permission.ABUSE_READ:            "deny   allow  allow  allow  allow",
+    Permission.ABUSE_REVIEW:          "deny   allow  allow  deny   deny",
+    Permission.LEXICON_MANAGE:        "deny   deny   allow  deny   deny",
     Permission.API_LIST:              "deny   deny   allow  deny   deny",
     Permission.REFUSAL_RECORD:        "deny   deny   deny   deny   allow",
+    Permission.ABUSE_RECORD:          "deny   deny   deny   deny   allow",
     Permission.HAPPENING_RECORD:      "deny   deny   deny   deny   allow",
     Permission.VERIFICATION_RECORD:   "deny   deny   deny   deny   allow",
     Permission.EXPORT_BUILD:          "deny   deny   deny   deny   allow",

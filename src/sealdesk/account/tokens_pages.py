@@ -42,6 +42,9 @@ class TokenForm(Input, frozen=True):
     thread_reopen: Box = ""
     participant_manage: Box = ""
     note_read: Box = ""
+    message_redact: Box = ""
+    original_read: Box = ""
+    hold_manage: Box = ""
     ticket_work: Box = ""
     member_list: Box = ""
     export_request: Box = ""
@@ -50,6 +53,9 @@ class TokenForm(Input, frozen=True):
     ledger_read: Box = ""
     ledger_audit: Box = ""
     refusal_read: Box = ""
+    abuse_read: Box = ""
+    abuse_review: Box = ""
+    lexicon_manage: Box = ""
     token_list: Box = ""
 
     def wanted(self) -> Wanted:

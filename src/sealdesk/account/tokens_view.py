@@ -17,6 +17,9 @@ LABELS = {
     Permission.THREAD_REOPEN: "Open closed conversations again",
     Permission.PARTICIPANT_MANAGE: "Add and remove participants",
     Permission.NOTE_READ: "Read internal notes",
+    Permission.MESSAGE_REDACT: "Redact messages, and take redactions back",
+    Permission.ORIGINAL_READ: "Read originals of redacted messages",
+    Permission.HOLD_MANAGE: "Place and release legal holds",
     Permission.TICKET_WORK: "Change status, priority and assignee",
     Permission.MEMBER_LIST: "List members",
     Permission.EXPORT_REQUEST: "Ask for exports",
@@ -25,6 +28,9 @@ LABELS = {
     Permission.LEDGER_READ: "Read receipts and checkpoints",
     Permission.LEDGER_AUDIT: "Audit the ledger",
     Permission.REFUSAL_READ: "Read what was refused",
+    Permission.ABUSE_READ: "Read what was flagged, and what is looked for",
+    Permission.ABUSE_REVIEW: "Confirm and dismiss what was flagged",
+    Permission.LEXICON_MANAGE: "Change what is looked for",
     Permission.API_LIST: "List the organisation's tokens",
 }
 LIVES = ((1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days"), (180, "180 days"), (365, "1 year"))

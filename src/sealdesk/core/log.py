@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Generator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, cast
 
@@ -51,7 +51,7 @@ def configure(form: str, *, part: str = "") -> None:
     structlog.configure(
         # Past the standard library, whose way takes as long again for each record: a flood of refusals logs every one.
         processors=[*shared, *last],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -59,6 +59,17 @@ def configure(form: str, *, part: str = "") -> None:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[strip, *last]))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+
+
+class _Lines(structlog.WriteLogger):
+    """Lines on a stream. One that can't be written (the disk is full, its reader is gone) is lost: what it tells of stands all the same."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _failure(form: str) -> structlog.processors.ExceptionRenderer:

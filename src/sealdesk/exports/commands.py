@@ -8,14 +8,18 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.ids import new_id
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import events, queries, resolve
+from sealdesk.exports.build.excuses import erased_since
 from sealdesk.exports.events import Digests, Origin, Request
-from sealdesk.exports.model import Export, checked_purpose
+from sealdesk.exports.model import ErasedSince, Export, checked_purpose
 from sealdesk.exports.scope import Scope
-from sealdesk.ledger.events import Recorded
-from sealdesk.unit import Change, Desk, Key
+from sealdesk.ledger.events import Recorded, Stream
+from sealdesk.unit import Change, Desk, Key, Reading
 
 _STREAMS = """insert into app.export_stream (org_id, export_id, kind, stream_id, seq, head)
 select $1, $2, * from unnest($3::text[], $4::uuid[], $5::bigint[], $6::bytea[])"""
+
+_COVERING = """select x.export_id from app.export_stream s join app.export x using (org_id, export_id)
+where s.org_id = $1 and s.kind = $2 and s.stream_id = $3 and x.state in ('queued', 'building', 'built')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin 
     """Put a download on record; only after this has returned may the bundle's bytes leave. `NotBuilt` (409) if there is none."""
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_READ, lock=("export",))
+        await queries.refuse_redacted(change, export)
         change.record(export.download(await queries.built_entry(change, export_id), origin))
     return export
 
@@ -86,21 +91,43 @@ async def expire(desk: Desk, actor: Actor, export_id: UUID, reason: str) -> str:
     """Give a kept bundle up: its key is destroyed with the entry. Gives the name of what is left in the store, to be deleted."""
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_ANY, lock=("export",))
-        change.record(export.expire(reason))
-        name, _ = export.kept
-        await change.execute(
-            "update app.export set state = 'expired', blob_name = null, blob_key = null, version = version + 1"
-            " where org_id = $1 and export_id = $2",
-            actor.org,
-            export_id,
-        )
+        return await _expire(change, export, reason)
+
+
+async def covering(work: Reading, stream: Stream) -> list[UUID]:
+    """The exports with a bundle, or one to come, that cover a stream of a conversation."""
+    rows = await work.rows(_COVERING, work.actor.org, stream.kind, stream.id)
+    return [row["export_id"] for row in rows]
+
+
+async def expire_in(change: Change, export_id: UUID, reason: str) -> None:
+    """Give a kept bundle up inside a larger change, which holds the export's stream. Where none is kept there is nothing to do."""
+    export = await Export.find(change, export_id, ())
+    if export is not None and export.state == "built":
+        await _expire(change, export, reason)
+
+
+async def _expire(change: Change, export: Export, reason: str) -> str:
+    change.record(export.expire(reason))
+    name, _ = export.kept
+    await change.execute(
+        "update app.export set state = 'expired', blob_name = null, blob_key = null, version = version + 1"
+        " where org_id = $1 and export_id = $2",
+        change.actor.org,
+        export.id,
+    )
     return name
 
 
 async def complete(desk: Desk, actor: Actor, export_id: UUID, digests: Digests, kept: tuple[str, bytes]) -> Recorded:
-    """Put a finished bundle on record with where it is kept and its wrapped key. `StateConflict` if somebody else finished it."""
+    """Put a finished bundle on record with where it is kept and its wrapped key. `StateConflict` if somebody else finished it.
+
+    `ErasedSince` if content was erased meanwhile: whoever erases waits for this lock, or was before it and is seen.
+    """
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_BUILD, lock=("export",))
+        if await change.ledger(erased_since, export_id, digests.org_size):
+            raise ErasedSince
         request = await queries.request_entry(change, export_id)
         fact = change.record(export.complete(digests, request))
         await change.execute(

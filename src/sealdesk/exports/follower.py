@@ -25,7 +25,7 @@ from sealdesk.exports.build.entries import ContentMissing
 from sealdesk.exports.build.excuses import erased_since
 from sealdesk.exports.build.pin import COMPONENT, Pin, pin
 from sealdesk.exports.build.stage import Stage
-from sealdesk.exports.model import KEEP_FOR
+from sealdesk.exports.model import KEEP_FOR, ErasedSince
 from sealdesk.ledger.seal import Unopenable
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.refusal import SignerRefused, SignerUnavailable
@@ -185,6 +185,9 @@ class Builder:
             kept = await keeping.keep(self._desk, self._store, each.org, each.export, built.path)
         try:
             await commands.complete(self._desk, actor, each.export, built.digests, kept)
+        except ErasedSince as error:
+            await self._store.delete(kept[0])
+            raise Outdated from error
         except BaseException:
             await self._store.delete(kept[0])
             raise

@@ -42,6 +42,16 @@ class ErasedSince(StateConflict):
     title = "Content was erased since"
 
 
+class RedactedSince(StateConflict):
+    """The bundle shows a message that was redacted after it was built."""
+
+    slug = "export-redacted-since"
+    title = "A message was redacted since"
+    sentence = (
+        "The bundle shows a message that was redacted after it was built, so only auditors get it. Ask for a new one."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """An export as found under the actor's reach. `state` is queued, building, built, failed or expired."""

@@ -117,7 +117,7 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
             "select member_id from app.member where org_id = $1 and member_id <> $2", actor.org, actor.member
         )
         await change.lock(*(Stream("user", row["member_id"]) for row in rows))
-        await hold_role(change, (Role.ADMIN,))
+        await hold_role(change, (Role.ADMIN,), *(row["member_id"] for row in rows))
         for row in rows:
             total += await _end(change, row["member_id"])
         if not total:

@@ -6,9 +6,10 @@ from sealdesk.access.permissions import Role
 from sealdesk.unit import Change
 
 
-async def hold_role(change: Change, roles: tuple[Role, ...], other: UUID | None = None) -> None:
+async def hold_role(change: Change, roles: tuple[Role, ...], *others: UUID) -> None:
     """From here to the end of the change the actor has one of `roles`; whoever would take it waits. `SignedOut` (401) where it is gone.
 
-    `other` is whom the change may put out; of two who put each other out, one waits and is then told that their session has ended.
+    `others` are those whom the change may put out, all of them; of two who put each other out, one waits and is then told that their
+    session has ended.
     """
-    await change.value("select sec.hold_role($1, $2)", [str(role) for role in roles], other)
+    await change.value("select sec.hold_role($1, $2)", [str(role) for role in roles], others)

@@ -1,5 +1,6 @@
 """Refusals as facts."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -7,22 +8,30 @@ from sealdesk.core.clock import stamp
 from sealdesk.ledger.events import Event, Stream
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The route of a refusal, the conversation where there is one, and what stands for the address of a stranger."""
+
+    route: str
+    thread: UUID | None = None
+    bucket: UUID | None = None
+
+
 def refused(
     stream: Stream,
     entry_type: str,
     kind: str,
-    route: str,
-    bucket: UUID | None,
+    where: Where,
     count: int,
     first: datetime,
     last: datetime,
 ) -> Event:
-    """`count` refusals of one kind by one actor or address bucket on one route."""
+    """`count` refusals of one kind by one actor or address bucket in one place."""
     body = {
         "kind": kind,
-        "route": route,
-        "thread": None,
-        "bucket": str(bucket) if bucket else None,
+        "route": where.route,
+        "thread": str(where.thread) if where.thread else None,
+        "bucket": str(where.bucket) if where.bucket else None,
         "count": count,
         "first_at": stamp(first),
         "last_at": stamp(last),

@@ -71,7 +71,7 @@ class Notes:
         if kind is None or (kind == "probe" and not asked.targets):
             return
         called = _OF_TRIES.get(refusal.slug, refusal.slug) if refusal.tried else refusal.slug
-        targets = list(asked.targets) if kind == "probe" else []
+        targets = list(asked.targets)
         person = refusal.tried.person if refusal.tried else None
         slug = called.replace("-", "_")
         row = (asked.session, kind, slug, asked.route, targets, asked.address, asked.request, person)
@@ -163,7 +163,8 @@ async def _record(desk: Desk, rows: Sequence[Row]) -> None:
         await change.lock(stream)
         bucket = gone["bucket"] if len(rows) == 1 else None
         span = gone["count"], gone["first_at"], gone["last_at"]
-        change.record(events.refused(stream, first["type"], first["kind"], first["route"], bucket, *span))
+        where = events.Where(first["route"], first["thread"], bucket)
+        change.record(events.refused(stream, first["type"], first["kind"], where, *span))
 
 
 async def run(desk: Desk, stop: asyncio.Event) -> None:

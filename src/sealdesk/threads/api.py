@@ -1,6 +1,7 @@
 """Conversations over JSON."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sealdesk.people.fields import origin_of
 from sealdesk.threads import commands, queries, waiting
 from sealdesk.threads.model import MAX_BODY, MAX_SUBJECT, Draft
 from sealdesk.threads.queries import Cursor, Message, Timeline
+from sealdesk.threads.redacted import Redaction
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json, Query
@@ -84,8 +86,34 @@ class ReceiptView(msgspec.Struct, frozen=True):
     index: int | None
 
 
+class RedactionView(msgspec.Struct, frozen=True):
+    """What stands in the place of a message: `text` for a masked one. `by` is who redacted it, or who asked and who approved its erasure.
+
+    `code` is the reason, or the basis of an erasure; `entry` is the entry that says so.
+    """
+
+    state: Literal["masked", "withheld", "erased"]
+    at: datetime
+    by: tuple[str, ...]
+    code: str
+    note: str
+    text: str | None
+    entry: UUID
+
+    @classmethod
+    def of(cls, redaction: Redaction) -> Self:
+        """As JSON."""
+        state = "masked" if redaction.state == "masked" else "erased" if redaction.state == "erased" else "withheld"
+        return cls(
+            state, redaction.at, redaction.by, redaction.code, redaction.note, redaction.text, redaction.entry_id
+        )
+
+
 class MessageView(msgspec.Struct, frozen=True):
-    """A message and its receipt. `body` is None where the content is not there to be read any more."""
+    """A message and its receipt. `body` is None where there is a `redaction` to be read in its place.
+
+    Auditors read the `body` of a redacted message too, until it is erased.
+    """
 
     id: UUID
     thread: UUID
@@ -95,6 +123,7 @@ class MessageView(msgspec.Struct, frozen=True):
     body: str | None
     receipt: ReceiptView
     claim: ClaimView | None
+    redaction: RedactionView | None
 
     @classmethod
     def of(cls, message: Message) -> Self:
@@ -110,13 +139,18 @@ class MessageView(msgspec.Struct, frozen=True):
             message.body,
             ReceiptView(message.entry_id, message.leaf_hash.hex(), message.seq, state, message.index),
             ClaimView(claim.at, claim.author, claim.channel) if claim else None,
+            RedactionView.of(message.redaction) if message.redaction else None,
         )
 
 
 class MessagesView(msgspec.Struct, frozen=True):
-    """Messages in order. Pass `cursor` as `after` to read on; `more` says whether there is more already."""
+    """Messages in order. Pass `cursor` as `after` to read on; `more` says whether there is more already.
+
+    `changed` are messages of earlier answers that are to be read otherwise since: redacted, shown again, or erased.
+    """
 
     messages: tuple[MessageView, ...]
+    changed: tuple[MessageView, ...]
     cursor: str
     more: bool
 
@@ -146,15 +180,21 @@ async def read_messages(desk: Desk, actor: Actor, thread: UUID, query: Query[Aft
     """
     after = Cursor.parse(query.after)
 
-    async def look() -> Timeline:
+    async def look() -> tuple[Timeline, tuple[Message, ...]]:
         async with desk.read(actor) as work:
-            return await queries.timeline(work, thread, after, query.limit)
+            found = await queries.timeline(work, thread, after, query.limit)
+            return found, await queries.changed_in(work, thread, found.items)
 
-    found = await waiting.until_news(desk, actor, thread, query.wait, look, lambda found: bool(found.items))
+    found, changed = await waiting.until_news(desk, actor, thread, query.wait, look, lambda seen: bool(seen[0].items))
     cursor = found.cursor.written(staff=actor.role is not Role.REQUESTER)
     messages = tuple(MessageView.of(item) for item in found.items if isinstance(item, Message))
     sealed = sum(item.sealed for item in found.items)
-    return Answer(MessagesView(messages, cursor, found.more), etag=etag(f"{query.after}-{cursor}-{sealed}"))
+    seen = (*changed, *(item for item in found.items if isinstance(item, Message)))
+    shown = [str(item.redaction.entry_id) for item in seen if item.redaction]
+    # What a client keeps of a message is no longer good once it is redacted, and neither is the redaction once it is taken back.
+    state = sha256(" ".join(shown).encode()).hexdigest()[:16] if shown else "plain"
+    answer = MessagesView(messages, tuple(map(MessageView.of, changed)), cursor, found.more)
+    return Answer(answer, etag=etag(f"{query.after}-{cursor}-{sealed}-{state}"))
 
 
 @post(

@@ -81,6 +81,12 @@ async def post_message(
     return await gathering.post(desk, gathering.Post(actor, key, stream, permission, decide, answer, alone))
 
 
+async def post_in(change: Change, thread: Thread, draft: Draft, origin: Origin | None) -> None:
+    """Post into a conversation that was found and locked, inside a larger change."""
+    message, event = thread.post(change.actor, draft, origin)
+    await _insert(change, message, thread.id, draft, change.record(event))
+
+
 async def _insert(change: Change, message: UUID, thread_id: UUID, draft: Draft, fact: Recorded) -> None:
     await change.insert(
         "app.message",

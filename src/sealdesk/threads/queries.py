@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -14,7 +14,9 @@ from sealdesk.core.errors import BadRequest, OutsideReach
 from sealdesk.ledger.events import Recorded
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
 from sealdesk.ledger.seal import Opened
+from sealdesk.threads import redacted
 from sealdesk.threads.model import Draft
+from sealdesk.threads.redacted import Redaction
 from sealdesk.unit import Reading
 
 PAGE = 100
@@ -65,7 +67,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message and its receipt. `sealed` says whether a signed checkpoint covers it; `index` is its place in the log."""
+    """A message and its receipt. `sealed` says whether a signed checkpoint covers it; `index` is its place in the log.
+
+    `redaction` is what stands in its place; `body` is then None, but for who reads originals.
+    """
 
     id: UUID
     thread_id: UUID
@@ -79,6 +84,7 @@ class Message:
     index: int | None
     sealed: bool
     claim: Claim | None = None
+    redaction: Redaction | None = None
 
     @classmethod
     def fresh(cls, message: UUID, thread_id: UUID, draft: Draft, actor: Actor, fact: Recorded) -> Self:
@@ -167,6 +173,38 @@ async def message_of_entry(work: Reading, entry: UUID) -> Message:
     return items[0]
 
 
+async def messages_of(work: Reading, thread: UUID, ids: Sequence[UUID]) -> tuple[Message, ...]:
+    """These messages of a conversation, as they are to be read now; those out of reach are missing."""
+    if not ids:
+        return ()
+    rows = await work.rows(
+        f"{_ENTRIES} join app.message m on m.org_id = e.org_id and m.entry_id = e.entry_id"
+        " where m.org_id = $1 and m.message_id = any ($2) and m.thread_id = $3 order by e.at, e.stream_seq",
+        work.actor.org,
+        list(ids),
+        thread,
+    )
+    items = await _items(work, thread, [Stored.of(row) for row in rows])
+    return tuple(item for item in items if isinstance(item, Message))
+
+
+async def changed_in(work: Reading, thread: UUID, found: Sequence[Item]) -> tuple[Message, ...]:
+    """Messages from before a stretch that are to be read otherwise since something in it."""
+    shown = {item.id for item in found if isinstance(item, Message)}
+    acts = [item.stored for item in found if isinstance(item, Happening) and item.stored.type in redacted.ACTS]
+    named = {UUID(act.body["message"]) for act in acts if "message" in act.body}
+    erased = [bytes.fromhex(commit) for act in acts for commit in act.body["commits"] if act.type == "content.erased"]
+    if erased:
+        rows = await work.rows(
+            "select message_id from app.message where org_id = $1 and thread_id = $2 and body_commit = any ($3)",
+            work.actor.org,
+            thread,
+            erased,
+        )
+        named |= {row["message_id"] for row in rows}
+    return await messages_of(work, thread, sorted(named - shown))
+
+
 async def thread_of_entry(work: Reading, entry: UUID) -> UUID:
     """The conversation in whose stream an entry stands."""
     return (await _stored(work, entry)).stream_id
@@ -215,13 +253,26 @@ def _beyond(after: Cursor, page: Sequence[Stored]) -> Cursor:
 
 async def _items(work: Reading, thread: UUID, page: Sequence[Stored]) -> tuple[Item, ...]:
     wanted = ("body", "author", "claim", "subject", "reason", "note")
-    opened = await work.open(commit for s in page for slot, commit in s.commits.items() if slot in wanted)
+    standing = await redacted.standing(work, (s.commits["body"] for s in page if s.type in MESSAGES))
+    names = await redacted.names_of(work, standing.values(), page)
+    commits = [commit for s in page for slot, commit in s.commits.items() if slot in wanted]
+    opened = await work.open([*commits, *(commit for each in standing.values() for commit in each.wanted)])
+    redactions = {body: Redaction.of(each, opened, names) for body, each in standing.items()}
+    if not work.actor.may(Permission.ORIGINAL_READ):
+        opened = {commit: found for commit, found in opened.items() if commit not in redactions}
     size = await sealed_size(work)
-    return tuple(_item(thread, s, opened, size) for s in page)
+    return tuple(_item(thread, s, opened, size, redactions, names) for s in page)
 
 
-def _item(thread: UUID, stored: Stored, opened: dict[bytes, Opened], size: int) -> Item:
-    author = _author(stored, _content(stored, opened, "author"))
+def _item(
+    thread: UUID,
+    stored: Stored,
+    opened: dict[bytes, Opened],
+    size: int,
+    redactions: Mapping[bytes, Redaction],
+    names: Mapping[str, str],
+) -> Item:
+    author = _author(stored, _content(stored, opened, "author"), names)
     sealed = stored.index is not None and stored.index < size
     if stored.type not in MESSAGES:
         note = (
@@ -245,6 +296,7 @@ def _item(thread: UUID, stored: Stored, opened: dict[bytes, Opened], size: int) 
         stored.index,
         sealed,
         Claim(**{name: json.loads(claim)[name] for name in ("at", "author", "channel")}) if claim else None,
+        redactions.get(stored.commits["body"]),
     )
 
 
@@ -254,6 +306,7 @@ def _content(stored: Stored, opened: dict[bytes, Opened], slot: str) -> bytes | 
     return found.content if found else None
 
 
-def _author(stored: Stored, document: bytes | None) -> Author:
-    told = json.loads(document) if document else {"name": stored.actor_kind, "role": stored.actor_kind}
+def _author(stored: Stored, document: bytes | None, names: Mapping[str, str]) -> Author:
+    named = names.get(stored.actor_id, stored.actor_kind)
+    told = json.loads(document) if document else {"name": named, "role": stored.actor_kind}
     return Author(stored.actor_id, stored.actor_kind, told["name"], told["role"])

@@ -4,6 +4,7 @@ Locking takes the locks of both streams: a message, public or internal, is decid
 the record or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 from uuid import UUID
@@ -91,6 +92,17 @@ async def change_state(desk: Desk, actor: Actor, thread_id: UUID, act: Act, code
     return after
 
 
+async def escalate_for_cause(change: Change, thread: UUID, code: Code, cause: Sequence[Ref]) -> bool:
+    """The desk itself escalates, for a cause that it names; whether that was anything new. The stream `ticket` is locked."""
+    if await change.value(
+        "select standing from app.escalation where org_id = $1 and thread_id = $2", change.actor.org, thread
+    ):
+        return False
+    change.record(events.state_changed("escalated", thread, code, "", change.actor, cause))
+    await _write_escalation(change, thread, standing=True)
+    return True
+
+
 async def reopen_by_reply(change: Change, thread: Thread) -> Thread:
     """Whoever writes into a closed conversation opens it, in the same step; the public stream is locked."""
     change.demand(Permission.THREAD_REOPEN)
@@ -170,17 +182,21 @@ async def _record(change: Change, thread: Thread, act: Act, code: Code, reason: 
     change.record(events.state_changed(_PAST[act], thread.id, code, reason, change.actor, refs))
     after = before.after(act)
     if after.escalated != before.escalated:
-        await change.execute(
-            "insert into app.escalation (org_id, thread_id, standing) values ($1, $2, $3)"
-            " on conflict (org_id, thread_id) do update set standing = excluded.standing",
-            change.actor.org,
-            thread.id,
-            after.escalated,
-        )
+        await _write_escalation(change, thread.id, standing=after.escalated)
     elif after.locked != before.locked:
         await _write(change, thread.id, "locked", value=after.locked)
     else:
         await _write(change, thread.id, "closed", value=after.closed)
+
+
+async def _write_escalation(change: Change, thread: UUID, *, standing: bool) -> None:
+    await change.execute(
+        "insert into app.escalation (org_id, thread_id, standing) values ($1, $2, $3)"
+        " on conflict (org_id, thread_id) do update set standing = excluded.standing",
+        change.actor.org,
+        thread,
+        standing,
+    )
 
 
 async def _refs(work: Reading, thread: UUID, act: Act) -> list[Ref]:

@@ -69,7 +69,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageItem:
-    """A message in the timeline. `body` is plain text; `claimed` is the time an import claims, `at` the time of the entry."""
+    """A message in the timeline. `body` is plain text; `claimed` is the time an import claims, `at` the time of the entry.
+
+    `redaction` is what everybody else sees in its place: the viewer reads originals. `manage_href` is where the viewer may redact it.
+    """
 
     entry_id: str
     author: Author
@@ -78,6 +81,8 @@ class MessageItem:
     seal: SealMark
     visibility: Visibility = "public"
     claimed: Moment | None = None
+    redaction: "StubItem | None" = None
+    manage_href: str | None = None
     kind: Literal["message"] = "message"
 
 
@@ -96,12 +101,21 @@ class EventItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StubItem:
-    """What stands in the place of a redacted or erased message: who, when and why, and the entry that says so."""
+    """What stands in the place of a redacted or erased message: who wrote it, and who redacted it, when and why.
+
+    `replacement` is what is read instead; `acted` is when it was redacted, `at` when it was written.
+    """
 
     entry_id: str
     text: str
     at: Moment
     seal: SealMark
+    author: Author
+    acted: Moment
+    replacement: str = ""
+    visibility: Visibility = "public"
+    claimed: Moment | None = None
+    manage_href: str | None = None
     kind: Literal["stub"] = "stub"
 
 
@@ -140,7 +154,8 @@ class RecordView:
 class DetailsView:
     """Desk work on the conversation, for agents. `version` is what the form sends back (412 when stale).
 
-    `acts` are what its state can become, `participants` who takes part, `candidates` who could.
+    `acts` are what its state can become, `participants` who takes part, `candidates` who could. `free` is whether nobody has it yet,
+    `colleagues` to whom it can be handed over; `holds_href` leads to legal holds.
     """
 
     action: str
@@ -156,6 +171,10 @@ class DetailsView:
     acts: tuple[Choice, ...] = ()
     participants: tuple[Choice, ...] = ()
     candidates: tuple[Choice, ...] = ()
+    holds_href: str | None = None
+    free: bool = False
+    colleagues: tuple[Choice, ...] = ()
+    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,13 +203,17 @@ class ConversationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsView:
-    """What came after a cursor: new items, and the marks whose state changed. `previous_day` is the day of the last shown item."""
+    """What came after a cursor: new items, the marks whose state changed, and earlier messages that are to be read otherwise.
+
+    `previous_day` is the day of the last shown item.
+    """
 
     news_href: str
     unsealed: bool
     items: tuple[TimelineItem, ...]
     seals: tuple[SealMark, ...]
     record: RecordView
+    changed: tuple[TimelineItem, ...] = ()
     previous_day: str = ""
 
 

@@ -11,8 +11,9 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.people.fields import origin_of
 from sealdesk.threads.api import OPENING, NewThread, ThreadView
-from sealdesk.threads.model import Draft
-from sealdesk.tickets import commands, queries
+from sealdesk.threads.model import MAX_BODY, Draft
+from sealdesk.tickets import commands, queries, taking
+from sealdesk.tickets.fields import TAKING
 from sealdesk.tickets.model import Ticket, Work
 from sealdesk.tickets.queries import Listed
 from sealdesk.unit import Desk, Key
@@ -21,7 +22,6 @@ from sealdesk.web.binding import Json, Query
 from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected, etag
-from sealdesk.web.limits import Limit
 from sealdesk.web.paging import read_key, written_key
 from sealdesk.web.routes import get, patch, post, put
 from sealdesk.web.schema import Input
@@ -30,7 +30,7 @@ from sealdesk.web.schema import Input
 class Listing(Input, frozen=True):
     """Which view, and where to go on: the `older` of the last answer."""
 
-    view: Literal["mine", "unassigned", "open", "all"] = "all"
+    view: Literal["waiting", "mine", "unassigned", "open", "all"] = "all"
     before: Annotated[str, msgspec.Meta(max_length=80)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = queries.PAGE
 
@@ -41,6 +41,13 @@ class Changes(Input, frozen=True):
     status: Literal["open", "pending", "solved", "closed"] | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     assignee: UUID | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Handover(Input, frozen=True):
+    """To whom, and what they should know: an internal note."""
+
+    assignee: UUID
+    note: Annotated[str, msgspec.Meta(max_length=MAX_BODY)] = ""
 
 
 class TicketView(msgspec.Struct, frozen=True):
@@ -109,7 +116,7 @@ async def show_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVi
 
 @put(
     "/api/v1/threads/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
+    limit=TAKING,
     permission=Permission.TICKET_WORK,
     repeats="A conversation that is a ticket stays as it is.",
 )
@@ -119,9 +126,30 @@ async def add_ticket(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketVie
     return await _shown(desk, actor, thread, Permission.TICKET_WORK)
 
 
+@post(
+    "/api/v1/threads/{thread:str}/take",
+    limit=TAKING,
+    permission=Permission.TICKET_WORK,
+    repeats="Whoever has it keeps it.",
+)
+async def take(desk: Desk, actor: Actor, thread: UUID) -> Answer[TicketView]:
+    """Make a conversation one's own, and a ticket if it was none. 409 where a colleague has it."""
+    ticket = await taking.take(desk, actor, thread)
+    return Answer(TicketView.of(ticket), etag=etag(ticket.version))
+
+
+@post("/api/v1/threads/{thread:str}/handover", limit=TAKING, cap=MESSAGE_BYTES, permission=Permission.TICKET_WORK)
+async def hand_over(
+    desk: Desk, actor: Actor, thread: UUID, body: Json[Handover], key: Key, exchange: Exchange
+) -> Answer[TicketView]:
+    """Give a conversation to a colleague, with a note for them if there is one; both or neither."""
+    await taking.hand_over(desk, actor, thread, body.assignee, body.note, key=key, origin=origin_of(exchange))
+    return await _shown(desk, actor, thread, Permission.TICKET_WORK)
+
+
 @patch(
     "/api/v1/threads/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
+    limit=TAKING,
     permission=Permission.TICKET_WORK,
 )
 async def change_ticket(
@@ -157,4 +185,12 @@ def _row(row: Listed) -> RowView:
     )
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (open_request, list_conversations, show_ticket, add_ticket, change_ticket)
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    open_request,
+    list_conversations,
+    show_ticket,
+    add_ticket,
+    change_ticket,
+    take,
+    hand_over,
+)

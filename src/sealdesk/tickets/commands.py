@@ -24,7 +24,7 @@ async def open_request(
         if change.replay:
             return await conversations.thread_of_entry(change, change.replay)
         thread_id = await threads.open_in(change, subject, draft, channel, origin)
-        await _begin_ticket(change, thread_id)
+        await begin_ticket(change, thread_id)
     return thread_id
 
 
@@ -35,7 +35,7 @@ async def add_ticket(desk: Desk, actor: Actor, thread_id: UUID) -> None:
         if await change.value("select 1 from app.ticket where org_id = $1 and thread_id = $2", actor.org, thread_id):
             change.nothing()
             return
-        await _begin_ticket(change, thread_id)
+        await begin_ticket(change, thread_id)
 
 
 async def change_ticket(
@@ -46,26 +46,32 @@ async def change_ticket(
         ticket = await change.find(Ticket, thread_id, Permission.TICKET_WORK, lock=("thread", "ticket"))
         require(ticket.version)
         if work.assignee:
-            await _assignable(change, work.assignee)
+            await assignable(change, work.assignee)
         after, facts = ticket.changed(work, change.actor)
         if not facts:
             change.nothing()
             return ticket
         for fact in facts:
             change.record(fact)
-        await change.execute(
-            "update app.ticket set status = $3, priority = $4, assignee_id = $5, version = $6 where org_id = $1 and thread_id = $2",
-            actor.org,
-            thread_id,
-            after.status,
-            after.priority,
-            after.assignee,
-            after.version,
-        )
+        await write(change, after)
     return after
 
 
-async def _begin_ticket(change: Change, thread_id: UUID) -> None:
+async def write(change: Change, after: Ticket) -> None:
+    """Store a ticket as it is after a change."""
+    await change.execute(
+        "update app.ticket set status = $3, priority = $4, assignee_id = $5, version = $6 where org_id = $1 and thread_id = $2",
+        change.actor.org,
+        after.thread_id,
+        after.status,
+        after.priority,
+        after.assignee,
+        after.version,
+    )
+
+
+async def begin_ticket(change: Change, thread_id: UUID) -> None:
+    """Put desk work on a conversation, inside a larger change."""
     number = await change.value("select app.next_number('ticket')")
     assert isinstance(number, int)
     await change.insert("app.ticket", thread_id=thread_id, number=number, status="open", priority="normal")
@@ -73,7 +79,8 @@ async def _begin_ticket(change: Change, thread_id: UUID) -> None:
     change.record(events.ticket_created(thread_id, number))
 
 
-async def _assignable(change: Change, member: UUID) -> None:
+async def assignable(change: Change, member: UUID) -> None:
+    """Raise `BadRequest` unless a ticket may be given to `member`."""
     found = await change.value(
         "select 1 from app.member where org_id = $1 and member_id = $2 and active and role in ('agent', 'admin')",
         change.actor.org,

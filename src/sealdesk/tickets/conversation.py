@@ -65,7 +65,9 @@ async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) ->
     if not found.items and not turned:
         return None
     record = await record_of(work, thread)
-    shown = showing.items(work.actor, found.items, await names_of(work))
+    names = await names_of(work)
+    shown = showing.items(work.actor, found.items, names)
+    changed = await threads.changed_in(work, thread, found.items)
     return NewsView(
         news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, day)),
         unsealed=record.unsealed > 0,
@@ -73,6 +75,7 @@ async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) ->
         previous_day=day,
         seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
         record=record,
+        changed=showing.items(work.actor, changed, names),
     )
 
 

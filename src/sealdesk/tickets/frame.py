@@ -8,6 +8,7 @@ from sealdesk.web.pages import Page
 from sealdesk.web.view import Flash, Frame, Place, PlaceGroup, Viewer
 
 VIEWS = (
+    ("waiting", "Waiting", "reply"),
     ("mine", "Mine", "inbox"),
     ("unassigned", "Unassigned", "hand"),
     ("open", "Open", "open"),
@@ -53,11 +54,16 @@ async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
         Place("Members", "/members", "person", current == "/members"),
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
+    review = Place("Review", "/review", "warn", current == "/review")
+    watched = Place("Lexicons", "/lexicons", "sliders", current == "/lexicons")
     readers = work.actor.may(Permission.REFUSAL_READ)
+    holders = work.actor.may(Permission.HOLD_MANAGE)
+    holds = (Place("Holds", "/holds", "lock", current == "/holds"),) if holders else ()
     security = (Place("Security", "/security", "shield", current == "/security"),) if readers else ()
     return (
         PlaceGroup(None, views),
+        *((PlaceGroup("Abuse", (review, watched)),) if work.actor.may(Permission.ABUSE_READ) else ()),
         *((PlaceGroup("Organisation", organisation),) if work.actor.may(Permission.MEMBER_MANAGE) else ()),
-        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *security)),
+        PlaceGroup("Record", (Place("Evidence", "/exports", "evidence", current == "/exports"), *holds, *security)),
         PlaceGroup("You", (_account(current),)),
     )

@@ -19,6 +19,7 @@ from sealdesk.threads.model import MAX_BODY, Draft
 from sealdesk.threads.view import InboxView, NewRequestView, NewsView
 from sealdesk.tickets import commands, queries, showing
 from sealdesk.tickets.conversation import conversation, news
+from sealdesk.tickets.fields import TAKING
 from sealdesk.tickets.frame import frame
 from sealdesk.tickets.model import Work
 from sealdesk.unit import Desk, Key, Reading
@@ -27,13 +28,12 @@ from sealdesk.web.binding import Query, Submitted
 from sealdesk.web.caps import MESSAGE_BYTES
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected
-from sealdesk.web.limits import Limit
 from sealdesk.web.pages import Page
 from sealdesk.web.paging import read_key
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 
-View = Literal["mine", "unassigned", "open", "all"]
+View = Literal["waiting", "mine", "unassigned", "open", "all"]
 Mark = Annotated[str, msgspec.Meta(max_length=80)]
 
 
@@ -161,7 +161,7 @@ async def post_message(
 
 @post(
     "/c/{thread:str}/ticket",
-    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
+    limit=TAKING,
     permission=Permission.TICKET_WORK,
     stands=CONVERSATION,
     act="change the ticket",
@@ -181,7 +181,7 @@ async def change_ticket(
 
 @post(
     "/c/{thread:str}/ticketing",
-    limit=Limit("ticket-change", per_person="120/minute", per_org="3000/minute"),
+    limit=TAKING,
     permission=Permission.TICKET_WORK,
     stands=CONVERSATION,
     act="make it a ticket",

@@ -2,17 +2,20 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest
+from sealdesk.threads import redacted
+from sealdesk.threads.redacted import Redaction
+from sealdesk.tickets import queue
 from sealdesk.unit import Reading
 from sealdesk.web.paging import TOP, Before
 
-View = Literal["mine", "unassigned", "open", "all"]
+View = Literal["waiting", "mine", "unassigned", "open", "all"]
 PAGE = 25
 COUNT_TO = 1000
 
@@ -22,19 +25,22 @@ _WHERE: dict[str, str] = {
     "open": "(k.status is null or k.status in ('open', 'pending'))",
     "all": "true",
 }
+# Those who wait come in the order in which they began to; their time in a list is that.
+_WAITING = "join app.waiting w on w.org_id = s.org_id and w.thread_id = s.stream_id and w.since is not null"
+_FIRST = Before(datetime.min.replace(tzinfo=UTC), UUID(int=0))
 _LAST = """left join lateral (select e.entry from ledger.entry e where e.org_id = s.org_id and e.stream_kind = 'thread'
   and e.stream_id = s.stream_id and e.type in ('message.posted', 'message.imported') order by e.stream_seq desc limit 1) last on true"""
-_STAFF = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, k.priority,
+_STAFF = """select s.stream_id, s.seq, {at} as at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status, k.priority,
   k.assignee_id,  a.name as assignee, coalesce(o.name, c.name) as requester, last.entry
-from ledger.stream s join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
+from ledger.stream s {line} join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
 left join app.ticket k on k.org_id = t.org_id and k.thread_id = t.thread_id
 left join app.member a on a.org_id = k.org_id and a.member_id = k.assignee_id
 left join app.member o on o.org_id = t.org_id and o.member_id = t.opener_id
 left join app.contact c on c.org_id = t.org_id and c.contact_id = t.opener_id
 {last}
-where s.org_id = $1 and s.kind = 'thread' and (s.last_at, s.stream_id) < ($2, $3) and {where}
-order by s.last_at desc, s.stream_id desc limit $4"""
-_OWN = """select s.stream_id, s.seq, s.last_at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status,
+where s.org_id = $1 and s.kind = 'thread' and ({at}, s.stream_id) {than} ($2, $3) and {where}
+order by {at} {way}, s.stream_id {way} limit $4"""
+_OWN = """select s.stream_id, s.seq, s.last_at as at, t.subject_commit, t.channel, t.locked, t.opener_kind, k.number, k.status,
   null::text as priority, null::uuid as assignee_id, null::text as assignee, null::text as requester, last.entry
 from app.thread_member tm join ledger.stream s on s.org_id = tm.org_id and s.kind = 'thread' and s.stream_id = tm.thread_id
 join app.thread t on t.org_id = s.org_id and t.thread_id = s.stream_id
@@ -78,18 +84,29 @@ async def conversations(
     if before and not await work.value(_THERE, work.actor.org, before.id):
         raise BadRequest(NO_KEY, pointer="/before")
     staff = work.actor.role is not Role.REQUESTER
-    where = _WHERE[view] if staff else _OWN_WHERE.get(view, "true")
-    query = (_STAFF if staff else _OWN).format(last=_LAST, where=where)
-    bound = before or TOP
+    where = _WHERE.get(view, "true") if staff else _OWN_WHERE.get(view, "true")
+    query, bound = _query(view, where, staff=staff), before or (_FIRST if staff and view == "waiting" else TOP)
     rows = await work.rows(query, work.actor.org, bound.at, bound.id, limit + 1)
     page = rows[:limit]
     wanted = [commit for row in page for commit in (row["subject_commit"], *_commits(row).values())]
-    opened = {commit: found.content.decode() for commit, found in (await work.open(wanted)).items()}
-    more = Before(page[-1]["last_at"], page[-1]["stream_id"]) if len(rows) > limit else None
+    standing = await redacted.standing(work, (commits["body"] for row in page if (commits := _commits(row))))
+    shown = await work.open([*wanted, *(commit for each in standing.values() for commit in each.wanted)])
+    opened = {commit: found.content.decode() for commit, found in shown.items()}
+    # The same for everybody: a list marks nothing, so an auditor reads originals where they stand.
+    opened |= {body: Redaction.of(each, shown, {}).preview for body, each in standing.items()}
+    more = Before(page[-1]["at"], page[-1]["stream_id"]) if len(rows) > limit else None
     listed = [_row(row, opened) for row in page]
     if not work.actor.may(Permission.NOTE_READ):
         listed = [row.without_desk_work() for row in listed]
     return listed, more
+
+
+def _query(view: str, where: str, *, staff: bool) -> str:
+    if not staff:
+        return _OWN.format(last=_LAST, where=where)
+    if view == "waiting":
+        return _STAFF.format(last=_LAST, where=where, line=_WAITING, at="w.since", than=">", way="asc")
+    return _STAFF.format(last=_LAST, where=where, line="", at="s.last_at", than="<", way="desc")
 
 
 async def counts(work: Reading) -> dict[str, int]:
@@ -100,7 +117,7 @@ async def counts(work: Reading) -> dict[str, int]:
         for view, where in _WHERE.items()
     )
     row = await work.row(f"select {columns}", work.actor.org)
-    return dict(row) if row else {}
+    return {**row, "waiting": await queue.length(work)} if row else {}
 
 
 async def assignees(work: Reading) -> list[tuple[UUID, str]]:
@@ -131,7 +148,7 @@ def _row(row: Row, opened: dict[bytes, str]) -> Listed:
         opened.get(row["subject_commit"], ""),
         opened.get(commits.get("body", b""), "")[:300],
         author["name"] if author else None,
-        row["last_at"],
+        row["at"],
         row["channel"],
         row["locked"],
         row["number"],

@@ -21,6 +21,7 @@ from sealdesk.threads.view import (
     MessageItem,
     RowView,
     SealMark,
+    StubItem,
     TimelineItem,
 )
 from sealdesk.tickets.model import PRIORITIES, STATUSES, Ticket
@@ -31,6 +32,9 @@ from sealdesk.web.view import Choice, Empty, Moment, Tag
 
 _TONES = {"open": "good", "pending": "warn", "solved": "plain", "closed": "plain"}
 _EMPTY = {
+    "waiting": Empty(
+        "Nobody waits for an answer", "Whoever writes appears here, longest first.", "All open", "/?view=open"
+    ),
     "mine": Empty(
         "Nothing is waiting for you", "Take a conversation from the unassigned ones.", "Unassigned", "/?view=unassigned"
     ),
@@ -41,7 +45,13 @@ _EMPTY = {
     "all": Empty("No conversations yet", "Open one, or import what you have.", "New conversation", "/new"),
 }
 _NO_REQUESTS = Empty("No requests yet", "Tell us what happened, and keep the proof of it.", "New request", "/new")
-HEADINGS = {"mine": "Mine", "unassigned": "Unassigned", "open": "Open", "all": "All conversations"}
+HEADINGS = {
+    "waiting": "Waiting",
+    "mine": "Mine",
+    "unassigned": "Unassigned",
+    "open": "Open",
+    "all": "All conversations",
+}
 
 
 def inbox(
@@ -147,6 +157,10 @@ def details(
         opened=Moment.of(thread.created_at, clock.now()),
         export_href=f"/exports/new?thread={thread.id}",
         may_change=actor.may(Permission.TICKET_WORK),
+        holds_href=f"/c/{thread.id}/holds" if actor.may(Permission.HOLD_MANAGE) else None,
+        free=assignee is None,
+        colleagues=tuple(Choice(str(m), name, chosen=False) for m, name in people if m not in (actor.member, assignee)),
+        idempotency_key=uuid4().hex,
     )
 
 
@@ -160,7 +174,7 @@ def last_day(shown: Sequence[TimelineItem], before: str = "") -> str:
     if not shown:
         return before
     item = shown[-1]
-    return (item.claimed or item.at if item.kind == "message" else item.at).day
+    return (item.at if item.kind == "event" else item.claimed or item.at).day
 
 
 def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) -> RowView:
@@ -188,19 +202,46 @@ def _row(actor: Actor, row: Listed, view: str, now: datetime, *, current: bool) 
     )
 
 
+def _message(actor: Actor, item: Message, now: datetime) -> MessageItem | StubItem:
+    guest = "visitor" if item.author.kind == "visitor" else "customer"
+    kind = guest if item.author.role == "requester" else item.author.role
+    by = Author(item.author.name, kind, item.author.id == str(actor.member))  # pyright: ignore[reportArgumentType]
+    seal, visibility = mark(item.thread_id, item.entry_id, sealed=item.sealed), item.visibility
+    claimed = Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None
+    stub, said = None, item.redaction
+    manages = actor.may(Permission.MESSAGE_REDACT) or (said is not None and actor.may(Permission.ERASURE_APPROVE))
+    href = f"/c/{item.thread_id}/messages/{item.id}/redaction" if manages else None
+    if said is not None:
+        stub = StubItem(
+            entry_id=str(item.entry_id),
+            text=said.sentence,
+            at=Moment.of(item.at, now),
+            seal=seal,
+            author=by,
+            acted=Moment.of(said.at, now),
+            replacement=said.text or "",
+            visibility="internal" if visibility == "internal" else "public",
+            claimed=claimed,
+            manage_href=href,
+        )
+        if item.body is None:
+            return stub
+    return MessageItem(
+        entry_id=str(item.entry_id),
+        author=by,
+        body=item.body if item.body is not None else "",
+        at=Moment.of(item.at, now),
+        seal=seal,
+        visibility="internal" if visibility == "internal" else "public",
+        claimed=claimed,
+        redaction=stub,
+        manage_href=href,
+    )
+
+
 def _item(actor: Actor, item: Item, names: Mapping[str, str], now: datetime) -> TimelineItem:
     if isinstance(item, Message):
-        guest = "visitor" if item.author.kind == "visitor" else "customer"
-        kind = guest if item.author.role == "requester" else item.author.role
-        return MessageItem(
-            entry_id=str(item.entry_id),
-            author=Author(item.author.name, kind, item.author.id == str(actor.member)),  # pyright: ignore[reportArgumentType]
-            body=item.body if item.body is not None else "",
-            at=Moment.of(item.at, now),
-            seal=mark(item.thread_id, item.entry_id, sealed=item.sealed),
-            visibility="internal" if item.visibility == "internal" else "public",
-            claimed=Moment.of(datetime.fromisoformat(item.claim.at), now) if item.claim else None,
-        )
+        return _message(actor, item, now)
     text, icon = sentence(item, names)
     return EventItem(
         entry_id=str(item.stored.entry_id),

@@ -26,18 +26,17 @@ _WORD: Final = re.compile(r"[^\W\d_]{2}")
 def asked_ids(exchange: Exchange, refusal: Refusal) -> tuple[UUID, ...]:
     """The ids that the request asked for, each once, `MOST_IDS` at most; none where `refusal` says nothing about ids.
 
-    Of a 400 the path does not count: it was found before, or nothing was looked up. Of a caller whom nobody knows, the path alone does.
+    Of a 400 the path does not count: it was found before, or nothing was looked up. Of a caller whom nobody knows, the path alone does, and
+    of a 403 or 429, where it is only asked in which conversation that was.
     """
     found = (each for text in _texts(exchange, refusal.status) for each in read_ids(text))
     return tuple(islice(dict.fromkeys(found), MOST_IDS))
 
 
 def _texts(exchange: Exchange, status: int) -> Iterator[str]:
-    if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-        return
-    if status == HTTPStatus.NOT_FOUND:
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         yield from exchange.path.split("/")
-    if exchange.actor is None:
+    if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) or exchange.actor is None:
         return
     try:
         yield from _leaves(decode_fields(exchange.query, at_most=caps.QUERY_FIELDS))

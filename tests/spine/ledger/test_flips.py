@@ -11,9 +11,11 @@ import asyncpg
 import forger
 from counts import count
 from scene import Scene, post
+from sealdesk.abuse.commands import change_lexicon
 from sealdesk.core.db import Connection, Row
 from sealdesk.ledger.fsck import Difference, fsck
 from sealdesk.verification.terminal import with_state
+from watching import flagged
 from world import World
 
 
@@ -65,6 +67,20 @@ TARGETS = {
         ("org_id", "thread_id", "member_id"), ("thread_id", "member_id"), by("thread_id", "member_id")
     ),
     "app.escalation": Target(("org_id", "thread_id"), ("thread_id", "standing"), by("thread_id")),
+    "app.redaction": Target(
+        ("org_id", "message_id"),
+        ("message_id", "thread_id", "stream_kind", "body_commit", "state", "entry_id"),
+        by("message_id"),
+    ),
+    "app.hold": Target(
+        ("org_id", "hold_id"), ("hold_id", "thread_id", "standing", "placed_by", "entry_id"), by("hold_id")
+    ),
+    "app.erasure": Target(
+        ("org_id", "message_id"),
+        ("message_id", "thread_id", "basis", "asked_by", "state", "entry_id"),
+        by("message_id"),
+    ),
+    "app.erasing": Target(("org_id",), ("state", "asked_by", "version"), by("org_id")),
     "app.ticket": Target(
         ("org_id", "thread_id"), ("thread_id", "number", "status", "priority", "assignee_id"), by("thread_id")
     ),
@@ -74,11 +90,30 @@ TARGETS = {
         by("message_id"),
     ),
     "app.member": Target(("org_id", "member_id"), ("member_id", "role", "active"), by("member_id")),
+    "app.lexicon": Target(("org_id", "name"), ("name", "enabled", "version", "commit"), by("name")),
+    "app.flag": Target(
+        ("org_id", "flag_id"),
+        (
+            "flag_id",
+            "about",
+            "thread_id",
+            "author_id",
+            "author_kind",
+            "kinds",
+            "at",
+            "last_at",
+            "entry_id",
+            "evidence",
+            "standing",
+        ),
+        by("flag_id"),
+    ),
 }
 """Not here, because nothing else binds them: `signed_at`, `created_at`, `added_at`, `pending.at`, names, slugs and `person_id`."""
 
 UNBOUND = {
     "app.org", "app.contact", "app.setting", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
+    "app.waiting",
     "ledger.follower", "ledger.verified",
 }  # fmt: skip
 """No rows in this scene, or positions that are no record."""
@@ -145,6 +180,8 @@ async def test_every_table_is_bound_or_said_not_to_be(drill: World) -> None:
 async def test_the_row_of_every_flipped_bit_is_named(drill: World, scene: Scene) -> None:
     for number in range(3):
         await post(drill, drill.acme.agent, scene.threads[0], f"waiting {number}")
+    await flagged(drill, drill.acme.requester, scene.threads[0])
+    await change_lexicon(drill.desk, drill.acme.admin, "custom", "add", ["nitwit"])
     connection = await drill.superuser()
     await forger.unguard(connection)
     await connection.execute("alter table ledger.entry alter column qid drop identity")

@@ -204,6 +204,9 @@ EDITS = {
     "state.thread.locked": "update app.thread set locked = true",
     "state.thread.closed": "update app.thread set closed = true",
     "state.escalation.standing": "update app.escalation set standing = not standing",
+    "state.redaction.state": "update app.redaction set state = 'lifted'",
+    "state.hold.missing": "delete from app.hold",
+    "state.erasing.state": "alter table app.erasing disable trigger two_people; update app.erasing set state = 'off'",
     "state.thread.subject_commit": "update app.thread set subject_commit = sha256(subject_commit)",
     "state.thread.opener_id": "update app.thread set opener_id = gen_random_uuid()",
     "state.thread_member.unrecorded": "insert into app.thread_member select org_id, thread_id, gen_random_uuid()"

@@ -13,7 +13,10 @@ _PLAIN = {
     "thread.deescalated": "took back the escalation",
     "thread.closed": "closed the conversation",
     "thread.reopened": "reopened the conversation",
+    "abuse.confirmed": "confirmed that this needed attention",
+    "abuse.dismissed": "found that this needed no attention",
     "message.unredacted": "took back a redaction",
+    "erasure.refused": "refused to erase a message",
     "hold.placed": "placed a legal hold",
     "hold.released": "released a legal hold",
 }
@@ -42,6 +45,10 @@ _SENTENCES: dict[str, _Words] = {
     "ticket.changed": lambda body, names: "changed " + "; ".join(_change(change, names) for change in body["changes"]),
     "message.redacted": lambda body, _: (
         f"{'masked' if body['mode'] == 'mask' else 'withheld'} a message ({body['reason']})"
+    ),
+    "erasure.asked": lambda body, _: f"asked that a message be erased, on the basis of {_BASES[body['basis']]}",
+    "abuse.flagged": lambda body, _: (
+        f"flagged a {body['about']} for review ({', '.join(dict.fromkeys(rule['lexicon'] for rule in body['rules']))})"
     ),
     "content.erased": lambda body, _: f"erased content on the basis of {_BASES[body['basis']]}",
 }

@@ -8,15 +8,16 @@ create table sec.before_invitation (
   name text not null,
   primary key (org_id, member_id)
 );
--- That the caller is still a member with one of these roles, until the end of the transaction; taken before anything of `p_other` changes.
+-- That the caller is still a member with one of these roles, until the end of the transaction; taken before anything of `p_others` changes.
 -- Of two who put each other out, the locks are taken in one order: one waits, and finds that it is a member no more.
-create function sec.hold_role(p_roles text[], p_other uuid default null) returns void
+create function sec.hold_role(p_roles text[], p_others uuid[] default '{}') returns void
   language plpgsql volatile security definer set search_path = pg_catalog as $$
 begin
-  if p_other is null then
+  if cardinality(p_others) = 0 then
     perform from sec.person where person_id = sec.person() for share;
   else
-    perform from sec.person where person_id in (sec.person(), (select person_id from app.member where org_id = sec.org() and member_id = p_other))
+    perform from sec.person where person_id = sec.person()
+      or person_id in (select person_id from app.member where org_id = sec.org() and member_id = any (p_others))
       order by person_id for no key update;
   end if;
   perform from app.member where org_id = sec.org() and member_id = sec.member() and active and role = any (p_roles);
@@ -83,12 +84,20 @@ begin
   delete from sec.before_invitation where org_id = sec.org() and member_id = sec.member();
   return p;
 end $$;
+create or replace function sec.end_org_token(p_id uuid) returns uuid language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare m uuid;
+begin
+  perform sec.hold_admin();
+  update sec.session set ended_at = clock_timestamp() where org_id = sec.org() and session_id = p_id and kind = 'token' and ended_at is null
+    and seen_at + idle_for > clock_timestamp() and hard_until > clock_timestamp() returning member_id into m;
+  return m;
+end $$;
 -- Until when a member's invitation can be accepted; null where its link leads nowhere any more.
 create function sec.invitation_until(p_member uuid) returns timestamptz language sql stable security definer set search_path = pg_catalog as $$
   select max(hard_until) from sec.session where org_id = sec.org() and member_id = p_member and kind = 'invitation' and ended_at is null
     and hard_until > clock_timestamp()
 $$;
-grant execute on function sec.hold_role(text[], uuid) to desk_admin, desk_auditor;
+grant execute on function sec.hold_role(text[], uuid[]) to desk_admin, desk_auditor;
 grant execute on function sec.invitee(text), sec.invite(uuid, text, text, uuid, text, text, bytea, interval), sec.undo_invitation(uuid),
   sec.invitation_until(uuid) to desk_admin;
 reset role;

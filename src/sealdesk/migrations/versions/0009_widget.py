@@ -3,7 +3,7 @@
 from sealdesk.migrations import sqlfile
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0007"
 
 
 def upgrade() -> None:

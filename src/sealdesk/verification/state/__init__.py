@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from sealdesk.ledger.fsck import Difference, Differs
 from sealdesk.ledger.fsck.logs import SYS, View
 from sealdesk.ledger.fsck.unreadable import stumbling_differs
-from sealdesk.verification.state import conversations, exports, people
+from sealdesk.verification.state import conversations, exports, flags, people, redactions
 
 UNBOUND = (
     "Names, addresses, password hashes and the person behind a member were not compared: an entry binds the member and its role.",
@@ -17,7 +17,13 @@ UNBOUND = (
 )
 """What `fsck` says that it does not compare."""
 
-PROJECTIONS: tuple[Callable[[View], Awaitable[None]], ...] = (people.judge, conversations.judge, exports.judge)
+PROJECTIONS: tuple[Callable[[View], Awaitable[None]], ...] = (
+    people.judge,
+    conversations.judge,
+    exports.judge,
+    redactions.judge,
+    flags.judge,
+)
 
 
 async def check_state(view: View) -> Difference | None:

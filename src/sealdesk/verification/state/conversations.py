@@ -1,4 +1,4 @@
-"""Threads, who takes part in them, tickets, messages, and where imported ones came from."""
+"""Threads, who takes part in them, tickets, messages and what became of them, where imported ones came from, and what was flagged."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -6,6 +6,8 @@ from uuid import UUID
 from sealdesk.core.db import Row
 from sealdesk.ledger.fsck.logs import View
 from sealdesk.ledger.read import Stored
+from sealdesk.verification.state import flags
+from sealdesk.verification.state.redactions import Unread
 from sealdesk.verification.state.rows import Between, Near, Table, changes, chunks, judge_none, stored
 
 _ORPHAN = """
@@ -14,6 +16,10 @@ select x.name, x.id from (
   union all select 'app.thread_member', thread_id from app.thread_member where org_id = $1
   union all select 'app.ticket', thread_id from app.ticket where org_id = $1
   union all select 'app.escalation', thread_id from app.escalation where org_id = $1
+  union all select 'app.redaction', thread_id from app.redaction where org_id = $1
+  union all select 'app.hold', thread_id from app.hold where org_id = $1
+  union all select 'app.erasure', thread_id from app.erasure where org_id = $1
+  union all select 'app.flag', thread_id from app.flag where org_id = $1 and thread_id is not null
   union all select 'app.imported', thread_id from app.imported where org_id = $1) x
 where not exists (select from app.thread t where t.org_id = $1 and t.thread_id = x.id) limit 1
 """
@@ -53,14 +59,18 @@ class Fold:
     tickets: Table = field(default_factory=lambda: Table("app.ticket", ("thread_id",)))
     messages: Table = field(default_factory=lambda: Table("app.message", ("message_id",)))
     imported: Table = field(default_factory=lambda: Table("app.imported", ("entry_id",)))
+    unread: Unread = field(default_factory=Unread)
+    flags: Table = field(default_factory=lambda: Table("app.flag", ("flag_id",)))
     worked: dict[UUID, dict[str, int]] = field(default_factory=dict[UUID, dict[str, int]])
 
     def tables(self) -> tuple[Table, ...]:
         """All of them, the threads first."""
-        return self.threads, self.members, self.escalations, self.tickets, self.messages, self.imported
+        own = self.threads, self.members, self.escalations, self.tickets, self.messages, self.imported, self.flags
+        return *own, *self.unread.tables()
 
     def apply(self, entry: Stored) -> None:
         """Let one entry have its effect."""
+        self.unread.apply(entry)
         thread = entry.stream_id
         match entry.type:
             case "thread.created":
@@ -87,6 +97,8 @@ class Fold:
                 }
             case "ticket.changed":
                 self._work(entry)
+            case "abuse.flagged" | "abuse.confirmed" | "abuse.dismissed":
+                flags.apply(self.flags, entry)
             case _:
                 pass  # says nothing that a table repeats
 

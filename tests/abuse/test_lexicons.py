@@ -1,0 +1,144 @@
+"""What an organisation looks for: who may change it, what each change leaves, and what is refused."""
+
+import pytest
+
+from members.test_members import differences
+from sealdesk.abuse import queries
+from sealdesk.abuse.commands import change_lexicon
+from sealdesk.abuse.lexicon import LEXICONS, Lexicon, Watch, shipped
+from sealdesk.abuse.matching import Matcher
+from sealdesk.access.actor import Actor
+from sealdesk.core.errors import BadRequest, NotPermitted
+from watching import THREAT, entries, flags, follow, opened, say
+from world import World
+
+
+async def held(world: World, by: Actor) -> dict[str, Lexicon]:
+    async with world.desk.read(by) as work:
+        return {each.name: each for each in await queries.lexicons(work)}
+
+
+async def test_it_works(world: World) -> None:
+    """Own terms are found once they are added, by the version that holds then; all versions stand on record, sealed."""
+    desk, admin, requester = world.desk, world.acme.admin, world.acme.requester
+    assert (await held(world, world.acme.agent))["threat"] == Lexicon("threat", True, 0, shipped("threat"))
+    changed = await change_lexicon(
+        desk, admin, "custom", "add", ["  Project   Nightjar ", "", "Project Nightjar", "{a|b}cme leak*"]
+    )
+    assert (changed.version, changed.lines) == (1, ("Project Nightjar", "{a|b}cme leak*"))
+    thread = await opened(world)
+    await say(world, requester, thread, "They told me of pr0ject n.i.g.h.t.j.a.r")
+    await follow(world)
+    changed = await change_lexicon(desk, admin, "custom", "remove", ["Project Nightjar"])
+    await say(world, requester, thread, "project nightjar, and the bcme leaks")
+    await follow(world)
+    (first, second) = await entries(world, "abuse.flagged")
+    assert first["body"]["rules"] == [{"lexicon": "custom", "version": 1, "term": 0}]
+    assert second["body"]["rules"] == [{"lexicon": "custom", "version": 2, "term": 0}]
+    told = [each["body"] for each in await entries(world, "lexicon.changed")]
+    assert told == [
+        {"lexicon": "custom", "act": "added", "version": 1, "enabled": "yes", "terms": 2},
+        {"lexicon": "custom", "act": "removed", "version": 2, "enabled": "yes", "terms": 1},
+    ]
+    assert await differences(world) == []
+
+
+async def test_nothing_that_was_typed_stands_in_an_entry(world: World) -> None:
+    """Neither a term nor a message: ids, numbers and words of the format alone."""
+    await change_lexicon(world.desk, world.acme.admin, "custom", "add", ["canary nightjar"])
+    await say(world, world.acme.requester, await opened(world), "canary nightjar")
+    await follow(world)
+    assert len(await flags(world)) == 1
+    async with world.desk.read(world.acme.auditor) as work:
+        found = await work.rows(
+            "select type from ledger.entry where position('nightjar' in convert_from(entry, 'UTF8')) > 0"
+        )
+    assert found == []
+
+
+async def test_what_is_switched_off_finds_nothing(world: World) -> None:
+    desk, admin = world.desk, world.acme.admin
+    thread = await opened(world)
+    await change_lexicon(desk, admin, "threat", "off")
+    await say(world, world.acme.requester, thread, THREAT)
+    await follow(world)
+    assert await flags(world) == []
+    await change_lexicon(desk, admin, "threat", "on")
+    await say(world, world.acme.requester, thread, THREAT)
+    await follow(world)
+    assert [each.told["rules"] for each in await flags(world)] == [[{"lexicon": "threat", "version": 2, "term": 0}]]
+
+
+async def test_what_is_shipped_comes_back_beside_what_was_added(world: World) -> None:
+    desk, admin = world.desk, world.acme.admin
+    await change_lexicon(desk, admin, "abuse", "remove", shipped("abuse")[:-2])
+    await change_lexicon(desk, admin, "abuse", "add", ["nitwit"])
+    assert (await held(world, admin))["abuse"].lines == (*shipped("abuse")[-2:], "nitwit")
+    restored = await change_lexicon(desk, admin, "abuse", "restore")
+    assert restored.lines == (*shipped("abuse"), "nitwit")
+
+
+async def test_a_repeat_leaves_no_entry(world: World) -> None:
+    for _ in range(2):
+        await change_lexicon(world.desk, world.acme.admin, "custom", "add", ["nitwit"])
+        await change_lexicon(world.desk, world.acme.admin, "threat", "on")
+        await change_lexicon(world.desk, world.acme.admin, "threat", "restore")
+    assert len(await entries(world, "lexicon.changed")) == 1
+
+
+async def test_who_may(world: World) -> None:
+    for actor in (world.acme.requester, world.acme.agent, world.acme.auditor):
+        with pytest.raises(NotPermitted):
+            await change_lexicon(world.desk, actor, "threat", "off")
+    with pytest.raises(NotPermitted):
+        await held(world, world.acme.requester)
+    await change_lexicon(world.desk, world.globex.admin, "threat", "off")
+    assert (await held(world, world.acme.auditor))["threat"].enabled
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["  "],
+        ["x"],
+        ["!!! ..."],
+        ["{a|bee} "],
+        ["x" * 401],
+        ["{a|b|c|d}{a|b|c|d}{a|b|c|d}{a|b|c|d}{a|b|c|d} hello"],
+        [f"term {n}" for n in range(1001)],
+        [f"{'long ' * 70}{n}" for n in range(100)],
+        [f"{{{'|'.join(f'word{k}' for k in range(60))}}} {n}" for n in range(90)],
+    ],
+)
+async def test_lines_that_are_refused(world: World, lines: list[str]) -> None:
+    with pytest.raises(BadRequest):
+        await change_lexicon(world.desk, world.acme.admin, "custom", "add", lines)
+    assert await entries(world, "lexicon.changed") == []
+
+
+def test_what_is_shipped_can_all_be_looked_for() -> None:
+    """Each way through each line is found by its own lexicon, and an exception by none."""
+    for name in LEXICONS:
+        lines = shipped(name)
+        assert len(set(lines)) == len(lines)
+        matcher = Matcher(lines)
+        for line in lines:
+            text = line.replace("*", "")
+            while "{" in text:
+                before, _, rest = text.partition("{")
+                choices, _, after = rest.partition("}")
+                text = before + choices.split("|")[-1] + after
+            if text.startswith("except:"):
+                assert matcher.find(text.removeprefix("except:")) == (), line
+            else:
+                assert matcher.find(f"Well, {text}!"), line
+
+
+def test_a_flag_names_a_rule_of_each_lexicon() -> None:
+    """However many of one are met."""
+    many = [f"word{n}th" for n in "abcdefghijklmnopqrstuvw"]
+    watch = Watch([Lexicon("threat", True, 3, tuple(many)), Lexicon("self-harm", True, 0, shipped("self-harm"))])
+    met = watch.find(" ".join([*many, "kys"]))
+    assert len(met) == 16
+    assert {rule.lexicon for rule in met} == {"threat", "self-harm"}
