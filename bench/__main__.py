@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bench import b1_posts, b2_one_thread, b3_sequencing, b7_verify, b9_start, b11_flood, report
+from bench import b1_posts, b2_one_thread, b3_sequencing, b4_bells, b7_verify, b9_start, b11_flood, report
 from bench.figure import Figure
 
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Measure] = {
     "B1": b1_posts.measure,
     "B2": b2_one_thread.measure,
     "B3": b3_sequencing.measure,
+    "B4": b4_bells.measure,
     "B7": b7_verify.measure,
     "B9": b9_start.measure,
     "B11": b11_flood.measure,

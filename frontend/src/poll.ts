@@ -6,16 +6,29 @@ const IDLE_AFTER = 600_000;
 const last = new WeakMap<Element, number>();
 const lastOfId = new Map<string, number>();
 let active = Date.now();
+let live = false;
+
+/** With a live socket nobody waits at the desk: a bell says when to ask, and now and then it is asked all the same. */
+export function setLive(on: boolean): void {
+  live = on;
+}
+
+const rung = (element: Element): boolean => live && element.id === "news";
+
+function pace(element: HTMLElement): number {
+  if (!rung(element)) return Number(element.dataset["poll"]);
+  return element.getAttribute("hx-get")?.includes("&unsealed=yes") ? 1_000 : 15_000;
+}
 
 function due(element: HTMLElement, now: number): boolean {
-  const every = Number(element.dataset["poll"]);
+  const every = pace(element);
   const since = last.get(element) ?? lastOfId.get(element.id);
   if (since === undefined) {
     last.set(element, now);
     return false;
   }
-  const pace = every > 1000 && now - active > IDLE_AFTER ? every * 6 : every;
-  return now - since >= pace && !element.classList.contains("htmx-request");
+  const slow = every > 1000 && now - active > IDLE_AFTER ? every * 6 : every;
+  return now - since >= slow && !element.classList.contains("htmx-request");
 }
 
 /** Ask at once, whatever the pace. */
@@ -33,6 +46,10 @@ function tick(): void {
 }
 
 export function startPolling(): void {
+  document.addEventListener("htmx:config:request", (event) => {
+    const { request, sourceElement } = (event as CustomEvent<{ ctx: { request: { action: string }; sourceElement: Element } }>).detail.ctx;
+    if (rung(sourceElement)) request.action = request.action.replace(/&wait=\d+/, "");
+  });
   for (const sign of ["keydown", "pointerdown", "pointermove"]) addEventListener(sign, () => { active = Date.now(); }, { passive: true });
   setInterval(tick, TICK);
 }

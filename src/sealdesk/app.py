@@ -32,6 +32,9 @@ from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
+from sealdesk.live import api as live_api
+from sealdesk.live.hub import Hub
+from sealdesk.live.serving import serve as serve_socket
 from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
 from sealdesk.members import pages as member_pages
@@ -48,6 +51,7 @@ from sealdesk.record import refusals, security_pages
 from sealdesk.redactions import api as redactions
 from sealdesk.redactions import hold_pages, redaction_pages
 from sealdesk.threads import api as threads
+from sealdesk.threads import reach
 from sealdesk.threads import states_api as states
 from sealdesk.tickets import api as tickets
 from sealdesk.tickets import pages as ticket_pages
@@ -69,6 +73,10 @@ from sealdesk.widget import frame_pages as widget_frame
 from sealdesk.widget import settings_pages as widget_settings
 
 HERE = Path(__file__).parent
+TEMPLATES = [
+    HERE / name / "templates"
+    for name in ("web", "people", "threads", "account", "members", "abuse", "exports", "redactions", "record", "widget")
+]
 
 
 @get("/healthz")
@@ -96,6 +104,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     account_pages.ROUTES,
     threads.ROUTES,
     states.ROUTES,
+    live_api.ROUTES,
     tickets.ROUTES,
     ticket_pages.ROUTES,
     state_pages.ROUTES,
@@ -129,7 +138,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence, moves, notes = Presence(desk), Moves(), refusals.Notes(desk)
+    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk)
 
     async def peek(token_hash: bytes) -> Actor | None:
         actor, exchange = await desk.peek(token_hash), current.get()
@@ -156,27 +165,16 @@ def application(settings: Settings, desk: Desk, signer: SignerClient, secret: by
         origins=settings.origins,
         secret=secret,
         static_dir=HERE / "web" / "static" / "built",
-        templates_dirs=[
-            HERE / name / "templates"
-            for name in (
-                "web",
-                "people",
-                "threads",
-                "account",
-                "members",
-                "abuse",
-                "exports",
-                "redactions",
-                "record",
-                "widget",
-            )
-        ],
+        templates_dirs=TEMPLATES,
         resources={
             Desk: desk,
             SignerClient: signer,
             Settings: settings,
             Blobs: Blobs(settings.blobs),
+            Hub: hub,
         },
+        sockets={"/api/v1/live": partial(serve_socket, hub, desk)},
+        lifespan=hub.running,
         limiter=Limiter(ProcessCounters(), read_policies(settings.limits), desk.counters, off=settings.limits == "off"),
         problem_page=partial(refused.problem_page, desk, settings),
         note=note,
@@ -211,12 +209,13 @@ async def serve(settings: Settings) -> None:
         # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
         gc.collect()
         gc.freeze()
-        ringing = asyncio.create_task(bells.run())
+        running = [asyncio.create_task(work) for work in (bells.run(), reach.run(desk.database, bells.guests))]
         try:
             with hasher.apart():
                 await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])
         finally:
-            ringing.cancel()
+            for task in running:
+                task.cancel()
             if desk.counters.valkey is not None:
                 await desk.counters.valkey.close()
 

@@ -34,7 +34,7 @@ ATTACKS = """async ([desk, thread]) => {
   told.beacon = navigator.sendBeacon(desk + '/sign-out', 'csrf=x');
   navigator.sendBeacon(desk + '/c/' + thread + '/messages', new Blob(['body=planted'], {type: 'application/x-www-form-urlencoded'}));
   told.socket = await new Promise((done) => {
-    const socket = new WebSocket(desk.replace('http', 'ws') + '/live');
+    const socket = new WebSocket(desk.replace('http', 'ws') + '/api/v1/live');
     socket.onopen = () => done('open');
     socket.onerror = () => done('refused');
   });

@@ -33,10 +33,13 @@ def say(page: Page, text: str) -> None:
 
 
 def test_a_chat_of_two_browsers(stage: Stage) -> None:
-    """What one writes, the other sees without a reload, each once, in the same order; the pages wait for it at the desk."""
+    """What one writes, the other sees without a reload, each once, in the same order; without a socket a page waits for it at the desk."""
     theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
     requester, agent = theirs.page(), ours.page()
     address = opened(stage, requester)
+    agent.route_web_socket(
+        "**/api/v1/live", lambda socket: socket.close(code=1013)
+    )  # one asks by itself, one has a socket
     agent.goto(address)
     asked: list[str] = []
     agent.on("request", lambda request: asked.append(request.url))

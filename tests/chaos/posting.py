@@ -12,7 +12,7 @@ BETWEEN = 0.6  # seconds between two messages of one person: below the limit of 
 AGAIN = 0.25  # seconds before a message that was not acknowledged is sent again
 SHARED_EVERY = 4
 THREAT_EVERY = 3
-THREAT = ": I will k1ll you"
+THREAT = "-k1ll-you"  # a key can be made of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """Bells: from one process to the others, over PostgreSQL, without a word of whose they are."""
 
 import asyncio
+import time
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from functools import partial
 from uuid import uuid4
 
 import pytest
 
-from sealdesk.core.bells import CHANNEL, Bells
+from sealdesk.core.bells import CHANNEL, SAID, Bells
+from sealdesk.core.words import FRESH, Words
 from world import World
 
 SECRET = b"s" * 32
@@ -118,3 +121,37 @@ async def test_a_connection_that_ends_is_made_again(two: Two, world: World) -> N
         two.here.ring(org, [("thread", thread)])
         assert await heard(there)
     await superuser.close()
+
+
+async def test_words_are_heard_by_processes_alone(two: Two, world: World) -> None:
+    """Whoever listens to the channel learns nothing; what they write, or repeat, is not heard."""
+    heard_there, overheard = list[bytes](), list[str]()
+    two.there.hear_word = heard_there.append
+    listener = await world.desk.database.connect("desk_requester")
+    await listener.add_listener(SAID, lambda *told: overheard.append(str(told[3])))
+    two.here.say(b"a word about somebody")
+    for _ in range(100):
+        if heard_there and overheard:
+            break
+        await asyncio.sleep(0.05)
+    assert heard_there == [b"a word about somebody"]
+    assert "somebody" not in str(b64decode(overheard[0]))
+    forged = Words(b"x" * 32).seal(b"forged")
+    for text in (overheard[0], forged, "", "no base64", overheard[0][:-8] + "AAAAAAA="):
+        await listener.execute("select pg_notify($1, $2)", SAID, text)
+    two.here.say(b"the next")
+    for _ in range(100):
+        if len(heard_there) > 1:
+            break
+        await asyncio.sleep(0.05)
+    assert heard_there == [b"a word about somebody", b"the next"]
+    await listener.close()
+
+
+def test_an_old_word_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = Words(SECRET)
+    old = words.seal(b"then")
+    later = time.time() + FRESH + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert words.open(old) is None
+    assert words.open(words.seal(b"now")) == b"now"

@@ -2,7 +2,7 @@
 
 from running import RunningDesk
 
-# Refusals, sign-ins and the clock's own entries are recorded whatever a request asks for.
+# Refusals, what follows from many of them, sign-ins and the clock's own entries are recorded whatever a request asks for.
 _NOISE = [
     "auth.failed",
     "auth.login",
@@ -10,6 +10,7 @@ _NOISE = [
     "authz.denied",
     "rate.limited",
     "suspicious.activity",
+    "actor.escalated",
     "log.checkpoint",
     "log.heartbeat",
     "verify.run",

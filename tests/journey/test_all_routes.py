@@ -27,6 +27,7 @@ JSON_BODIES: dict[str, dict[str, object]] = {
     "/api/v1/threads/{thread:str}/messages": {"body": "x"},
     "/api/v1/threads/{thread:str}/ticket": {"status": "solved"},
     "/api/v1/threads/{thread:str}/handover": {"assignee": "01a2179c-e439-749a-b858-a1212138a8b4"},
+    "/api/v1/threads/{thread:str}/read": {"seq": 1},
     "/api/v1/threads/{thread:str}/state": {"act": "escalate", "reason": "x"},
     "/api/v1/threads/{thread:str}/participants": {
         "member": "01a2179c-e439-749a-b858-a1212138a8b4",

@@ -43,8 +43,6 @@ class Meaning:
         match name, shape:
             case "scope", shapes.StructType():
                 return {"threads": [str(self.thread)]}
-            case "act", shapes.LiteralType() if "ask" in shape.values:
-                return "ask"
             case _, shapes.LiteralType() if name in _CHOICES:
                 return _CHOICES[name]
             case ("challenge" | "code" | "attestation") as part, _:

@@ -167,7 +167,7 @@ class Runner:
         if changes and {"scope", "threads"} & names:
             await self._nouns.make("thread", "open", OWN, member, fresh=False)
         if changes and not cell.noun and cell.route.path.endswith("/erasure"):
-            await self._nouns.unread.turn(member.org, {"act=approve": "asked", "act=off": "on"}.get(cell.says, "off"))
+            await self._nouns.unread.turn(member.org, {"act=ask": "off", "act=off": "on"}.get(cell.says, "asked"))
         held = (
             await self._nouns.unread.held(UUID(noun.values["thread"]))
             if changes and "hold" in names

@@ -77,6 +77,10 @@ async def acme(stage: World) -> AsyncIterator[Tenant]:
     opened = await tenant.callers["requester"].ask("POST", "/api/v1/tickets", document={"subject": "a", "body": "b"})
     tenant.thread = opened.json()["id"]
     tenant.ids = await ids_of(application, tenant)
+    said = await tenant.callers["requester"].ask("GET", f"/api/v1/threads/{tenant.thread}/messages")
+    tenant.ids["message_id"] = [
+        said.json()["messages"][0]["id"]
+    ]  # of that conversation, as the paths of messages have it
     yield tenant
     passwords.tune(2, 19_456, 1)
 

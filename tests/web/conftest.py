@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from needs import ROOT
 from sealdesk.web.csrf import AntiCsrf
 from sealdesk.web.tokens import SESSION_COOKIE, token_hash
-from web.serve_toy import TOKEN
+from web.serve_toy import CONNECTIONS, TOKEN
 from web.toy import ORIGIN, ToyDesk, make
 
 SECONDS = 1.0
@@ -106,11 +107,18 @@ def read_all(connection: socket.socket, silence: float = 20, after: float | None
 @pytest.fixture(scope="package")
 def served() -> Iterator[Served]:
     """The toy as a process of its own, with deadlines of `SECONDS`."""
+    with serving(CONNECTIONS) as served:
+        yield served
+
+
+@contextmanager
+def serving(connections: int) -> Generator[Served]:
+    """The toy, for so many connections."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment: dict[str, Any] = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
-    command = [sys.executable, str(ROOT / "tests" / "web" / "serve_toy.py"), str(port), str(SECONDS)]
+    command = [sys.executable, str(ROOT / "tests" / "web" / "serve_toy.py"), str(port), str(SECONDS), str(connections)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             served = Served(port, process.pid)

@@ -1,5 +1,6 @@
 """A small desk that uses the kit as slices do: one noun, kept in memory."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,11 +20,13 @@ from sealdesk.web.answers import Answer, Download, Html, SeeOther
 from sealdesk.web.app import build
 from sealdesk.web.binding import Form, Json, Query, Submitted
 from sealdesk.web.headers import Expected, etag
+from sealdesk.web.kit import Kit
 from sealdesk.web.limits import Limit
 from sealdesk.web.outer import Outer
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import delete, get, patch, post
 from sealdesk.web.schema import Input
+from sealdesk.web.sockets import Socket
 from sealdesk.web.tokens import new_token, token_hash
 
 ORIGIN = "http://desk.test:8000"
@@ -212,6 +215,21 @@ ROUTES = [
 ]  # fmt: skip
 
 
+async def echo(_: Kit, socket: Socket) -> None:
+    """Say what was heard."""
+    await socket.accept()
+    while True:
+        await socket.send(await socket.receive(3600))
+
+
+async def pour(_: Kit, socket: Socket) -> None:
+    """Send more than any buffer holds."""
+    await socket.accept()
+    while True:
+        await socket.send("x" * 10_000)
+        await asyncio.sleep(0)
+
+
 def version(title: str) -> str:
     return hashlib.sha256(title.encode()).hexdigest()[:8]
 
@@ -224,6 +242,7 @@ def make(desk: ToyDesk, routes: Sequence[HTTPRouteHandler] = tuple(ROUTES), **op
         "static_dir": ROOT / "static",
         "resources": {ToyDesk: desk},
         "templates_dirs": [ROOT / "templates"],
+        "sockets": {"/echo": echo, "/pour": pour},
         **options,
     }
     return build(desk.peek, routes, **settings)

@@ -28,6 +28,7 @@ async def decide(desk: Desk, actor: Actor, flag_id: UUID, decision: Decision, re
     `OutsideReach` (404), `NotPermitted` (403), `BadRequest` (400) without a reason, `Decided` (409) where somebody was faster.
     """
     async with desk.change(actor) as change:
+        change.demand(Permission.ABUSE_REVIEW)
         flag = await change.find(Flag, flag_id, Permission.ABUSE_REVIEW, lock=("flag",))
         told = checked_reason(reason)
         flag.decide()

@@ -89,7 +89,8 @@ async def queue(work: Reading, standing: Standing, before: Before | None) -> tup
 
 
 async def one(work: Reading, flag: UUID) -> Flagged:
-    """One flag. `OutsideReach` (404), `NotPermitted` (403)."""
+    """One flag. `NotPermitted` (403), `OutsideReach` (404)."""
+    work.demand(Permission.ABUSE_READ)
     await work.find(Flag, flag, Permission.ABUSE_READ)
     return (await _shown(work, await work.rows(_QUEUE + "f.flag_id = $2", work.actor.org, flag)))[0]
 

@@ -9,15 +9,22 @@ import asyncio
 import hmac
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from uuid import UUID
 
 import structlog
 
 from sealdesk.core.db import ABSENT, Connection
+from sealdesk.core.guests import Guests
+from sealdesk.core.words import Words
 
 CHANNEL = "desk_bells"
+SAID = "desk_said"
+"""Where sealed words go between the web processes: typing, presence, read marks."""
+MOST_SAID = 1000
+LONGEST_WORD = 8000
+"""What PostgreSQL takes in a notice."""
 MOST_AT_ONCE = 200  # names in one notice: 33 bytes each, of the 8,000 that PostgreSQL takes
 AGAIN_AFTER = 1.0
 Place = tuple[str, UUID]
@@ -35,8 +42,14 @@ class Bells:
     def __init__(self, secret: bytes, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._key = sha256(b"bells\n" + secret).digest()
         self._connect = connect
-        self._listening: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listening: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
         self._to_tell: set[str] = set()
+        self._words = Words(secret)
+        self._to_say: list[str] = []
+        self.hear_word: Callable[[bytes], None] | None = None
+        """Told of what another process said."""
+        self.guests = Guests()
+        """Who waits or watches in this process."""
         self._rung = asyncio.Event()
         self.closed = False
 
@@ -52,16 +65,30 @@ class Bells:
     @contextmanager
     def listening(self, org: UUID, places: Iterable[Place]) -> Generator[asyncio.Event]:
         """An event that is set with each bell of one of these places. Listen first, then look: nothing falls in between."""
-        heard, names = asyncio.Event(), [self._name(org, place) for place in places]
-        for name in names:
-            self._listening[name].add(heard)
-        try:
+        heard = asyncio.Event()
+        with ExitStack() as stack:
+            for place in places:
+                stack.enter_context(self.hearing(org, place, heard.set))
             yield heard
+
+    @contextmanager
+    def hearing(self, org: UUID, place: Place, call: Callable[[], None]) -> Generator[None]:
+        """Call `call` with each bell of this place."""
+        name = self._name(org, place)
+        self._listening[name].add(call)
+        try:
+            yield
         finally:
-            for name in names:
-                self._listening[name].discard(heard)
-                if not self._listening[name]:
-                    del self._listening[name]
+            self._listening[name].discard(call)
+            if not self._listening[name]:
+                del self._listening[name]
+
+    def say(self, word: bytes) -> None:
+        """Tell the other processes, sealed: nobody else can read it, write one, or repeat an old one. What is too much is lost."""
+        sealed = self._words.seal(word)
+        if len(self._to_say) < MOST_SAID and len(sealed) < LONGEST_WORD:
+            self._to_say.append(sealed)
+            self._rung.set()
 
     def close(self) -> None:
         """The process ends: nobody waits any more."""
@@ -90,6 +117,11 @@ class Bells:
                 for name in str(payload).split(","):
                     self._wake(name)
 
+        def hear_word(_: object, sender: int, __: str, payload: object) -> None:
+            word = self._words.open(str(payload)) if sender != own else None
+            if word is not None and self.hear_word is not None:
+                self.hear_word(word)
+
         def over(_: object) -> None:
             ended.set()
             self._rung.set()
@@ -97,6 +129,7 @@ class Bells:
         try:
             connection.add_termination_listener(over)
             await connection.add_listener(CHANNEL, hear)
+            await connection.add_listener(SAID, hear_word)
             self._wake_all()  # what rang while nobody listened
             while not ended.is_set():
                 await self._rung.wait()
@@ -105,6 +138,9 @@ class Bells:
                 for start in range(0, len(names), MOST_AT_ONCE):
                     text = ",".join(names[start : start + MOST_AT_ONCE])
                     await connection.execute("select pg_notify($1, $2)", CHANNEL, text)
+                said, self._to_say = self._to_say, []
+                if said:
+                    await connection.execute("select pg_notify($1, word) from unnest($2::text[]) word", SAID, said)
         finally:
             connection.terminate()
 
@@ -113,5 +149,5 @@ class Bells:
         return hmac.digest(self._key, org.bytes + key.bytes + kind.encode(), "sha256")[:16].hex()
 
     def _wake(self, name: str) -> None:
-        for heard in self._listening.get(name, ()):
-            heard.set()
+        for call in tuple(self._listening.get(name, ())):
+            call()

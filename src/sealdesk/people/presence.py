@@ -9,7 +9,7 @@ from sealdesk.unit import Desk
 
 EVERY = 60.0
 MOST = 100_000
-POLLS = ("/news", "/progress")
+POLLS = ("/news", "/progress", "/api/v1/live")
 _WAITS = re.compile(rb"(?:^|&)wait=")
 
 

@@ -27,10 +27,7 @@ from sealdesk.web.schema import Input
 REDACTING = Limit("redaction", per_person="120/minute", per_target="60/minute")
 HOLDING = Limit("legal-hold", per_person="60/minute", per_target="60/minute")
 ERASING = Limit("erasure", per_person="60/minute", per_target="60/minute")
-TURNING = {
-    f"act={act}": (permission,)
-    for act, permission in (("approve", Permission.ERASURE_APPROVE), ("off", Permission.ERASURE_APPROVE))
-}
+TURNING = {"act=ask": (Permission.ERASURE_ASK,), "act=off": (Permission.ERASURE_APPROVE,)}
 MESSAGE = "/api/v1/threads/{thread:str}/messages/{message:str}"
 Note = Annotated[str, msgspec.Meta(max_length=MOST_NOTE, description="Why: text, kept on record.")]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NOTE, description="Why: text, kept on record.")]
@@ -209,7 +206,7 @@ async def show_erasing(desk: Desk, actor: Actor) -> Answer[ErasingView]:
     return Answer(ErasingView(found.state, tuple(map(WaitingView.of, waiting))), etag=etag(found.version))
 
 
-@post("/api/v1/erasure", limit=ERASING, status=200, permission=Permission.ERASURE_ASK, saying=TURNING)
+@post("/api/v1/erasure", limit=ERASING, status=200, permission=Permission.ERASURE_APPROVE, saying=TURNING)
 async def turn_erasing(desk: Desk, actor: Actor, body: Json[ErasingChange], expected: Expected) -> Answer[ErasingView]:
     """Turn erasure on, which takes two people, or off."""
     found: Erasing = await erasure.turn(desk, actor, body.act, body.reason, expected.require)

@@ -60,7 +60,7 @@ async def show_overview(desk: Desk, actor: Actor, page: Page) -> Html:
 @post(
     "/holds/erasure",
     limit=ERASING,
-    permission=Permission.ERASURE_ASK,
+    permission=Permission.ERASURE_APPROVE,
     saying=TURNING,
     stands=OVERVIEW,
     act="change whether the organisation erases",

@@ -150,7 +150,7 @@ async def _page(
         around = await frame(work, page, "Redaction", "all")
     if refusal is not None:
         page.exchange.refusal = refusal
-    view = showing.redaction(actor, shown, erasing, waiting, typed, refusal.detail if refusal else None)
+    view = showing.redaction(actor, shown, erasing, waiting, typed, refusal)
     return page.render("redaction.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.core import clock
+from sealdesk.core.errors import BadRequest, Refusal, TooLarge
 from sealdesk.redactions.queries import Erasing, Hold, Waiting
 from sealdesk.threads.queries import Message
 from sealdesk.threads.redacted import REASONS
@@ -67,6 +68,7 @@ class RedactionView:
     note: str = ""
     reason: str = ""
     error: str | None = None
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +121,14 @@ def choices(codes: Sequence[str], chosen: str = "") -> tuple[Choice, ...]:
 
 
 def redaction(
-    actor: Actor, message: Message, erasing: Erasing, waiting: Waiting | None, typed: dict[str, str], error: str | None
+    actor: Actor,
+    message: Message,
+    erasing: Erasing,
+    waiting: Waiting | None,
+    typed: dict[str, str],
+    refusal: Refusal | None,
 ) -> RedactionView:
-    """The page of one message; `typed` and `error` bring a refused attempt back."""
+    """The page of one message; `typed` and `refusal` bring a refused attempt back. `wrong` is the field that does not fit."""
     said, gone = message.redaction, message.redaction is not None and message.redaction.state == "erased"
     asks = erasing.state == "on" and waiting is None and not gone
     return RedactionView(
@@ -148,8 +155,15 @@ def redaction(
         text=typed.get("text", ""),
         note=typed.get("note", ""),
         reason=typed.get("reason", ""),
-        error=error,
+        error=refusal.detail if refusal else None,
+        wrong=_wrong(typed) if isinstance(refusal, (BadRequest, TooLarge)) else "",
     )
+
+
+def _wrong(typed: dict[str, str]) -> str:
+    if "basis" in typed:
+        return "reason"
+    return "text" if typed.get("mode") == "mask" else "note"
 
 
 def holds(found: Sequence[Hold], thread: UUID, error: str | None) -> HoldsView:

@@ -1,7 +1,7 @@
 """Waiting for news of a conversation: the question is asked again with each bell, each time as if it were new.
 
-No transaction and no connection is held meanwhile. Whoever may no longer look, or has signed out, is told so at the next bell, and within
-`LOOK_EVERY` seconds without one.
+No transaction and no connection is held meanwhile. Whoever may no longer look, or has signed out, is told so within a second
+(`threads.reach`).
 """
 
 import asyncio
@@ -59,7 +59,10 @@ async def _listening(desk: Desk, actor: Actor, thread: UUID) -> AsyncGenerator[a
         return
     # Not even the time of a bell tells requesters of the desk's own work.
     kinds = ("thread", "ticket") if actor.may(Permission.NOTE_READ) else ("thread",)
-    with desk.bells.listening(actor.org, [(kind, thread) for kind in kinds]) as heard:
+    with (
+        desk.bells.listening(actor.org, [(kind, thread) for kind in kinds]) as heard,
+        desk.bells.guests.staying((actor.session_hash, thread), heard.set),
+    ):
         yield heard
 
 

@@ -29,6 +29,7 @@ from sealdesk.web.public import PUBLIC, PublicRoute
 from sealdesk.web.reports import take_report
 from sealdesk.web.route import RouteTemplates
 from sealdesk.web.saying import say
+from sealdesk.web.sockets import Socket
 from sealdesk.web.static import StaticFiles, send_file
 from sealdesk.web.telemetry import log_fault, note_refusal
 
@@ -53,13 +54,14 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
     proxies: Sequence[str] = (),
     whose: Whose | None = None,
     trace: Trace | None = None,
+    sockets: Mapping[str, Callable[[Kit, Socket], Awaitable[None]]] | None = None,
 ) -> Outer:
     """The ASGI application of one web process.
 
     `peek` finds the actor behind a token, `origins` is the allow-list, `secret` (at least 32 bytes) is shared by all web processes,
     `resources` are what routes take by type (the desk is one), `problem_page` words a refusal as HTML, `note` puts one on record after it
     was answered, `proxies` are the networks whose X-Forwarded-For is believed, `whose` finds the member behind any token, dead ones too,
-    `trace` whose account a refused request was a try at.
+    `trace` whose account a refused request was a try at, `sockets` serve the addresses that speak WebSocket.
     Raises `BadRoute` for a route without a policy and `BadSetting` for an origin that no browser sends.
     """
     static = StaticFiles(static_dir)
@@ -94,6 +96,7 @@ def build(  # noqa: PLR0913 - the whole of what an application is made of
         partial(say, kit),
         partial(_note, RouteTemplates(routes_of(app)), whose, trace, note),
         Peers(proxies),
+        {path: partial(serve, kit) for path, serve in (sockets or {}).items()},
     )
 
 

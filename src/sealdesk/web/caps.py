@@ -35,3 +35,19 @@ WRITE_SECONDS: Final = 30.0
 """How long a client may leave our answer unread before the connection is cut."""
 
 KEEP_ALIVE_SECONDS: Final = 30
+
+SOCKET_BYTES: Final = 65 * KIB
+"""The largest message of a live socket: 64 KiB and what surrounds them."""
+
+SOCKET_FRAMES: Final = 20
+SOCKET_FRAMES_SECONDS: Final = 10.0
+"""So many frames a socket takes in so many seconds: control frames and fragments are frames too."""
+
+SOCKET_BUFFER: Final = 4 * KIB
+"""What may wait for a reader in the process's memory before nothing more is sent to it."""
+
+SOCKET_CLOSE_SECONDS: Final = 1.0
+"""How long the other side has to answer a closing frame."""
+
+PING_SECONDS: Final = 20.0
+PONG_SECONDS: Final = 20.0

@@ -61,3 +61,9 @@ class Origins:
             trusted = site in _OWN_SITE
         if not trusted:
             raise BadOrigin("A request that changes something needs an Origin of this desk.")
+
+    def demand(self, fields: Mapping[bytes, bytes]) -> None:
+        """The same where a browser always sends an Origin: with a handshake (RFC 6455, 4.1). Programs say it too. Raises `BadOrigin`."""
+        if b"origin" not in fields:
+            raise BadOrigin("A socket is opened with an Origin of this desk.")
+        self.check(fields)

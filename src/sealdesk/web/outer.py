@@ -4,14 +4,14 @@ Litestar's middleware does not run for unknown paths, wrong methods and malforme
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import cast
 
-from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, LifeSpanScope, Receive, Scope, Send, WebSocketScope
 
-from sealdesk.core.errors import BadOrigin, BadRequest, Refusal
+from sealdesk.core.errors import BadOrigin, BadRequest, OutsideReach, Refusal
 from sealdesk.web.answer_headers import AnswerHeaders
 from sealdesk.web.answers import Sent
 from sealdesk.web.body import FORM_TYPE, read_form
@@ -22,22 +22,33 @@ from sealdesk.web.origin import SAFE_METHODS, Origins
 from sealdesk.web.peers import Peers
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields, refusal_for
 from sealdesk.web.refusals import Misdirected, Unexpected
+from sealdesk.web.sockets import Socket, as_rejection, as_request
 from sealdesk.web.telemetry import log_fault
 
 Say = Callable[[Exchange, Refusal], Awaitable[Sent]]
 Note = Callable[[Exchange, Refusal], Awaitable[None]]
+Serve = Callable[[Socket], Awaitable[None]]
 
 
 class Outer:
     """Guards and completes what `inner` does.
 
-    `say` words a refusal for whoever asked; `note` is told of each one after its answer went out, for the record.
+    `say` words a refusal for whoever asked; `note` is told of each one after its answer went out, for the record. `sockets` are the
+    addresses that speak WebSocket, and who serves what is opened there.
     """
 
     def __init__(
-        self, inner: ASGIApp, origins: Origins, headers: AnswerHeaders, say: Say, note: Note, peers: Peers | None = None
+        self,
+        inner: ASGIApp,
+        origins: Origins,
+        headers: AnswerHeaders,
+        say: Say,
+        note: Note,
+        peers: Peers | None = None,
+        sockets: Mapping[str, Serve] | None = None,
     ) -> None:
         self.inner = inner
+        self._sockets = dict(sockets or {})
         self._origins = origins
         self._peers = peers or Peers()
         self.headers = headers
@@ -51,9 +62,32 @@ class Outer:
         elif scope["type"] == "lifespan":
             await self.inner(cast("Scope", scope), receive, send)
         else:
-            # No part of the desk speaks WebSocket yet; refusing before accepting is a 403.
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            await self._open(cast("WebSocketScope", scope), receive, send)
+
+    async def _open(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        """A socket. Until it is open, a no is the answer that a request would get, and is judged and noted in the same way."""
+        asked = as_request(scope)
+        exchange = Exchange(asked, receive, as_rejection(send), self.headers)
+        exchange.route = exchange.path if exchange.path in self._sockets else None
+        socket = Socket(exchange, scope, receive, send, self._note)
+        current.set(exchange)
+        await receive()
+        try:
+            self._judge(exchange, asked, receive)
+            self._origins.demand(exchange.fields)
+            await self._sockets.get(exchange.path, _nowhere)(socket)
+        except Disconnected:
+            return
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if socket.opened:
+                log_fault("socket_broken", exchange, error)
+                await socket.close(1011, "something went wrong on our side")
+                return
+            await self._refuse(exchange, asked, receive, error)
+            if exchange.refusal is not None:
+                await self._note(exchange, exchange.refusal)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, self.headers)
@@ -107,6 +141,10 @@ class Outer:
                 encode(refusal, exchange.request_id),
             )
         await sent(scope, receive, exchange.send)
+
+
+async def _nowhere(_: Socket) -> None:
+    raise OutsideReach
 
 
 def _worth_keeping(exchange: Exchange, refusal: Refusal) -> bool:

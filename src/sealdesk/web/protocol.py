@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 from uuid import UUID
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -17,15 +18,19 @@ from sealdesk.core.errors import BadRequest, Overloaded, Refusal
 from sealdesk.core.ids import new_id
 from sealdesk.web import caps
 from sealdesk.web.answer_headers import NO_STORE, AnswerHeaders
+from sealdesk.web.handshake import check_handshake
 from sealdesk.web.problems import PROBLEM_TYPE, encode, header_fields
 from sealdesk.web.refusals import FieldsTooLarge, TooSlow
+from sealdesk.web.socket_protocol import GuardedSocket
 
 _PHRASES: Final = {
     400: b"Bad Request",
     408: b"Request Timeout",
+    426: b"Upgrade Required",
     431: b"Request Header Fields Too Large",
     503: b"Service Unavailable",
 }
+_BODY_FIELDS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _FRAMING_SLACK: Final = 16 * caps.KIB
 _FRAMING_RATIO: Final = 8  # one byte a chunk, the worst honest case, costs six
 
@@ -82,13 +87,43 @@ class GuardedProtocol(HttpToolsProtocol):
         self._raw_bytes += len(data)
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._feed(data)
         if self._closed or self.transport.is_closing():
             return
         if self._in_head:
             self._check_head()
         elif self._raw_bytes > _FRAMING_SLACK + _FRAMING_RATIO * self._body_bytes:
             self._refuse(BadRequest("The body is mostly framing."))
+
+    def _feed(self, data: bytes) -> None:
+        # As uvicorn does, but for what stands behind a handshake: there it is dropped in silence.
+        self._unset_keepalive_if_required()
+        try:
+            cast("httptools.HttpRequestParser", self.parser).feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            if self._should_upgrade():
+                self._become_socket(data[int(stop.args[0]) :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
+
+    def _become_socket(self, behind: bytes) -> None:
+        """Hand the connection to the protocol of sockets, which asks the application before it opens one."""
+        answering = self.cycle is not None and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
+        try:
+            if answering or behind:
+                raise BadRequest("A handshake stands alone: nothing goes before its answer.")
+            check_handshake(self.scope["method"], self.scope["http_version"], self.headers)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        self._closed = True  # for this protocol
+        self._stop_head_timer()
+        self._stop_write_timer()
+        self.connections.discard(self)
+        socket = GuardedSocket(self.config, self.server_state, self.app_state, self.loop)
+        socket.connection_made(self.transport)
+        self.transport.set_protocol(BoundedReads(socket))
+        socket.shake_hands(self.url, self.headers)
 
     def _check_head(self) -> None:
         # One read may bring the end of a body too, hence twice the cap; `fields` counts exactly.
@@ -123,6 +158,8 @@ class GuardedProtocol(HttpToolsProtocol):
             # Absolute and authority forms (RFC 9112, 3.2) name a second host beside Host.
             raise _Malformed
         super().on_headers_complete()
+        if self._should_upgrade() and not _BODY_FIELDS.isdisjoint(name for name, _ in self.headers):
+            raise _Malformed  # a handshake has no body
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body; reading stops until the application takes it."""
@@ -211,7 +248,7 @@ class BoundedReads(asyncio.BufferedProtocol):
     only to protocols that are not `asyncio.Protocol` too, so this one stands in front of uvicorn's.
     """
 
-    def __init__(self, inner: GuardedProtocol) -> None:
+    def __init__(self, inner: GuardedProtocol | GuardedSocket) -> None:
         self._inner = inner
 
     def get_buffer(self, sizehint: int) -> memoryview:

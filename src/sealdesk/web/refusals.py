@@ -49,6 +49,17 @@ class Misdirected(Refusal):
     title = "Not served here"
 
 
+class UpgradeRequired(Refusal):
+    """The address speaks another protocol (RFC 9110, 15.5.22; RFC 6455, 4.4)."""
+
+    status = 426
+    slug = "upgrade-required"
+    title = "Another protocol is spoken here"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+
+
 class FieldsTooLarge(Refusal):
     """More header fields or bytes of them than taken (RFC 6585, 5)."""
 

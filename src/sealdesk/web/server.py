@@ -9,6 +9,7 @@ import uvicorn
 from sealdesk.web import caps
 from sealdesk.web.outer import Outer
 from sealdesk.web.protocol import guarded_protocol
+from sealdesk.web.socket_protocol import GuardedSocket
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -36,7 +37,11 @@ def make_server(app: Outer, *, connections: int = 2000) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", guarded_protocol(app.headers, connections)),  # uvicorn only ever calls it
-        ws="none",  # no part of the desk speaks WebSocket yet
+        ws=cast("type[asyncio.Protocol]", GuardedSocket),  # `GuardedProtocol` hands connections to it
+        ws_max_size=caps.SOCKET_BYTES,
+        ws_ping_interval=caps.PING_SECONDS,
+        ws_ping_timeout=caps.PONG_SECONDS,
+        ws_per_message_deflate=False,
         lifespan="on",
         loop="uvloop",
         access_log=False,

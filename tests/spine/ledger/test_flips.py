@@ -113,8 +113,7 @@ TARGETS = {
 
 UNBOUND = {
     "app.org", "app.contact", "app.setting", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
-    "app.waiting",
-    "ledger.follower", "ledger.verified",
+    "app.waiting", "app.read_mark", "ledger.follower", "ledger.verified",
 }  # fmt: skip
 """No rows in this scene, or positions that are no record."""
 

@@ -113,6 +113,16 @@ create trigger two_people before update on app.erasing for each row execute func
 create policy redacted on ledger.content_key as restrictive for select to desk_requester, desk_agent, desk_admin using (not exists (
   select from app.redaction r where r.org_id = content_key.org_id and r.body_commit = content_key.commit and r.state in ('masked', 'withheld')));
 
+-- Statistics for the planner keep samples of a column, which would outlive what was erased.
+alter table ledger.content alter column sealed set statistics 0;
+alter table ledger.content_key alter column wrapped set statistics 0;
+do $$
+begin
+  if to_regproc('pg_catalog.pg_clear_attribute_stats') is not null then  -- PostgreSQL 18 and newer
+    execute $c$select pg_clear_attribute_stats('ledger', 'content', 'sealed', false), pg_clear_attribute_stats('ledger', 'content_key', 'wrapped', false)$c$;
+  end if;
+end $$;
+
 grant select on app.hold, app.message to desk_context;
 create policy context on app.hold for select to desk_context using (true);
 do $$

@@ -1,0 +1,176 @@
+// A live socket beside the page: bells in place of waiting requests, who writes, who is there, who has read. It carries no words: what is
+// new is read as always. Without a socket the page asks by itself, so nothing here has to succeed.
+import { pollNow, setLive } from "./poll";
+
+interface Who { member: string; name: string; side: string }
+interface Mark { member: string; name: string; seq: number }
+interface Told { type: string; thread?: string; seq?: number; present?: Who[]; read?: Mark[]; who?: Who; on?: boolean; mark?: Mark }
+
+const WRITES_FOR = 6_000;
+const SAY_EVERY = 3_000;
+const HIDDEN_FOR = 30_000;
+const LONGEST = 60_000;
+const LATER = new Set([1008, 1013]);
+
+let socket: WebSocket | null = null;
+let failures = 0;
+let again = 0;
+let over = false;
+let hidden = 0;
+let watched = "";
+let wanted = false;
+let said = 0;
+let readUpTo = 0;
+const writers = new Map<string, { name: string; until: number }>();
+let present: Who[] = [];
+const marks = new Map<string, Mark>();
+
+const news = (): HTMLElement | null => document.querySelector<HTMLElement>("#news");
+
+/** The conversation that is shown, and how far its public part is. */
+function shown(): { thread: string; seq: number } | null {
+  const found = /^\/c\/([0-9a-f-]{36})\/news\?after=(\d+)/.exec(news()?.getAttribute("hx-get") ?? "");
+  return found ? { thread: found[1]!, seq: Number(found[2]) } : null;
+}
+
+function send(frame: object): void {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+}
+
+function listed(names: string[]): string {
+  return names.length < 3 ? names.join(" and ") : `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
+}
+
+/** One quiet line, which has its place whether something stands in it or not. No reader is interrupted by it. */
+function tell(): void {
+  const line = document.querySelector<HTMLElement>("#live");
+  if (!line) return;
+  const now = Date.now();
+  for (const [key, writer] of writers) if (writer.until < now) writers.delete(key);
+  const writing = [...writers.values()].map((writer) => writer.name);
+  // Under somebody else's message there is nothing to say: they have read their own.
+  const end = document.querySelector("#items > article:last-of-type")?.hasAttribute("data-mine") ? (shown()?.seq ?? 0) : 0;
+  const readers = [...marks.values()].filter((mark) => end > 0 && mark.seq >= end && mark.name && mark.member !== document.body.dataset["member"]);
+  const parts: string[] = [];
+  if (writing.length) parts.push(`${listed(writing)} ${writing.length === 1 ? "is" : "are"} writing…`);
+  else {
+    if (readers.length) parts.push(`Read by ${listed(readers.map((mark) => mark.name))}`);
+    if (present.length) parts.push(`${listed(present.map((who) => who.name))} ${present.length === 1 ? "is" : "are"} here`);
+  }
+  const text = parts.join(" · ");
+  if (line.textContent !== text) line.textContent = text;
+}
+
+/** Read on as soon as nothing is under way: a bell may ring while an answer of before it still comes. */
+function readOn(): void {
+  const element = news();
+  if (!wanted || !element) return;
+  if (element.classList.contains("htmx-request")) { setTimeout(readOn, 50); return; }
+  wanted = false;
+  pollNow(element);
+}
+
+function markRead(): void {
+  const now = shown();
+  if (!now || now.thread !== watched || now.seq <= readUpTo || document.visibilityState !== "visible") return;
+  if (new URLSearchParams(location.search).has("earlier")) return;
+  readUpTo = now.seq;
+  send({ type: "read", thread: now.thread, seq: now.seq });
+}
+
+function hear(told: Told): void {
+  if (told.type === "ready") { watched = ""; look(); return; }
+  if (told.type === "refused") { setLive(false); return; }
+  if (told.thread !== watched) return;
+  switch (told.type) {
+    case "watching":
+      failures = 0;
+      setLive(true);
+      present = told.present ?? [];
+      for (const mark of told.read ?? []) marks.set(mark.member, mark);
+      wanted = true;
+      readOn();
+      markRead();
+      break;
+    case "bell": wanted = true; readOn(); break;
+    case "present": present = told.present ?? []; break;
+    case "read": if (told.mark) marks.set(told.mark.member, told.mark); break;
+    case "typing":
+      if (told.who && told.on) writers.set(told.who.member, { name: told.who.name, until: Date.now() + WRITES_FOR });
+      else if (told.who) writers.delete(told.who.member);
+      break;
+  }
+  tell();
+}
+
+/** Watch the conversation that is shown, and no other. */
+function look(): void {
+  const now = shown();
+  if (now && !socket && !again) open();
+  if (socket?.readyState !== WebSocket.OPEN || now?.thread === watched) return;
+  if (watched) send({ type: "watch", thread: watched, on: false });
+  watched = now?.thread ?? "";
+  readUpTo = 0;
+  writers.clear();
+  marks.clear();
+  present = [];
+  setLive(false);
+  if (watched) send({ type: "watch", thread: watched });
+  tell();
+}
+
+function closed(event: CloseEvent): void {
+  socket = null;
+  watched = "";
+  writers.clear();
+  present = [];
+  setLive(false);
+  tell();
+  // Signed out, or out of reach: the next question says so, in words.
+  if (event.code === 4401 || event.code === 4404) over = true;
+  if (over || document.visibilityState !== "visible") return;
+  failures += 1;
+  const chance = crypto.getRandomValues(new Uint8Array(1))[0]! / 255;
+  const wait = LATER.has(event.code) || event.code === 4408 ? LONGEST : Math.min(LONGEST, 1000 * 2 ** failures);
+  again = window.setTimeout(() => { again = 0; look(); }, wait * (0.5 + chance / 2));
+}
+
+function open(): void {
+  if (over || document.visibilityState !== "visible") return;
+  const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`, "sealdesk.live.v1");
+  socket = made;
+  made.addEventListener("message", (event) => hear(JSON.parse(event.data as string) as Told));
+  made.addEventListener("close", closed);
+}
+
+/** A public answer is being written: said now and then, and taken back when it is sent or emptied. A note is nobody's business. */
+function typing(event: Event): void {
+  const form = (event.target as Element).closest<HTMLFormElement>("#composer");
+  const text = form?.querySelector("textarea")?.value.trim();
+  if (!form || !watched || new FormData(form).get("visibility") === "internal") return;
+  const now = Date.now();
+  if (text && now - said > SAY_EVERY) {
+    said = now;
+    send({ type: "typing", thread: watched });
+  } else if (!text && said) {
+    said = 0;
+    send({ type: "typing", thread: watched, on: false });
+  }
+}
+
+function seen(): void {
+  clearTimeout(hidden);
+  if (document.visibilityState === "visible") { look(); markRead(); return; }
+  hidden = window.setTimeout(() => socket?.close(1000), HIDDEN_FOR);
+}
+
+export function startLive(): void {
+  if (!document.body.dataset["member"]) return;
+  look();
+  document.addEventListener("htmx:after:settle", () => { look(); markRead(); tell(); });
+  document.addEventListener("input", typing);
+  document.addEventListener("visibilitychange", seen);
+  addEventListener("pagehide", () => socket?.close(1000));
+  addEventListener("pageshow", look);
+  setInterval(tell, 1000);
+}

@@ -1,0 +1,96 @@
+"""A conversation that somebody of this process looks at: who is there, here and in other processes, and how far it has gone."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from uuid import UUID
+
+import msgspec
+
+from sealdesk.live.frames import Bell, HasRead, Mark, Present, Who, Writes, encode
+
+GONE_AFTER: Final = 50.0
+"""Seconds after which who is in another process is gone unless that process says again that they are there."""
+MOST_NAMED: Final = 10
+
+
+class Guest(Protocol):
+    """One socket, as a room knows it."""
+
+    who: Who
+    staff: bool
+
+    def push(self, key: tuple[object, ...], text: str) -> None:
+        """Send `text` when its reader is ready; a newer one of the same key takes its place."""
+        ...
+
+
+class Attendant(msgspec.Struct, frozen=True):
+    """Somebody there, and whether requesters are told: they are their own, and who has written to them."""
+
+    who: Who
+    shown: bool
+
+
+@dataclass(eq=False)
+class Room:
+    """One conversation."""
+
+    org: UUID
+    thread: UUID
+    hearing: ExitStack
+    guests: dict[Guest, bool] = field(default_factory=dict["Guest", bool])
+    told: dict[Guest, tuple[Who, ...]] = field(default_factory=dict["Guest", tuple[Who, ...]])
+    heads: dict[str, int] = field(default_factory=dict[str, int])
+    elsewhere: dict[bytes, tuple[float, tuple[Attendant, ...]]] = field(
+        default_factory=dict[bytes, tuple[float, tuple[Attendant, ...]]]
+    )
+
+    def here(self) -> tuple[Attendant, ...]:
+        """Who is there in this process."""
+        found = {guest.who.member: Attendant(guest.who, shown) for guest, shown in self.guests.items()}
+        return tuple(list(found.values())[:MOST_NAMED])
+
+    def present(self, *, staff: bool, but: UUID) -> tuple[Who, ...]:
+        """Who is there at all, for a reader."""
+        now = time.monotonic()
+        found = {each.who.member: each for each in self.here()}
+        for told, people in self.elsewhere.values():
+            if now - told < GONE_AFTER:
+                found.update({each.who.member: each for each in people})
+        seen = (each.who for each in found.values() if (staff or each.shown) and each.who.member != but)
+        return tuple(sorted(seen, key=lambda who: (who.name, who.member.bytes)))
+
+    def went_on(self, kind: str, seq: int) -> None:
+        """Ring, unless that was rung before. Of the desk's own work requesters hear nothing, not even when."""
+        if seq <= self.heads.get(kind, 0):
+            return
+        self.heads[kind] = seq
+        text = encode(Bell(self.thread, kind, seq))
+        for guest in self._who(staff=kind != "thread"):
+            guest.push(("bell", self.thread, kind), text)
+
+    def tell_present(self) -> None:
+        """Say who is there now, to those for whom that is news: not even when somebody comes is told of whom one does not see."""
+        for guest in self.guests:
+            people = self.present(staff=guest.staff, but=guest.who.member)
+            if people != self.told.get(guest, ()):
+                self.told[guest] = people
+                guest.push(("present", self.thread), encode(Present(self.thread, people)))
+
+    def tell_writes(self, who: Who, *, on: bool) -> None:
+        """Say who writes."""
+        text = encode(Writes(self.thread, who, on))
+        for guest in self._who(staff=False, but=who.member):
+            guest.push(("typing", self.thread, who.member), text)
+
+    def tell_read(self, mark: Mark, *, shown: bool) -> None:
+        """Say who has read how far."""
+        text = encode(HasRead(self.thread, mark))
+        for guest in self._who(staff=not shown, but=mark.member):
+            guest.push(("read", self.thread, mark.member), text)
+
+    def _who(self, *, staff: bool, but: UUID | None = None) -> Iterator[Guest]:
+        return (guest for guest in self.guests if (guest.staff or not staff) and guest.who.member != but)

@@ -1,0 +1,91 @@
+"""Live sockets in the pages: who writes, who is there, who has read; nobody waits at the desk, and without a socket all goes on."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+
+from browser.conftest import Stage
+from browser.test_states import opened, say
+
+pytestmark = pytest.mark.browser
+
+
+def heard(page: Page) -> list[dict[str, object]]:
+    """What comes over the page's sockets from now on."""
+    told: list[dict[str, object]] = []
+
+    def take(socket: WebSocket) -> None:
+        assert socket.url.endswith("/api/v1/live")
+        socket.on("framereceived", lambda payload: told.append(json.loads(payload)))
+
+    page.on("websocket", take)
+    return told
+
+
+def tall(page: Page) -> float:
+    """The height of the line that tells."""
+    box = page.locator("#live").bounding_box()
+    return box["height"] if box else 0.0
+
+
+def test_it_works(stage: Stage) -> None:
+    theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
+    requester, agent = theirs.page(), ours.page()
+    told = heard(requester)
+    address = opened(stage, requester)
+    agent.goto(address)
+    expect(agent.locator("#live")).to_contain_text("Robin Vale is here")
+    expect(requester.locator("#live")).to_have_text("")
+    height = tall(requester)
+    agent.fill("#composer-body", "I am")
+    agent.locator("#composer-body").press_sequentially(" thinking")
+    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is writing…")
+    say(agent, "A considered answer")
+    expect(requester.locator("#items article", has_text="A considered answer")).to_be_visible()
+    expect(agent.locator("#live")).to_contain_text("Read by Robin Vale")
+    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is here")
+    assert tall(requester) == height > 0, "nothing jumps"
+    theirs.look(requester, "live-portal")
+    ours.look(agent, "live-desk")
+    agent.locator("#composer input[value=internal] + span").click()
+    agent.locator("#composer-body").press_sequentially("between us")
+    requester.wait_for_timeout(1000)
+    expect(requester.locator("#live")).not_to_contain_text("writing")
+    asked: list[str] = []
+    agent.on("request", lambda request: asked.append(request.url))
+    text = f"Once more {uuid4().hex[:6]}"
+    say(requester, text)
+    expect(agent.locator("#items article", has_text=text)).to_have_count(1)
+    assert [url for url in asked if "/news?" in url]
+    assert [url for url in asked if "wait=" in url] == []
+    assert "considered" not in json.dumps(told)
+    assert {each["type"] for each in told} >= {"ready", "watching", "bell", "typing"}
+    assert theirs.found + ours.found == []
+
+
+def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
+    """Also where there was one, and it breaks: nothing is lost, and nothing comes twice."""
+    theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
+    requester, agent = theirs.page(), ours.page()
+    address = opened(stage, requester)
+    routes: list[WebSocketRoute] = []
+
+    def route(socket: WebSocketRoute) -> None:
+        if routes:
+            socket.close(code=1013)
+        else:
+            socket.connect_to_server()
+        routes.append(socket)
+
+    agent.route_web_socket("**/api/v1/live", route)
+    agent.goto(address)
+    expect(agent.locator("#live")).to_contain_text("Robin Vale is here")
+    routes[0].close(code=1012)
+    expect(agent.locator("#live")).to_have_text("")
+    for number in range(3):
+        text = f"Still there {number} {uuid4().hex[:6]}"
+        say(requester, text)
+        expect(agent.locator("#items article", has_text=text)).to_have_count(1)
+    assert theirs.found + ours.found == []
