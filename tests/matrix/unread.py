@@ -57,6 +57,11 @@ class Unread:
         """Have an organisation erase, or not; where somebody asked for it, that is an admin who is nobody else here."""
         cast = self._cast(org)
         await self.stage.admin.execute("delete from app.erasing where org_id = $1", org)
+        if state == "asked":
+            # Who approves names the entry of who asked.
+            admin = await self.actor(cast, "admin")
+            await erasure.turn(self.stage.world.desk, admin, "ask", "as the matrix has it", lambda _: None)
+            return
         await self.stage.admin.execute(
             "insert into app.erasing (org_id, state, asked_by) values ($1, $2, $3)", org, state, cast.admin.member
         )
