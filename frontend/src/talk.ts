@@ -7,8 +7,10 @@ interface Message {
   id: string; at: string; body: string | null;
   author: { name: string; role: string };
   receipt: { state: "pending" | "sequenced" | "sealed" };
+  redaction: { state: "masked" | "withheld" | "erased"; text: string | null } | null;
 }
-interface Page { messages: Message[]; cursor: string; more: boolean }
+/** `changed` are messages that read otherwise since they were here: redacted, shown again, erased. */
+interface Page { messages: Message[]; changed: Message[]; cursor: string; more: boolean }
 interface Letter { key: string; body: string; shown: HTMLElement; accepted: boolean }
 
 const WAIT = 25;
@@ -66,6 +68,13 @@ function place(shown: HTMLElement): void {
   if (follow) list.scrollTop = list.scrollHeight;
 }
 
+/** What stands in a message's place says that it does. */
+function text(message: Message): string {
+  if (message.body !== null) return message.body;
+  if (message.redaction?.text) return message.redaction.text;
+  return message.redaction?.state === "erased" ? "This message was erased." : "This message was withheld.";
+}
+
 function find(id: string): HTMLElement | null {
   return list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
 }
@@ -76,9 +85,8 @@ function elementOf(message: Message): HTMLElement {
   if (there) return there;
   const mine = message.author.role === "requester";
   const letter = mine ? letters.find((each) => each.body === message.body && !each.shown.dataset["id"]) : undefined;
-  const shown = letter?.shown ?? made(message.author.name, message.body ?? "The content of this message was removed.", mine);
+  const shown = letter?.shown ?? made(message.author.name, text(message), mine);
   shown.dataset["id"] = message.id;
-  shown.classList.toggle("gone", message.body === null);
   if (letter) { letter.accepted = true; letters = letters.filter((each) => each !== letter); }
   place(shown);
   return shown;
@@ -86,6 +94,9 @@ function elementOf(message: Message): HTMLElement {
 
 function take(message: Message): void {
   const shown = elementOf(message);
+  shown.classList.toggle("gone", message.body === null);
+  const said = shown.querySelector(".words")!;
+  if (said.textContent !== text(message)) said.textContent = text(message);
   const time = shown.querySelector("time")!;
   time.dateTime = message.at;
   time.textContent = clock.format(new Date(message.at));
@@ -130,6 +141,7 @@ async function poll(now: number): Promise<void> {
     trouble.hidden = true;
     const before = cursor;
     page.messages.forEach(take);
+    page.changed.filter((message) => find(message.id)).forEach(take);
     cursor = page.cursor;
     if (page.messages.some((message) => message.receipt.state !== "sealed") && unsealed === null) { unsealed = before; void seal(now); }
   }

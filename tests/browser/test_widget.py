@@ -163,6 +163,13 @@ def test_a_visitor_writes_and_is_answered(street: Street) -> None:
     assert ">visitor</span>" in staff.get(f"/c/{thread}", headers={"accept": "text/html"}).text
     expect(log.locator(".words").nth(1)).to_have_text("It left the harbour this morning.")
     look(eyes, page, "widget-conversation")
+    first = staff.get(f"/api/v1/threads/{thread}/messages").json()["messages"][0]["id"]
+    redacted = staff.act(
+        "POST", f"/api/v1/threads/{thread}/messages/{first}/redaction", json={"mode": "withhold", "code": "other"}
+    )
+    assert redacted.status_code < 300, redacted.text
+    staff.say(thread, "One of them is withheld now.")
+    expect(log.locator(".words").first).to_have_text("This message was withheld.")
     assert "no visitor sees" not in window.locator("body").inner_text()
     assert context.cookies() == []
     # Blocked they are, and not merely unused: what a frame of another site sets is not there.

@@ -203,4 +203,9 @@ alter policy write_requester on ledger.entry with check (org_id = (select sec.or
 -- What asks for evidence outlasts a visit.
 alter policy write_requester on app.export with check (org_id = (select sec.org()) and requester_id = (select sec.member()) and audience = 'requester'
   and (select sec.role()) = 'requester');
+-- As before; to the desk a visitor is one of the conversation's requesters.
+create or replace function app.is_seen(p_thread uuid) returns boolean language sql stable set search_path = pg_catalog as $$
+  select sec.role() in ('requester', 'visitor') or exists (select from app.message g where g.org_id = sec.org() and g.thread_id = p_thread
+    and g.stream_kind = 'thread' and g.author_id = sec.member())
+$$;
 reset role;
