@@ -110,11 +110,17 @@ class Walker:
 
 
 def plan(town: Town, number: int, served: Sequence[tuple[str, Route]]) -> Iterator[Step]:
-    """`number` requests: every route as often as any other, in a shuffled order that is always the same."""
+    """`number` requests: for what each organisation has written, then every route as often as any other, in an order that stays the same."""
     chance = random.Random(20_261_126)
     one, two = town.tenants
     walkers = [Walker(chance, one, two), Walker(chance, two, one)]
-    order = [served[index % len(served)] for index in range(number)]
+    begun = [
+        Step(own, other, "admin", Draft("GET", f"/api/v1/threads/{thread}/messages"))
+        for own, other in ((one, two), (two, one))
+        for thread in sorted(own.ids_for("thread"))[:6]
+    ]
+    yield from begun
+    order = [served[index % len(served)] for index in range(number - len(begun))]
     chance.shuffle(order)
     for index, (method, route) in enumerate(order):
         yield walkers[index % 2].step(method, route)

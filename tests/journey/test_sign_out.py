@@ -34,9 +34,17 @@ def pages(desk: RunningDesk) -> list[str]:
 def ids_of(client: Client, person: Person) -> dict[str, str]:
     """Something of each kind, by the names that paths give them."""
     thread = client.open()
-    entry = client.say(thread, "hello").json()["receipt"]["entry_id"]
+    said = client.say(thread, "hello").json()
+    entry = said["receipt"]["entry_id"]
     asked = client.act("POST", "/api/v1/exports", json={"purpose": "mine", "scope": {"threads": [thread]}})
-    return {"thread": thread, "entry": entry, "export": asked.json()["id"], "member": str(person.member)}
+    return {
+        "thread": thread,
+        "message": said["id"],
+        "flag": thread,
+        "entry": entry,
+        "export": asked.json()["id"],
+        "member": str(person.member),
+    }
 
 
 def filled(path: str, ids: dict[str, str]) -> str:

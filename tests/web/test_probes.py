@@ -194,9 +194,16 @@ async def test_of_somebody_unknown_the_path_alone_counts(
     assert asked == [(ID,), ()]
 
 
-@pytest.mark.parametrize("refusal", [NotPermitted(), SignedOut(), TooMany(), StateConflict(), Stale()])
+@pytest.mark.parametrize("refusal", [SignedOut(), StateConflict(), Stale()])
 async def test_other_refusals_say_nothing_of_ids(refusal: Refusal) -> None:
     scope: Any = {"method": "GET", "path": f"/c/{ID}", "query_string": b"", "client": None}
     exchange = Exchange(scope, cast("Any", None), cast("Any", None), cast("Any", None))
     assert probes.asked_ids(exchange, refusal) == ()
     assert probes.asked_ids(exchange, OutsideReach()) == (ID,)
+
+
+@pytest.mark.parametrize("refusal", [NotPermitted(), TooMany()])
+async def test_of_what_is_not_permitted_the_path_says_in_which_conversation(refusal: Refusal) -> None:
+    scope: Any = {"method": "GET", "path": f"/c/{ID}", "query_string": f"x={uuid4()}".encode(), "client": None}
+    exchange = Exchange(scope, cast("Any", None), cast("Any", None), cast("Any", None))
+    assert probes.asked_ids(exchange, refusal) == (ID,)
