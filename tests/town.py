@@ -110,7 +110,7 @@ class Walker:
 
 
 def plan(town: Town, number: int, served: Sequence[tuple[str, Route]]) -> Iterator[Step]:
-    """`number` requests: for what each organisation has written, then every route as often as any other, in an order that stays the same."""
+    """`number` requests: for what each organisation wrote, then every route as often as any other, in an order that stays the same."""
     chance = random.Random(20_261_126)
     one, two = town.tenants
     walkers = [Walker(chance, one, two), Walker(chance, two, one)]
