@@ -15,9 +15,8 @@ from sealdesk.access.permissions import Role
 pytestmark = pytest.mark.browser
 
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
-    (1440, "light"),
     (320, "dark"),
-    *(((1440, "dark"), (320, "light")) if FULL else ()),
+    *(((1440, "light"), (1440, "dark"), (320, "light")) if FULL else ()),
 )
 TYPES = "('auth.failed', 'authz.denied', 'suspicious.activity')"
 

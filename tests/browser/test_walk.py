@@ -169,7 +169,7 @@ def test_an_export_with_progress_and_download(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("width", "scheme"),
-    [(320, "dark"), (1440, "light"), *([(320, "light"), (1440, "dark"), (768, "light")] if FULL else [])],
+    [(320, "dark"), *([(1440, "light"), (320, "light"), (1440, "dark"), (768, "light")] if FULL else [])],
 )
 def test_every_page_at_every_width_in_both_schemes(stage: Stage, width: int, scheme: str) -> None:
     for person, name, paths in (

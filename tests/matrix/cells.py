@@ -108,16 +108,17 @@ def cells_of(method: str, route: Route, *, full: bool) -> Iterator[Cell]:
     )
     states = STATES.get(noun, ("",))
     for says in says_of(method, route):
-        # What is another's answers by reach alone (T03 walks it for everybody): two roles have their turn, by the route.
+        # What is another's answers by reach alone (T03 walks it for everybody): each role has its turn, by the route.
         first = sum(route.path.encode())
-        turn = {ROLES[(first + step) % len(ROLES)] for step in (0, 2)}
+        turn = {ROLES[first % len(ROLES)]}
         for role in ROLES:
             plain = Cell(method, route, role, state=states[0], says=says)
             for kind in kinds_for(plain, full=full):
                 yield replace(plain, kind=kind)
                 if full:
                     yield from (replace(plain, kind=kind, state=state) for state in states[1:])
-            if not full:
+            if not full and (role in turn or all(permission in GRANTS[role] for permission in plain.demanded)):
+                # Whoever may not is refused before the state is looked at.
                 yield from (replace(plain, state=state) for state in states[1:])
             if ID.search(route.path) and (full or role in turn):
                 yield from (replace(plain, whose=whose) for whose in (ANOTHERS, FOREIGN))
@@ -132,9 +133,9 @@ def kinds_for(cell: Cell, *, full: bool) -> tuple[Kind, ...]:
     if full:
         return tuple(Kind)
     if cell.role is chosen:
-        # Every kind on half of the routes, the other half of them on the others.
-        odd = sum(cell.route.path.encode()) // len(may) % 2
-        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 2 == odd)
+        # A third of the kinds on each route, another third on the next.
+        third = sum(cell.route.path.encode()) // len(may) % 3
+        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 3 == third)
     return (Kind.SESSION, Kind.VISITOR) if cell.role is Role.REQUESTER else (Kind.SESSION,)
 
 

@@ -188,7 +188,7 @@ async def test_the_row_of_every_flipped_bit_is_named(drill: World, scene: Scene)
     dice, missed, done = random.Random(20261122), list[str](), 0
     places = [(table, column) for table, target in TARGETS.items() for column in target.columns]
     dice.shuffle(places)
-    while done < count(40, 1000):
+    while done < count(30, 1000):
         table, column = places[done % len(places)]
         row = await connection.fetchrow(
             f"select * from {table} order by md5(ctid::text || $1) limit 1", str(dice.random())
