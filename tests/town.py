@@ -44,6 +44,8 @@ class Town:
 
     application: Application
     tenants: tuple[Tenant, Tenant]
+    factors: str | None = None
+    """As they were when the walk began."""
     seen: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict[str, set[str]](set))
     statuses: Counter[int] = field(default_factory=Counter[int])
     leaks: list[tuple[str, str, set[bytes]]] = field(default_factory=list[tuple[str, str, set[bytes]]])
@@ -178,10 +180,17 @@ async def send(caller: Caller, draft: Draft, *, as_browser: bool) -> Reply:
 
 
 async def put_right(town: Town) -> None:
-    """Seal what was recorded, and give the walkers back what one of them may have taken: roles, sessions, the rules of signing in."""
+    """Seal what was recorded, and give back what a walker may have taken: roles, factors, sessions, the rules of signing in."""
     await town.application.world.seal()
     superuser = await town.application.world.superuser()
     await superuser.execute("delete from app.setting; delete from sec.counter")
+    if town.factors is None:
+        town.factors = await superuser.fetchval("select coalesce(jsonb_agg(f), '[]')::text from sec.factor f")
+    await superuser.execute(
+        "insert into sec.factor select * from jsonb_populate_recordset(null::sec.factor, $1::text::jsonb)"
+        " on conflict do nothing",
+        town.factors,
+    )
     for tenant in town.tenants:
         actors = [getattr(tenant.cast, role) for role in ROLES]
         # Who keeps the last admin sees none without a context, and lets nobody take the role away.

@@ -81,15 +81,20 @@ def test_a_failure_tells_no_local_variables(lines: Lines, form: str) -> None:
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_record_that_cannot_be_written_breaks_nothing(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """The act that it tells of is done; whoever asked for it gets their answer."""
-    monkeypatch.setattr("sys.stderr", Full())
+    full = Full()
+    monkeypatch.setattr("sys.stderr", full)
     log.configure(form)
     structlog.get_logger().info("login", member="M")
+    assert full.tried == 1
 
 
 class Full(io.StringIO):
     """A stream on a disk that is full."""
 
+    tried = 0
+
     def write(self, text: str, /) -> int:
+        self.tried += 1
         raise OSError(errno.ENOSPC, "No space left on device", text)
 
 
