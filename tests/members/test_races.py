@@ -250,7 +250,9 @@ async def version_of(world: World, person: UUID) -> int:
 async def entered(world: World, person: UUID, org: UUID, version: int | None = None) -> Actor:
     """Signed in: all that comes after the password was found right, against the credential of `version` (by default the present one)."""
     found = tuple(await people.memberships(world.desk, person))
-    (there,) = (each for each in found if each.org == org)
+    there = next((each for each in found if each.org == org), None)
+    if there is None:
+        raise SignedOut  # put out since the password was checked: the desk says so to who signs in, too
     known = Known(person, found, 0, "password", version if version is not None else await version_of(world, person))
     return (await people.issue(world.desk, known, there, VISIT)).actor
 
