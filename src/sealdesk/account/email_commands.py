@@ -12,7 +12,8 @@ from sealdesk.account.password_commands import LinkOver
 from sealdesk.core.errors import BadRequest, SignedOut
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, outbox
-from sealdesk.people.emails import normalise_email
+from sealdesk.people.commands import known_email
+from sealdesk.people.emails import checked_email, normalise_email
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import is_token, new_token, token_hash
@@ -92,19 +93,19 @@ async def ask_verification(desk: Desk, actor: Actor) -> None:
 async def ask_change(desk: Desk, actor: Actor, email: str) -> None:
     """Mail a link to the new address, and word of it to the old one. Whether the new one is somebody's already does not show."""
     actor.demand(Permission.CREDENTIAL_OWN)
-    norm, token, stop = normalise_email(email), new_token(), new_token()
+    email, norm, token, stop = checked_email(email), normalise_email(email), new_token(), new_token()
     old = await own_address(desk, actor)
-    if normalise_email(old.email) == norm:
+    if known_email(old.email) == norm:
         raise BadRequest("This is your address already.", pointer="/email")
     async with desk.keep(actor) as connection:
         await connection.execute(
-            "select sec.own_link($1, 'email', $2, $3, $4)", token_hash(token), email.strip(), norm, CHANGE_LIFE
+            "select sec.own_link($1, 'email', $2, $3, $4)", token_hash(token), email, norm, CHANGE_LIFE
         )
         await connection.execute(
-            "select sec.own_link($1, 'stop', $2, $3, $4)", token_hash(stop), email.strip(), norm, STOP_LIFE
+            "select sec.own_link($1, 'stop', $2, $3, $4)", token_hash(stop), email, norm, STOP_LIFE
         )
-        await outbox.queue(connection, desk.sealer, Mail(email.strip(), "email", {"path": f"/address/{token}"}))
-        about = {"path": f"/address/{stop}?is=stop", "new_address": email.strip(), "browser": actor.label}
+        await outbox.queue(connection, desk.sealer, Mail(email, "email", {"path": f"/address/{token}"}))
+        about = {"path": f"/address/{stop}?is=stop", "new_address": email, "browser": actor.label}
         stopping = Mail(old.email, "email_asked", about)
         await outbox.queue(connection, desk.sealer, stopping)
     log.info("email_change_asked", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))

@@ -12,6 +12,7 @@ from sealdesk.account.email_commands import AddressLinkOver, StopOver
 from sealdesk.account.links_view import AddressLinkView, AddressView
 from sealdesk.core import clock
 from sealdesk.core.errors import BadRequest, Refusal, SignedOut
+from sealdesk.people.emails import checked_email
 from sealdesk.people.fields import Text
 from sealdesk.tickets.frame import bare, frame
 from sealdesk.unit import Desk
@@ -82,7 +83,7 @@ async def ask_change(desk: Desk, actor: Actor, page: Page, form: Submitted[Addre
         exchange.refusal = refusal
         typed = form.kept.get("email", "")
         return await _address(desk, actor, page, typed=typed, error=refusal.detail, status=refusal.status)
-    sent = f"A link is on its way to {form.value.email.strip()}. Until it is used, you sign in as before."
+    sent = f"A link is on its way to {checked_email(form.value.email)}. Until it is used, you sign in as before."
     return await _address(desk, actor, page, sent=sent)
 
 

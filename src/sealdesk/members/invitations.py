@@ -15,7 +15,7 @@ from sealdesk.ledger.events import Stream
 from sealdesk.members import events
 from sealdesk.people import outbox, password_rules, passwords
 from sealdesk.people.commands import authenticate, go_on, memberships
-from sealdesk.people.emails import normalise_email
+from sealdesk.people.emails import checked_email, normalise_email
 from sealdesk.people.names import checked_name
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
@@ -68,7 +68,6 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
     `StateConflict` (409) where they are an active member of this organisation already.
     """
     norm, name, token = normalise_email(newcomer.email), checked_name(newcomer.name), new_token()
-    email = newcomer.email.strip()
     async with desk.change(actor, key) as change:
         if change.replay:
             return await _member_of(change, change.replay)
@@ -80,7 +79,7 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         row = await change.row(
             "select * from sec.invite($1, $2, $3, $4, $5, $6, $7, $8)",
             new_id(),
-            email,
+            checked_email(newcomer.email),
             norm,
             member,
             str(newcomer.role),
@@ -93,11 +92,11 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         was = row["was"]
         if was and was != newcomer.role:
             change.record(events.role_changed(member, was, str(newcomer.role)))
+        # One address for the record, for the page and for the mail: whose it leads to is who reads it there.
+        email = str(await change.value("select sec.member_email($1)", member))
         change.record(events.member_invited(member, str(newcomer.role), name, email))
-        # To the address as it is stored: two may look alike.
-        stored = str(await change.value("select sec.member_email($1)", member))
         data = {"organisation": actor.org_name, "inviter": actor.name, "name": name, "role": str(newcomer.role)}
-        await outbox.queue(change, desk.sealer, Mail(stored, "invitation", {**data, "path": f"/invitation/{token}"}))
+        await outbox.queue(change, desk.sealer, Mail(email, "invitation", {**data, "path": f"/invitation/{token}"}))
     return member
 
 
@@ -138,6 +137,7 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
             change.demand(Permission.INVITATION_ACCEPT)
             await change.lock(Stream("user", invitation.member))
             person = await change.value("select sec.accept_invitation($1, $2)", token_hash(token), encoded)
+            _check_theirs(known, person)
             change.record(events.member_joined(invitation.member, str(invitation.role)))
     except SignedOut:
         raise InvitationOver from None  # somebody was quicker
@@ -146,6 +146,12 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
     factors, version, tries = (known.factors, known.version, known.tries) if known else (0, invitation.version, 1)
     entered = Known(person, tuple(await memberships(desk, person)), factors, "password", version, tries)
     return await go_on(desk, entered, invitation.org, visit)
+
+
+def _check_theirs(known: Known | None, person: object) -> None:
+    """`SignedOut` where the password was somebody else's, who has this address by now."""
+    if known is not None and known.person != person:
+        raise SignedOut
 
 
 async def _member_of(change: Change, entry: UUID) -> UUID:

@@ -9,7 +9,7 @@ from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
-from sealdesk.people.emails import normalise_email
+from sealdesk.people.emails import checked_email, normalise_email
 from sealdesk.people.names import checked_name
 from sealdesk.people.passwords import hash_password
 from sealdesk.people.sessions import ENROL_WITHIN
@@ -71,19 +71,19 @@ async def name_of(desk: Desk, org: UUID) -> str:
 
 async def add_person(desk: Desk, org: UUID, person: NewPerson) -> UUID:
     """A member of `org`: a new person, or one known by e-mail (whose password stays). Gives the member id."""
-    norm, name = normalise_email(person.email), checked_name(person.name)
+    email, norm, name = checked_email(person.email), normalise_email(person.email), checked_name(person.name)
     member = new_id()
     encoded = hash_password(person.password)
     async with desk.change(operator(org)) as change:
         change.demand(Permission.PEOPLE_ADD)
         person_id = await change.value(
-            "select sec.add_person($1, $2, $3, $4, $5)", new_id(), person.email, norm, encoded, person.demo
+            "select sec.add_person($1, $2, $3, $4, $5)", new_id(), email, norm, encoded, person.demo
         )
         if await change.value("select 1 from app.member where org_id = $1 and person_id = $2", org, person_id):
-            raise StateConflict(f"{person.email} is a member of this organisation already.")
+            raise StateConflict(f"{email} is a member of this organisation already.")
         await change.insert("app.member", member_id=member, person_id=person_id, role=str(person.role), name=name)
         await change.lock(Stream("user", member))
-        change.record(events.member_added(member, str(person.role), name, person.email))
+        change.record(events.member_added(member, str(person.role), name, email))
     return member
 
 

@@ -18,7 +18,7 @@ from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard
 from sealdesk.people.commands import answered
-from sealdesk.people.emails import normalise_email
+from sealdesk.people.emails import checked_email, normalise_email
 from sealdesk.people.names import checked_name
 from sealdesk.people.outbox import Mail, sealed
 from sealdesk.people.sessions import Visit
@@ -62,7 +62,9 @@ log = structlog.get_logger("security")
 async def ask_code(desk: Desk, widget: Widget, email: str, name: str, address: str = "local") -> str:
     """Have a code mailed to whoever may visit; gives the challenge that it answers, the same for every address.
 
-    `address` is where it is asked from.
+    `address` is where it is asked from. The mail goes to who is known here by the address, as they are stored: who types it another way
+    is not who gets it.
+
     `BadRequest` for what is no address or name, `TooMany` (429) for known and unknown addresses alike.
     """
     norm = normalise_email(email)
@@ -70,8 +72,9 @@ async def ask_code(desk: Desk, widget: Widget, email: str, name: str, address: s
     asked, place = f"visit/asked/{widget.org}", address_bucket(address)
     await _count(desk, norm, (f"{asked}/{norm}/{place}", ASKED[0]), (f"{asked}/{norm}", ASKED[1]), (asked, ASKED[2]))
     challenge, code = new_token(), new_code()
-    data = {"email": email.strip(), "norm": norm, "name": called, "code": _mac(challenge, code).hex()}
-    mail = Mail(data["email"], "visit", {"organisation": widget.org_name, "code": grouped(code)})
+    to = await queries.stored_email(desk, widget.org, norm) or checked_email(email)
+    data = {"email": to, "norm": norm, "name": called, "code": _mac(challenge, code).hex()}
+    mail = Mail(to, "visit", {"organisation": widget.org_name, "code": grouped(code)})
     pool = await desk.database.pool("desk_gate")
     await pool.execute(
         "select sec.ask_visit($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -98,7 +101,7 @@ async def enter_by_code(desk: Desk, widget: Widget, challenge: str, code: str, v
     right = hmac.compare_digest(_mac(challenge, plain_code(code)), bytes.fromhex(data["code"]))
     if not right or not await answered(desk, challenge):
         raise SignedOut(WRONG).at(tried)
-    return await _open(desk, widget, Guest(data["email"], data["norm"], data["name"]), visit, WRONG)
+    return await _open(desk, widget, Guest(data["email"], data["norm"], data["name"], mailed=True), visit, WRONG)
 
 
 async def enter_by_identity(desk: Desk, widget: Widget, token: str, visit: Visit) -> Visiting:
@@ -107,7 +110,7 @@ async def enter_by_identity(desk: Desk, widget: Widget, token: str, visit: Visit
     try:
         keys = await queries.site_keys(desk, widget.org)
         told = read_identity(token, keys, audience(desk.ledger_name, widget.id))
-        guest = Guest(told.email.strip(), normalise_email(told.email), checked_name(told.name))
+        guest = Guest(checked_email(told.email), normalise_email(told.email), checked_name(told.name))
     except (Unsigned, BadRequest) as refused:
         why = refused.why if isinstance(refused, Unsigned) else "claims"
         log.warning("identity_refused", owasp="authn_login_fail", org=str(widget.org), reason=why)
@@ -168,7 +171,8 @@ async def _open_once(desk: Desk, widget: Widget, guest: Guest, visit: Visit, ref
         METHOD,
         visit.label,
     )
-    if row is None:
+    # Whose is what was opened, is known by now. A code that went elsewhere than to their mail opens nothing: nobody was given this token.
+    if row is None or (guest.mailed and await queries.stored_email(desk, widget.org, guest.norm) != guest.email):
         raise SignedOut(refused).at(Tried(guest.norm, None))
     actor = Actor(token_hash(token), widget.org, row["member_id"], Role.REQUESTER, METHOD, row["name"], widget.org_name)
     try:

@@ -44,11 +44,12 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Whoever is said to come: their address as typed and as it is looked up, and their name."""
+    """Whoever is said to come: their address as it is kept and as it is looked up, their name, and whether they read mail there."""
 
     email: str
     norm: str
     name: str
+    mailed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,13 @@ async def site_keys(desk: Desk, org: UUID) -> list[str]:
     return [opened_key(desk.sealer, org, row["number"], row["sealed"]) for row in rows]
 
 
+async def stored_email(desk: Desk, org: UUID, norm: str) -> str | None:
+    """The address of who is known by `norm` at an organisation, member or visitor, as it is stored; None for nobody."""
+    pool = await desk.database.pool("desk_gate")
+    found = await pool.fetchval("select sec.visitor_email($1, $2)", org, norm)
+    return found if isinstance(found, str) else None
+
+
 def sealed_key(sealer: Sealer, org: UUID, number: int, key: str) -> bytes:
     """A site's key at rest: it opens for its organisation and number alone."""
     return sealer.wrap(org, key.encode(), _label(number))
