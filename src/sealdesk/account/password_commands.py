@@ -1,15 +1,18 @@
 """A password forgotten, and a password changed. Nobody but its owner ever chooses it."""
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
 from sealdesk.account.ending import Ended, end_rest
+from sealdesk.core import clock
 from sealdesk.core.counters import Hit
-from sealdesk.core.errors import BadRequest, OutsideReach, SignedOut, Stale
+from sealdesk.core.errors import BadRequest, OutsideReach, SignedOut, Stale, TooMany
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, factors, guard, outbox, password_rules, passwords
 from sealdesk.people.commands import known_device, known_email
@@ -62,20 +65,29 @@ async def ask_reset(desk: Desk, email: str, visit: Visit) -> None:
         return
     (all_strangers,) = await desk.counters.hit(Hit(f"reset/{norm}{'/known' if device else ''}", WINDOW))
     if device or all_strangers.number <= PER_ACCOUNT:
-        await mail_reset(desk, norm)
+        await _mail_reset(desk, norm)
 
 
-async def mail_reset(desk: Desk, norm: str, asked_in: str = "") -> None:
-    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike.
+async def count_reset(desk: Desk, norm: str, org: UUID) -> None:
+    """Count a link that an organisation's admin asks for; `TooMany` (429) once there were as many as for strangers.
 
-    `asked_in` names the organisation whose admin asked for it; else its owner did, as far as anybody knows.
+    The counts are apart from those of strangers, who could use up theirs to keep an admin from helping.
     """
+    for name, most in ((f"reset/{norm}/org/{org}", PER_ASKER), (f"reset/{norm}/admins", PER_ACCOUNT)):
+        (count,) = await desk.counters.hit(Hit(name, WINDOW))
+        if count.number > most:
+            seconds = max(1, math.ceil((count.until - clock.now()).total_seconds()))
+            raise TooMany(
+                "They were mailed enough links for now; one of those still works or is on its way.", seconds=seconds
+            )
+
+
+async def _mail_reset(desk: Desk, norm: str) -> None:
+    """The link itself. It goes to the address as it is stored, never as it was typed: two may look alike."""
     pool = await desk.database.pool("desk_gate")
     row = await pool.fetchrow("select * from sec.credential($1)", norm)
     token = new_token()
-    data = {"path": f"/reset/{token}"}
-    to = row["email"] if row else norm
-    mail = Mail(to, "reset_by_admin", {**data, "organisation": asked_in}) if asked_in else Mail(to, "reset", data)
+    mail = Mail(row["email"] if row else norm, "reset", {"path": f"/reset/{token}"})
     number, content = outbox.sealed(desk.sealer, mail)
     await pool.execute(
         "select sec.mail_link($1, 'reset', $2, $3, $4, $5)", token_hash(token), norm, RESET_LIFE, number, content

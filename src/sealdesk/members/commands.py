@@ -11,16 +11,16 @@ import structlog
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
-from sealdesk.account.password_commands import mail_reset
+from sealdesk.account.password_commands import RESET_LIFE, count_reset
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.members import queries
 from sealdesk.members.holding import hold_role
 from sealdesk.members.model import Member, Yourself
 from sealdesk.people import outbox
-from sealdesk.people.emails import normalise_email
 from sealdesk.people.events import session_revoked
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Change, Desk
+from sealdesk.web.tokens import new_token, token_hash
 
 OPEN = ["session", "token", "visitor"]
 ALL = [*OPEN, "invitation"]
@@ -36,6 +36,15 @@ class Wanted:
     role: Role | None = None
     active: bool | None = None
     myself: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """The person behind a member: where their mail goes, by what they are counted, and whether they have a way to sign in."""
+
+    email: str
+    norm: str
+    signs_in: bool
 
 
 async def change_member(
@@ -87,13 +96,26 @@ async def change_member(
 
 
 async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
-    """Have a link mailed with which the member chooses a password. `NotThem` (409) unless they are active."""
+    """Have a link mailed with which the member chooses a password.
+
+    `NotThem` (409) unless they are active and sign in, `TooMany` (429) after as many as a stranger may have mailed. It is for the person
+    behind the member: their address may be somebody else's key.
+    """
     async with desk.change(actor, paced=False) as change:
         member = await _find(change, member_id)
-        change.record(member.reset())
-        email = await _email(change, member_id)
-    # The act is on record before the mail: killed in between, the admin asks again.
-    await mail_reset(desk, normalise_email(email), actor.org_name)
+        account = await _account(change, member_id)
+        change.record(member.reset(signs_in=account.signs_in))
+        await count_reset(desk, account.norm, actor.org)
+        token = new_token()
+        mail = Mail(account.email, "reset_by_admin", {"path": f"/reset/{token}", "organisation": actor.org_name})
+        await change.value(
+            "select sec.mail_member_reset($1, $2, $3, $4, $5)",
+            member_id,
+            token_hash(token),
+            RESET_LIFE,
+            *outbox.sealed(desk.sealer, mail),
+        )
+    log.info("reset_asked", owasp="authn_password_change", org=str(actor.org), member=str(member_id))
 
 
 async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:
@@ -141,7 +163,7 @@ async def _as_wanted(change: Change, before: Member, wanted: Wanted) -> tuple[Me
         was = await change.value("select sec.undo_invitation($1)", before.id) if before.invited else None
         after, facts = after.deactivated(Role(str(was)) if was else None)
     if wanted.role is not None:
-        after, more = after.with_role(wanted.role)
+        after, more = after.with_role(wanted.role, signs_in=(await _account(change, before.id)).signs_in)
         facts = [*facts, *more]
     return after, facts
 
@@ -152,6 +174,12 @@ async def _end(change: Change, member: UUID) -> int:
         change.record(session_revoked(member, "admin"))
         return ended
     return 0
+
+
+async def _account(change: Change, member: UUID) -> _Account:
+    row = await change.row("select * from sec.member_account($1)", member)
+    assert row is not None  # the member was found
+    return _Account(row["email"], row["email_norm"], row["signs_in"])
 
 
 async def _email(change: Change, member: UUID) -> str:

@@ -68,12 +68,19 @@ class Member:
             return "returned" if after.active else "removed"
         return "withdrawn" if self.invited and not after.invited else "changed"
 
-    def with_role(self, role: Role) -> tuple[Self, list[Event]]:
-        """The member with another role; no events where it is so already. `NotThem` (409) unless they are active."""
+    def with_role(self, role: Role, *, signs_in: bool) -> tuple[Self, list[Event]]:
+        """The member with another role; no events where it is so already.
+
+        `NotThem` (409) unless they are active, and for a role of staff unless they can sign in: a visitor never can.
+        """
         if not self.active:
             raise NotThem("Only an active member's role can be changed. Invite them again with the role you want.")
         if role is self.role:
             return self, []
+        if role is not Role.REQUESTER and not signs_in:
+            raise NotThem(
+                "They come as a visitor and can't sign in. Invite them by their address with the role you want."
+            )
         return self._next(role=role), [events.role_changed(self.id, str(self.role), str(role))]
 
     def deactivated(self, was: Role | None = None) -> tuple[Self, list[Event]]:
@@ -93,10 +100,14 @@ class Member:
             raise NotThem("They have not joined yet. Invite them again.")
         return self._next(active=True), [events.member_reactivated(self.id)]
 
-    def reset(self) -> Event:
-        """Having a link mailed with which they choose another password. `NotThem` (409) unless they are active."""
+    def reset(self, *, signs_in: bool) -> Event:
+        """Having a link mailed with which they choose another password. `NotThem` (409) unless they are active and can sign in."""
         if not self.active:
             raise NotThem("Only an active member can choose a new password.")
+        if not signs_in:
+            raise NotThem(
+                "They come as a visitor and have no password. Invite them by their address, and they choose one."
+            )
         return events.reset_asked(self.id)
 
     def lowers(self, after: Self) -> bool:
