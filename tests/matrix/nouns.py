@@ -246,10 +246,10 @@ class Nouns:
 
         def judge(method: str, verb: str, says: Any) -> None:
             if verb == "reset":
-                found.reset()
+                found.reset(signs_in=True)
             if isinstance(says, dict):
                 if "role" in says:
-                    found.with_role(Role(says["role"]))
+                    found.with_role(Role(says["role"]), signs_in=True)
                 if says.get("active") in (True, "yes"):
                     found.reactivated(joined=state == "deactivated")
                 if says.get("active") in (False, "no"):
