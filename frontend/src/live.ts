@@ -18,6 +18,7 @@ let again = 0;
 let over = false;
 let hidden = 0;
 let watched = "";
+let listening = false;
 let wanted = false;
 let said = 0;
 let readUpTo = 0;
@@ -78,8 +79,20 @@ function markRead(): void {
   send({ type: "read", thread: now.thread, seq: now.seq });
 }
 
+/** The list of conversations, where the page has one that is the desk's. */
+const list = (): HTMLElement | null => document.querySelector<HTMLElement>("#rows[data-bell]");
+
+/** Somewhere something went on: ask for the list, once it is not being asked for. */
+function readList(): void {
+  const element = list();
+  if (!element || document.visibilityState !== "visible") return;
+  if (element.classList.contains("htmx-request")) { setTimeout(readList, 100); return; }
+  pollNow(element);
+}
+
 function hear(told: Told): void {
-  if (told.type === "ready") { watched = ""; look(); return; }
+  if (told.type === "ready") { watched = ""; listening = false; look(); return; }
+  if (told.type === "list") { failures = 0; readList(); return; }
   if (told.type === "refused") { setLive(false); return; }
   if (told.thread !== watched) return;
   switch (told.type) {
@@ -106,8 +119,12 @@ function hear(told: Told): void {
 /** Watch the conversation that is shown, and no other. */
 function look(): void {
   const now = shown();
-  if (now && !socket && !again) open();
-  if (socket?.readyState !== WebSocket.OPEN || now?.thread === watched) return;
+  if ((now || list()) && !socket && !again) open();
+  if (socket?.readyState === WebSocket.OPEN && listening !== (list() !== null)) {
+    listening = !listening;
+    send({ type: "list", on: listening });
+  }
+  if (socket?.readyState !== WebSocket.OPEN || (now?.thread ?? "") === watched) return;
   if (watched) send({ type: "watch", thread: watched, on: false });
   watched = now?.thread ?? "";
   readUpTo = 0;
@@ -122,6 +139,7 @@ function look(): void {
 function closed(event: CloseEvent): void {
   socket = null;
   watched = "";
+  listening = false;
   writers.clear();
   present = [];
   setLive(false);

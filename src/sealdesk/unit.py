@@ -18,7 +18,7 @@ from sealdesk.access.actor import Actor, actor_of
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.backlog import Backlog
-from sealdesk.core.bells import Bells
+from sealdesk.core.bells import Bells, with_lists
 from sealdesk.core.counters import Counters
 from sealdesk.core.db import ABSENT, Connection, Database, DatabaseUnfit, Row, refuse_unfit
 from sealdesk.core.errors import KeyReused, OutsideReach, Overloaded
@@ -295,7 +295,7 @@ class Desk:
     def ring(self, org: UUID, streams: Iterable[Stream]) -> None:
         """After the commit: tell who waits that these streams went on."""
         if self.bells is not None:
-            self.bells.ring(org, {(stream.kind, stream.id) for stream in streams})
+            self.bells.ring(org, with_lists(org, {(stream.kind, stream.id) for stream in streams}))
 
     @asynccontextmanager
     async def keep(self, actor: Actor) -> AsyncGenerator[Connection]:

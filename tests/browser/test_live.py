@@ -89,3 +89,24 @@ def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
         say(requester, text)
         expect(agent.locator("#items article", has_text=text)).to_have_count(1)
     assert theirs.found + ours.found == []
+
+
+def test_the_list_follows(stage: Stage) -> None:
+    """Whoever only has the list open sees a new conversation within a few seconds, and what was typed into the filter stays."""
+    theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
+    requester, agent = theirs.page(), ours.page()
+    told = heard(agent)
+    with agent.expect_websocket() as opening:
+        agent.goto("/?view=open")
+    while not told:
+        opening.value.wait_for_event("framereceived")
+    agent.fill("#filter", "Stuck")
+    address = opened(stage, requester)
+    row = agent.locator(f"#row-{address.rpartition('/')[2]}")
+    expect(row).to_be_visible(timeout=8000)
+    text = f"And another thing {uuid4().hex[:6]}"
+    say(requester, text)
+    expect(row).to_contain_text(text, timeout=8000)
+    assert {each["type"] for each in told} == {"ready", "list"}
+    expect(agent.locator("#filter")).to_have_value("Stuck")
+    assert theirs.found + ours.found == []

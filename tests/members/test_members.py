@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from newcomers import join
 from post import link, waiting
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
@@ -204,7 +206,8 @@ async def test_what_nobody_recorded_is_named(world: World) -> None:
 
 async def test_the_list(world: World) -> None:
     async with world.desk.read(world.acme.admin) as work:
-        found = await queries.members(work)
+        found, more = await queries.members(work)
+    assert more is None
     assert {each.email for each in found} == {
         f"{name}@acme.test" for name in ("requester", "stranger", "agent", "admin", "auditor")
     }
@@ -212,6 +215,44 @@ async def test_the_list(world: World) -> None:
         async with world.desk.read(actor) as work:
             with pytest.raises(NotPermitted):
                 await queries.members(work)
+
+
+async def test_the_list_by_the_page(world: World) -> None:
+    """Each once, in one order, namesakes too; found by name, address or role; another organisation's member leads nowhere."""
+    for number in range(7):
+        await join(world.desk, world.acme.org, Role.REQUESTER, f"visitor{number}@site.test", "Vera %_ Visitor")
+    pages: list[list[str]] = []
+    after: UUID | None = None
+    while not pages or after is not None:
+        async with world.desk.read(world.acme.admin) as work:
+            found, after = await queries.members(work, "", after, 5)
+        pages.append([each.email for each in found])
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert len({each for page in pages for each in page}) == 12
+    sought = {"vera %_": 7, "SITE.test": 7, " auditor ": 1, "nobody%": 0, "_": 7}
+    async with world.desk.read(world.acme.admin) as work:
+        assert {text: len((await queries.members(work, text))[0]) for text in sought} == sought
+        assert await queries.members(work, "", world.globex.agent.member) == ([], None)
+
+
+async def test_a_page_reads_a_page(world: World) -> None:
+    """However many members there are, and sessions of all tenants in the last month: what is read is looked up by key."""
+    await sql(
+        world,
+        """with p as (insert into sec.person (person_id, email, email_norm) select gen_random_uuid(), e, e
+             from (select 'many' || n || '@acme.test' e from generate_series(1, 3000) n) x returning person_id)
+           insert into app.member (org_id, member_id, person_id, role, name)
+             select $1, gen_random_uuid(), person_id, 'requester', 'Many' from p""",
+        world.acme.org,
+    )
+    counted = "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_all_tables where schemaname in ('app', 'sec')"
+    async with world.desk.read(world.acme.admin) as work:
+        before = await work.value(counted)
+        await queries.members(work)
+        after = await work.value(counted)
+    assert isinstance(before, Decimal)
+    assert isinstance(after, Decimal)
+    assert 0 < after - before < 1000
 
 
 async def test_an_invitation(world: World) -> None:

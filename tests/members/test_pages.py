@@ -155,3 +155,24 @@ def test_a_dead_link_says_what_to_do(running_desk: RunningDesk) -> None:
         assert page.status_code == 404
         assert f"<h1>{title}</h1>" in page.text
         assert f'class="btn primary" href="{way}"' in page.text
+
+
+def test_the_list_by_the_page(running_desk: RunningDesk, admin: Client) -> None:
+    """More than a page has a way on and one back to the first; what is looked for stays in both; without scripts, too."""
+    running_desk.populate("crew", *((f"Nora Numbered {number:02}", Role.REQUESTER) for number in range(53)))
+    first = admin.get("/members", params={"q": "nora numbered"}, headers=PAGE).text
+    assert 'value="nora numbered"' in first
+    assert first.count('class="member-row"') == 50
+    (on,) = re.findall(r'href="([^"]+)" rel="next"', first)
+    last = admin.get(html.unescape(on), headers=PAGE).text
+    assert re.findall(r'<bdi class="strong">([^<]+)</bdi>', last) == [
+        f"Nora Numbered {number}" for number in (50, 51, 52)
+    ]
+    assert 'rel="next"' not in last
+    assert '<a class="btn" href="/members" rel="first">' in last
+    assert "Nobody matches" in admin.get("/members", params={"q": "x" * 254}, headers=PAGE).text
+    assert admin.get("/members", params={"q": "x" * 255}, headers=PAGE).status_code == 400
+    assert admin.get("/members", params={"after": "x"}, headers=PAGE).status_code == 400
+    answer = admin.get("/api/v1/members", params={"q": "Nora", "limit": 30}).json()
+    rest = admin.get("/api/v1/members", params={"q": "Nora", "limit": 30, "after": answer["next"]}).json()
+    assert (len(answer["members"]), len(rest["members"]), rest["next"]) == (30, 23, None)

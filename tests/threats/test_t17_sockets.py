@@ -122,6 +122,29 @@ def test_it_works(house: House) -> None:
         assert [each["seq"] for each in raw.texts[-1]["read"]] == [told["seq"]]
 
 
+def test_lists_are_the_desk_s_and_say_nothing_of_where(house: House) -> None:
+    """Many bells are one; another organisation's are none; a requester, who would hear how busy the desk is, is refused."""
+    neighbours = House(house.desk, "neighbours")
+    with ExitStack() as stack:
+        ours, theirs, foreign = (
+            stack.enter_context(each.open(who))
+            for each, who in ((house, house.auditor), (house, house.requester), (neighbours, neighbours.agent))
+        )
+        for raw in (ours, theirs, foreign):
+            raw.hear("ready")
+            raw.say(type="list")
+        assert theirs.hear("refused")["status"] == 403
+        for text in ("one", "two"):
+            house.requester.say(house.thread, text)
+        assert ours.hear("list") == {"type": "list"}
+        assert ours.silent("list", 1.5)
+        house.agent.say(house.thread, "for us", "internal")
+        assert ours.hear("list") == {"type": "list"}
+        ours.say(type="list", on=False)
+        house.requester.say(house.thread, "three")
+        assert all(raw.silent("list", 2.5 if raw is ours else 0.1) for raw in (ours, theirs, foreign))
+
+
 def test_of_the_desk_s_own_work_requesters_hear_nothing(house: House) -> None:
     """No bell of a note, not who looks, not how far staff have read who have said nothing; of those who wrote, all of it."""
     thread = house.requester.open()
@@ -430,8 +453,11 @@ def test_what_happens_in_one_process_is_told_in_the_other(two: House) -> None:
     two.desk.sql("delete from sec.counter")
     with ExitStack() as stack:
         theirs, ours = in_both(stack, two, two.requester), in_both(stack, two, two.agent)
+        for raw in ours:
+            raw.say(type="list")
         two.desk.client(two.people[3]).say(two.thread, "hello to both")
         assert {raw.hear("bell")["stream"] for raw in theirs + ours} == {"thread"}
+        assert {raw.hear("list")["type"] for raw in ours} == {"list"}
         theirs[0].say(type="typing", thread=two.thread)
         theirs[0].say(type="read", thread=two.thread, seq=3)
         assert {raw.hear("typing")["who"]["name"] for raw in ours} == {"Requester"}

@@ -33,6 +33,16 @@ Place = tuple[str, UUID]
 log = structlog.get_logger("bells")
 
 
+def list_of(org: UUID) -> Place:
+    """The place of an organisation's lists."""
+    return "list", org
+
+
+def with_lists(org: UUID, places: set[Place]) -> set[Place]:
+    """These places, and the lists where one of them is a conversation."""
+    return places | {list_of(org)} if any(kind in ("thread", "ticket") for kind, _ in places) else places
+
+
 class Bells:
     """The bells of one process. `secret` is shared by all web processes, `connect` gives a connection to listen on.
 

@@ -51,7 +51,7 @@ def configure(form: str, *, part: str = "") -> None:
     structlog.configure(
         # Past the standard library, whose way takes as long again for each record: a flood of refusals logs every one.
         processors=[*shared, *last],
-        logger_factory=lambda *_: _Lines(sys.stderr),
+        logger_factory=lambda *_: Lines(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -61,7 +61,7 @@ def configure(form: str, *, part: str = "") -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
 
 
-class _Lines(structlog.WriteLogger):
+class Lines(structlog.WriteLogger):
     """Lines on a stream. One that can't be written (the disk is full, its reader is gone) is lost: what it tells of stands all the same."""
 
     def msg(self, message: str) -> None:

@@ -40,7 +40,13 @@ class Read(Input, frozen=True, tag="read"):
     seq: Seq
 
 
-Frame = Ticket | Watch | Typing | Read
+class Lists(Input, frozen=True, tag="list"):
+    """Look at the desk's lists, or no longer."""
+
+    on: bool = True
+
+
+Frame = Ticket | Watch | Typing | Read | Lists
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -81,6 +87,10 @@ class Bell(msgspec.Struct, frozen=True, tag="bell"):
     thread: UUID
     stream: str
     seq: int
+
+
+class ListBell(msgspec.Struct, frozen=True, tag="list"):
+    """Some conversation of the organisation went on: ask for the list again."""
 
 
 class Present(msgspec.Struct, frozen=True, tag="present"):

@@ -12,8 +12,9 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Overloaded, Refusal, SignedOut, TooMany
 from sealdesk.live import marks
-from sealdesk.live.frames import Ready, Refused, Ticket, Typing, Watch, Watching, Who, decode, encode
+from sealdesk.live.frames import Lists, Ready, Refused, Ticket, Typing, Watch, Watching, Who, decode, encode
 from sealdesk.live.hub import Hub
+from sealdesk.live.listing import Listing
 from sealdesk.live.rooms import Room
 from sealdesk.threads.model import Thread
 from sealdesk.unit import Desk
@@ -86,6 +87,7 @@ class Visit:
         self._hub, self._desk, self._kit, self._socket, self._actor = hub, desk, kit, socket, actor
         self._rooms: dict[UUID, tuple[Room, ExitStack]] = {}
         self._waiting: dict[tuple[object, ...], str] = {}
+        self._listing = Listing(desk.bells, actor.org, self.push)
         self._ending: tuple[int, str] | None = None
         self._to_do = asyncio.Event()
 
@@ -94,6 +96,7 @@ class Visit:
         writing = asyncio.create_task(self._write())
         with ExitStack() as stack:
             stack.callback(writing.cancel)
+            stack.callback(self._listing.stop)
             stack.enter_context(self._staying(None, SIGNED_OUT, "signed out"))
             self.push(("ready",), encode(Ready(self.who.member)))
             try:
@@ -161,6 +164,9 @@ class Visit:
                 await (self._watch if frame.on else self._leave)(frame.thread)
             case Typing() as frame:
                 self._typing(frame)
+            case Lists() as frame:
+                self._actor.demand(Permission.NOTE_READ)
+                (self._listing.start if frame.on else self._listing.stop)()
             case frame:
                 moved = await marks.mark_read(self._desk, self._actor, frame.thread, frame.seq)
                 if moved is not None:

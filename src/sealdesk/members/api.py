@@ -18,7 +18,7 @@ from sealdesk.people.api import SessionView, entered
 from sealdesk.people.fields import Password, Text, visit_of
 from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Answer
-from sealdesk.web.binding import Json
+from sealdesk.web.binding import Json, Query
 from sealdesk.web.exchange import Exchange
 from sealdesk.web.headers import Expected, etag
 from sealdesk.web.limits import Limit
@@ -27,6 +27,14 @@ from sealdesk.web.routes import delete, get, patch, post, put
 from sealdesk.web.schema import Input
 
 Origin = Annotated[str, msgspec.Meta(max_length=255)]
+
+
+class MembersQuery(Input, frozen=True):
+    """Whose name, address or role holds `q`; after which member to go on; how many at most."""
+
+    q: Annotated[str, msgspec.Meta(max_length=254)] = ""
+    after: UUID | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = queries.PAGE
 
 
 class NewMember(Input, frozen=True):
@@ -107,9 +115,10 @@ class ChangedView(msgspec.Struct, frozen=True):
 
 
 class MembersView(msgspec.Struct, frozen=True):
-    """All members, by name."""
+    """A page of members, by name; `next` goes into `after` for the next."""
 
     members: tuple[MemberView, ...]
+    next: UUID | None
 
 
 class RulesView(msgspec.Struct, frozen=True):
@@ -139,10 +148,11 @@ class EndedView(msgspec.Struct, frozen=True):
 
 
 @get("/api/v1/members", permission=Permission.MEMBER_MANAGE)
-async def list_members(desk: Desk, actor: Actor) -> MembersView:
-    """Everybody in the organisation, for admins."""
+async def list_members(desk: Desk, actor: Actor, query: Query[MembersQuery]) -> MembersView:
+    """Those in the organisation, for admins, by the page."""
     async with desk.read(actor) as work:
-        return MembersView(tuple(MemberView.of(each) for each in await queries.members(work)))
+        found, more = await queries.members(work, query.q, query.after, query.limit)
+    return MembersView(tuple(MemberView.of(each) for each in found), more)
 
 
 @post("/api/v1/members", limit=INVITING, status=201, permission=Permission.MEMBER_MANAGE)

@@ -40,6 +40,13 @@ class DoneQuery(Input, frozen=True):
     ] = ""
 
 
+class MembersQuery(DoneQuery, frozen=True):
+    """Whose name, address or role holds `q`, and after which member to go on."""
+
+    q: Annotated[str, msgspec.Meta(max_length=254)] = ""
+    after: UUID | None = None
+
+
 class InviteQuery(Input, frozen=True):
     """Who was invited before, to be invited again."""
 
@@ -75,9 +82,9 @@ class EndForm(Input, frozen=True):
 
 
 @get("/members", permission=Permission.MEMBER_MANAGE)
-async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[DoneQuery]) -> Html:
-    """Everybody in the organisation."""
-    return await _members(desk, actor, page, done=query.done)
+async def show_members(desk: Desk, actor: Actor, page: Page, query: Query[MembersQuery]) -> Html:
+    """Those in the organisation, by the page."""
+    return await _members(desk, actor, page, query)
 
 
 @get("/members/new", permission=Permission.MEMBER_MANAGE, confirms=True, away=PLACE)
@@ -184,16 +191,18 @@ async def end_all_sessions(desk: Desk, actor: Actor, page: Page, form: Form[EndF
     actor.demand(Permission.MEMBER_MANAGE)
     if " ".join(form.confirm.split()) != " ".join(actor.org_name.split()):
         page.exchange.refusal = StateConflict("Write the organisation's name as it stands here. Nothing has ended.")
-        return await _members(desk, actor, page, refusal=page.exchange.refusal)
+        return await _members(desk, actor, page, MembersQuery(), page.exchange.refusal)
     await commands.end_all_sessions(desk, actor)
     return SeeOther("/members?done=everybody")
 
 
-async def _members(desk: Desk, actor: Actor, page: Page, *, done: str = "", refusal: Refusal | None = None) -> Html:
+async def _members(desk: Desk, actor: Actor, page: Page, query: MembersQuery, refusal: Refusal | None = None) -> Html:
     async with desk.read(actor) as work:
         others = await queries.open_elsewhere(work)
-        view = showing.members(await queries.members(work), others, refusal.detail if refusal else None)
-        around = await frame(work, page, "Members", PLACE, _flash(done))
+        found, more = await queries.members(work, query.q, query.after)
+        error, paged = refusal.detail if refusal else None, query.after is not None
+        view = showing.members(found, others, error, text=query.q, more=more, paged=paged)
+        around = await frame(work, page, "Members", PLACE, _flash(query.done))
     return page.render("members.html", status=refusal.status if refusal else 200, frame=around, view=view)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
@@ -11,6 +12,8 @@ from sealdesk.core.db import Row
 from sealdesk.core.errors import OutsideReach
 from sealdesk.members.model import Member
 from sealdesk.unit import Reading
+
+PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,21 @@ def admit(actor: Actor, permission: Permission) -> None:
         actor.demand(permission)
 
 
-async def members(work: Reading) -> list[Listed]:
-    """All of them, by name."""
+async def members(
+    work: Reading, text: str = "", after: UUID | None = None, limit: int = PAGE
+) -> tuple[list[Listed], UUID | None]:
+    """A page of those whose name, address or role holds `text`, by name, after the member `after`; and who is the last, if more follow."""
     admit(work.actor, Permission.MEMBER_MANAGE)
-    return await _listed(work, await work.rows("select * from sec.members(null)"))
+    rows = await work.rows("select * from sec.find_members($1, $2, $3)", " ".join(text.split()), after, limit + 1)
+    shown = rows[:limit]
+    return await _listed(work, shown), shown[-1]["member_id"] if len(rows) > limit else None
+
+
+async def factors_by_role(work: Reading) -> dict[str, tuple[int, int]]:
+    """Of each role how many members are active, and how many of them have a second factor."""
+    admit(work.actor, Permission.RULES_MANAGE)
+    rows = await work.rows("select * from sec.factors_by_role()")
+    return {row["role"]: (row["members"], row["covered"]) for row in rows}
 
 
 async def member(work: Reading, member_id: UUID) -> Listed:

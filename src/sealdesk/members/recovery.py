@@ -152,7 +152,9 @@ async def _reason(work: Reading, member_id: UUID) -> str | None:
 
 async def _tell(desk: Desk, change: Change, member: Member) -> None:
     """Mail to the person, and to those who can approve."""
-    rows = await change.rows("select * from sec.members(null)")
+    rows = await change.rows(
+        "select * from sec.members(null) where member_id = $1 or active and role in ('admin', 'auditor')", member.id
+    )
     data = {"organisation": change.actor.org_name, "asker": change.actor.name, "name": member.name}
     link = {"path": f"/members/{member.id}/recovery"}
     mails = [Mail(row["email"], "recovery.asked", data) for row in rows if row["member_id"] == member.id]

@@ -114,7 +114,7 @@ async def _rules(desk: Desk, actor: Actor, page: Page, *, done: str = "", refuse
     queries.admit(actor, Permission.RULES_MANAGE)
     async with desk.read(actor) as work:
         sign_in, origins = await rules.sign_in_rules(work), await rules.allowed_origins(work)
-        members = await queries.members(work)
+        members = await queries.factors_by_role(work)
         flash = Flash(showing.DONE[done]) if done else None
         around = await frame(work, page, "Rules", PLACE, flash)
     view = showing.rules(sign_in, origins, members, refused)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from sealdesk.access.actor import CONFIRMED_FOR
@@ -55,10 +56,22 @@ class Refused:
         return self.refusal.detail
 
 
-def members(found: list[Listed], others: tuple[int, int], error: str | None = None) -> MembersView:
-    """The list, and how many sessions and tokens all others have open."""
+def members(
+    found: list[Listed],
+    others: tuple[int, int],
+    error: str | None = None,
+    *,
+    text: str = "",
+    more: UUID | None = None,
+    paged: bool = False,
+) -> MembersView:
+    """A page of the list, what was looked for, and how many sessions and tokens all others have open; `more`: after whom it goes on."""
     now = clock.now()
+    sought = {"q": text} if text else {}
     return MembersView(
+        text=text,
+        first_href="/members" if text or paged else None,
+        more_href=f"/members?{urlencode(sought | {'after': str(more)})}" if more else None,
         sessions=others[0],
         tokens=others[1],
         error=error,
@@ -149,10 +162,10 @@ def invitation(found: Invitation, token: str, error: str | None = None) -> Invit
 def rules(
     sign_in: tuple[SignInRules, int],
     origins: tuple[tuple[str, ...], int],
-    found: list[Listed],
+    found: dict[str, tuple[int, int]],
     refused: Refused | None = None,
 ) -> RulesView:
-    """The two forms: with what was typed, where one comes back, else with what holds."""
+    """The two forms: with what was typed, where one comes back, else with what holds. `found`: of each role how many, and with a factor."""
     (held, version), sites = sign_in, "\n".join(origins[0])
     first = refused.typed if refused and refused.form == "sign-in" else None
     second = refused.typed if refused and refused.form == "origins" else None
@@ -188,11 +201,10 @@ def _holding(rules: SignInRules) -> str:
     )
 
 
-def _have_one(role: Role, found: list[Listed]) -> str:
+def _have_one(role: Role, found: dict[str, tuple[int, int]]) -> str:
     """How many members of a role have a second factor: what a rule would ask of the others."""
-    theirs = [each for each in found if each.member.role is role and each.member.active]
-    have = sum(each.factors > 0 for each in theirs)
-    return f"{have} of {len(theirs)} {'has' if have == 1 else 'have'} one" if theirs else "there are none"
+    theirs, have = found.get(str(role), (0, 0))
+    return f"{have:,} of {theirs:,} {'has' if have == 1 else 'have'} one" if theirs else "there are none"
 
 
 def role_choices(chosen: str) -> tuple[Choice, ...]:

@@ -23,6 +23,9 @@ class MembersView:
     """The list, and the form that ends what all others have open: `sessions` and `tokens` of them; it asks for the organisation's name."""
 
     rows: tuple[MemberRow, ...]
+    text: str = ""
+    first_href: str | None = None
+    more_href: str | None = None
     sessions: int = 0
     tokens: int = 0
     error: str | None = None

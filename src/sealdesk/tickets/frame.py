@@ -46,16 +46,17 @@ def _account(current: str) -> Place:
 
 async def _desk(work: Reading, current: str) -> tuple[PlaceGroup, ...]:
     counts = await queries.counts(work)
-    views = tuple(
-        Place(label, f"/?view={view}", icon, view == current, counts.get(view), counts.get(view) == queries.COUNT_TO)
-        for view, label, icon in VIEWS
-    )
+
+    def counted(name: str, label: str, href: str, icon: str, where: str) -> Place:
+        return Place(label, href, icon, where == current, counts.get(name), counts.get(name) == queries.COUNT_TO)
+
+    views = tuple(counted(view, label, f"/?view={view}", icon, view) for view, label, icon in VIEWS)
     organisation = (
-        Place("Members", "/members", "person", current == "/members"),
+        Place("Members", "/members", "people", current == "/members"),
         Place("Rules", "/rules", "sliders", current == "/rules"),
     )
-    review = Place("Review", "/review", "warn", current == "/review")
-    watched = Place("Lexicons", "/lexicons", "sliders", current == "/lexicons")
+    review = counted("review", "Review", "/review", "warn", "/review")
+    watched = Place("Lexicons", "/lexicons", "book", current == "/lexicons")
     readers = work.actor.may(Permission.REFUSAL_READ)
     holders = work.actor.may(Permission.HOLD_MANAGE)
     holds = (Place("Holds", "/holds", "lock", current == "/holds"),) if holders else ()

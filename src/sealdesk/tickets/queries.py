@@ -110,12 +110,17 @@ def _query(view: str, where: str, *, staff: bool) -> str:
 
 
 async def counts(work: Reading) -> dict[str, int]:
-    """How many conversations each view of staff holds, counted up to 1,000 only, so that a large desk costs no more than a small one."""
+    """How many conversations each view of staff holds, and how many flags wait for review.
+
+    Counted up to 1,000 only, so that a large desk costs no more than a small one.
+    """
     conversations = "app.thread t left join app.ticket k using (org_id, thread_id)"
     columns = ", ".join(
         f"(select count(*) from (select from {conversations} where t.org_id = $1 and {where} limit {COUNT_TO}) x) as {view}"  # noqa: S608
         for view, where in _WHERE.items()
     )
+    flags = "select from app.flag where org_id = $1 and standing = 'open'"
+    columns += f", (select count(*) from ({flags} limit {COUNT_TO}) x) as review"  # noqa: S608
     row = await work.row(f"select {columns}", work.actor.org)
     return {**row, "waiting": await queue.length(work)} if row else {}
 

@@ -22,11 +22,11 @@ _DYING = [str(Path(__file__).with_name("dying.py"))]
 class RunningSigner:
     """A signer on the data folder `data`; its log lines are in `data.log` beside it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, log: Path | None = None) -> None:
         self.data = data
         self.settings = Settings.load({"SEALDESK_DATA": str(data)})
         self.process: subprocess.Popen[bytes] | None = None
-        self._log = data.with_suffix(".log")
+        self._log = log or data.with_suffix(".log")
 
     def start(self, *arguments: str, program: list[str] = _SIGNER, ledger_name: str = LEDGER) -> None:
         """Start and wait until it answers; fails the test if it does not."""

@@ -37,6 +37,17 @@ def test_it_begins_once(signer: RunningSigner) -> None:
     signer.start()
 
 
+def test_a_log_that_takes_nothing_does_not_keep_it_from_signing(signer: RunningSigner) -> None:
+    """A full disk: the desk has to start where it was, and go on."""
+    assert signer.stop() == 0
+    mute = RunningSigner(signer.data, Path("/dev/full"))
+    try:
+        mute.start()
+        assert mute.stop() == 0
+    finally:
+        mute.end()
+
+
 def test_a_beginning_cut_short_can_be_repeated(unstarted: RunningSigner) -> None:
     state = unstarted.settings.signer_state
     state.parent.mkdir(parents=True)

@@ -11,6 +11,7 @@ import structlog
 
 from sealdesk.core import clock
 from sealdesk.core.faults import Fault
+from sealdesk.core.log import Lines
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.signer.key import OperatorKey, load_key, make_key
 from sealdesk.ledger.signer.memory import Memory
@@ -77,7 +78,7 @@ def _log_to_standard_error() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: Lines(sys.stderr),
     )
 
 
