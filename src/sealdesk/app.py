@@ -70,6 +70,7 @@ from sealdesk.web.server import bind, make_server
 from sealdesk.web.telemetry import is_visit
 from sealdesk.widget import api as widget
 from sealdesk.widget import frame_pages as widget_frame
+from sealdesk.widget import settings_api as widget_api
 from sealdesk.widget import settings_pages as widget_settings
 
 HERE = Path(__file__).parent
@@ -132,6 +133,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
     security_pages.ROUTES,
     widget.ROUTES,
     widget_frame.ROUTES,
+    widget_api.ROUTES,
     widget_settings.ROUTES,
 )
 

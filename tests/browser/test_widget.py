@@ -26,6 +26,7 @@ from sealdesk.widget.identity import audience
 
 pytestmark = pytest.mark.browser
 
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (900, "dark"))
 COOKIE = "document.cookie = 'third=1; Secure; SameSite=None', document.cookie"
 
 
@@ -299,5 +300,31 @@ def test_an_admin_sets_it(street: Street) -> None:
     page.get_by_role("button", name="Yes, make a new key").click()
     expect(page.locator("#made")).to_have_text(re.compile(r"^[A-Za-z0-9_-]{43}$"))
     eyes.look(page, "widget-key")
+    expect(page.get_by_text("The old key is good until")).to_be_visible()
+    _look_everywhere(eyes, page, "widget-old-key")
+    page.get_by_text("End the old key now", exact=True).click()
+    page.get_by_role("button", name="Yes, end the old key").click()
+    expect(page.locator(".flash.good")).to_contain_text("The old key has ended")
+    expect(page.get_by_text("The old key is good until")).to_have_count(0)
+    page.get_by_text("Switch it off", exact=True).click()
+    page.get_by_role("button", name="Yes, switch it off").click()
+    expect(page.get_by_text("The keys of your site have ended")).to_be_visible()
+    _look_everywhere(eyes, page, "widget-off")
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.get_by_text("Your site has no key")).to_be_visible()
+    _look_everywhere(eyes, page, "widget-no-key")
     assert eyes.found == []
     context.close()
+
+
+def _look_everywhere(eyes: Eyes, page: Page, name: str) -> None:
+    """Every detail open: wide, narrow, dark."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 700})
+        page.emulate_media(color_scheme=scheme)
+        page.locator("form").last.scroll_into_view_if_needed()
+        eyes.look(page, f"{name}-{width}-{scheme}")
+    page.set_viewport_size({"width": 900, "height": 700})
+    page.emulate_media(color_scheme="light")
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false })")

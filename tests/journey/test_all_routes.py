@@ -71,6 +71,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/rules/sign-in": {"idle_minutes": "60", "absolute_hours": "24"},
     "/rules/widget": {"on": "yes"},
     "/rules/widget/key": {},
+    "/rules/widget/former-key": {},
     "/members/{member:str}/role": {"role": "auditor"},
     "/members/{member:str}/access": {"active": "no"},
     "/members/{member:str}/reset": {},

@@ -161,3 +161,22 @@ async def test_each_way_in_is_limited_by_address(world: World) -> None:
 
 async def asked(nobody: httpx.AsyncClient, path: str, document: dict[str, str]) -> httpx.Response:
     return await nobody.post(path, json=document, headers={"origin": "https://desk.test"})
+
+
+async def test_an_admin_ends_the_former_key(world: World) -> None:
+    """Over JSON, as on the page: twice is as good as once, and nobody else may."""
+    await framed(world)
+    await switching.turn_key(world.desk, world.acme.admin, lambda _: None)
+    application = serve(world, world.folder)
+    admin, agent = await seat(application, world.acme.admin), await seat(application, world.acme.agent)
+    place = "/api/v1/organisation/widget"
+    before = (await admin.ask("GET", place)).json()
+    assert [(key["number"], key["until"] is None) for key in before["keys"]] == [(2, True), (1, False)]
+    assert ((await agent.ask("GET", place)).status, (await agent.ask("DELETE", f"{place}/former-key")).status) == (
+        403,
+        403,
+    )
+    for _ in range(2):
+        assert (await admin.ask("DELETE", f"{place}/former-key")).status == 204
+    after = (await admin.ask("GET", place)).json()
+    assert after == {**before, "keys": before["keys"][:1]}

@@ -10,9 +10,10 @@ from sealdesk.abuse import events, queries
 from sealdesk.abuse.lexicon import Lexicon, LexiconName, checked_lexicon, checked_lines, shipped
 from sealdesk.abuse.model import Flag
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Permission
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest
 from sealdesk.ledger.events import Ref, Stream
+from sealdesk.people.holding import hold_role
 from sealdesk.threads.states import checked_reason
 from sealdesk.unit import Change, Desk
 
@@ -54,6 +55,7 @@ async def change_lexicon(desk: Desk, actor: Actor, name: LexiconName, wish: Wish
         if wish in ("add", "remove") and not told:
             raise BadRequest("Give at least one line.", pointer="/lines")
         await change.lock(Stream("org", actor.org))
+        await hold_role(change, (Role.ADMIN,))
         kept = await queries.rowed(change)
         held = next(each for each in await queries.filled(change, kept) if each.name == name)
         wanted = _after(held, wish, told)

@@ -14,10 +14,10 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.password_commands import RESET_LIFE, count_reset
 from sealdesk.ledger.events import Event, Stream
 from sealdesk.members import queries
-from sealdesk.members.holding import hold_role
 from sealdesk.members.model import Member, Yourself
 from sealdesk.people import outbox
 from sealdesk.people.events import session_revoked
+from sealdesk.people.holding import hold_role, hold_visits
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Change, Desk
 from sealdesk.web.tokens import new_token, token_hash
@@ -127,6 +127,7 @@ async def end_sessions(desk: Desk, actor: Actor, member_id: UUID) -> int:
             await _tell(desk, change, member_id, "session.revoked/admin", member)
         else:
             change.nothing()
+    _say_ended(actor, ended, member_id)
     return ended
 
 
@@ -135,6 +136,8 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
     total = 0
     async with desk.change(actor, paced=False) as change:
         change.demand(MANAGE)
+        # Newcomers who are on the way in are members before this, or come after it.
+        await hold_visits(change)
         rows = await change.rows(
             "select member_id from app.member where org_id = $1 and member_id <> $2", actor.org, actor.member
         )
@@ -144,7 +147,16 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
             total += await _end(change, row["member_id"])
         if not total:
             change.nothing()
+    _say_ended(actor, total)
     return total
+
+
+def _say_ended(actor: Actor, count: int, member: UUID | None = None) -> None:
+    """To the operator, once it stands; without a member it was everybody else."""
+    if count:
+        whose = {"member": str(member)} if member else {}
+        who = {"org": str(actor.org), "by": str(actor.member), **whose}
+        log.info("sessions_revoked", owasp="session_expired", **who, count=count)
 
 
 async def _find(change: Change, member_id: UUID) -> Member:

@@ -18,10 +18,10 @@ from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, NotPermitted, StateConflict
 from sealdesk.ledger.events import Ref
 from sealdesk.members import events
-from sealdesk.members.holding import hold_role
 from sealdesk.members.model import Member, NotThem
 from sealdesk.members.queries import admit
 from sealdesk.people import outbox
+from sealdesk.people.holding import hold_role
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import ENROL_WITHIN
 from sealdesk.unit import Change, Desk, Reading

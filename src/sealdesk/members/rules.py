@@ -15,8 +15,8 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest
 from sealdesk.ledger.events import Stream
 from sealdesk.members import events
-from sealdesk.members.holding import hold_role
 from sealdesk.members.queries import admit
+from sealdesk.people.holding import hold_role
 from sealdesk.people.sessions import ABSOLUTE, IDLE
 from sealdesk.unit import Change, Desk, Reading
 from sealproof.canonical import JSON
@@ -61,6 +61,14 @@ class SignInRules:
         return {"second_factor": roles, "idle_minutes": self.idle_minutes, "absolute_hours": self.absolute_hours}
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A setting as it is now: its version, and whether it was another before."""
+
+    version: int
+    changed: bool
+
+
 def checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     """Exact origins (RFC 6454, 6.2), sorted, each once: https and a name, or this machine; at most a port. `BadRequest` otherwise."""
     if len(origins) > MOST_ORIGINS:
@@ -95,11 +103,12 @@ async def set_sign_in_rules(desk: Desk, actor: Actor, rules: SignInRules, requir
     """Set how members sign in; it holds for those who are signed in from their next request on. Gives the version."""
     rules = rules.checked()
     async with desk.change(actor) as change:
-        version = await set_setting(change, "sign_in", rules.written(), require)
+        done = await set_setting(change, "sign_in", rules.written(), require)
         roles = [str(role) for role in rules.second_factor]
         limits = timedelta(minutes=rules.idle_minutes), timedelta(hours=rules.absolute_hours)
         await change.value("select sec.apply_sign_in_rules($1, $2, $3)", roles, *limits)
-    return version
+    tell(actor, "sign_in", done)
+    return done.version
 
 
 async def set_allowed_origins(
@@ -108,7 +117,9 @@ async def set_allowed_origins(
     """Set which sites are allowed. Gives the version."""
     listed: list[JSON] = list(checked_origins(origins))
     async with desk.change(actor) as change:
-        return await set_setting(change, "allowed_origins", listed, require)
+        done = await set_setting(change, "allowed_origins", listed, require)
+    tell(actor, "allowed_origins", done)
+    return done.version
 
 
 async def setting(work: Reading, name: str) -> tuple[object, int]:
@@ -117,8 +128,8 @@ async def setting(work: Reading, name: str) -> tuple[object, int]:
     return (json.loads(row["value"]), row["version"]) if row else (None, 0)
 
 
-async def set_setting(change: Change, name: str, value: JSON, require: Callable[[int], None]) -> int:
-    """Set it, with its entry; what is so already stays so. `require` judges the present version. Gives the version."""
+async def set_setting(change: Change, name: str, value: JSON, require: Callable[[int], None]) -> Written:
+    """Set it, with its entry; what is so already stays so. `require` judges the present version. `tell` the operator after the commit."""
     org: UUID = change.actor.org
     change.demand(Permission.RULES_MANAGE)
     await change.lock(Stream("org", org))
@@ -127,7 +138,7 @@ async def set_setting(change: Change, name: str, value: JSON, require: Callable[
     require(version)
     if old == value:
         change.nothing()
-        return version
+        return Written(version, changed=False)
     prepared = change.prepare(events.rules_changed(org, name, cast("JSON", old), value))
     commit, text = prepared.commits["new"], events.written(value)
     if version:
@@ -141,5 +152,10 @@ async def set_setting(change: Change, name: str, value: JSON, require: Callable[
     else:
         await change.insert("app.setting", name=name, value=text, commit=commit)
     change.record(prepared)
-    log.info("rules_changed", owasp="authz_change", org=str(org), member=str(change.actor.member), setting=name)
-    return version + 1
+    return Written(version + 1, changed=True)
+
+
+def tell(actor: Actor, name: str, done: Written) -> None:
+    """Tell the operator that a setting is another. Only once that stands: the log says nothing that did not happen."""
+    if done.changed:
+        log.info("rules_changed", owasp="authz_change", org=str(actor.org), member=str(actor.member), setting=name)

@@ -21,7 +21,7 @@ from sealdesk.core.errors import NotPermitted, StateConflict
 from sealdesk.exports import commands as exports
 from sealdesk.ledger.events import Ref, Stream
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
-from sealdesk.members.holding import hold_role
+from sealdesk.people.holding import hold_role
 from sealdesk.redactions import events, queries
 from sealdesk.redactions.events import Erased
 from sealdesk.redactions.model import BOTH, Basis, ErasureOff, LegalHold, Posted, checked_note

@@ -8,9 +8,10 @@ from uuid import UUID
 import structlog
 
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Permission
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import OutsideReach, StateConflict
 from sealdesk.core.ids import new_id
+from sealdesk.people.holding import hold_role
 from sealdesk.redactions import events, queries
 from sealdesk.redactions.model import BOTH, HoldCode, checked_note
 from sealdesk.redactions.queries import Hold
@@ -30,6 +31,7 @@ async def place(desk: Desk, actor: Actor, thread: UUID, code: HoldCode, note: st
             return await queries.hold_of_entry(change, change.replay)
         await change.find(Thread, thread, Permission.HOLD_MANAGE, lock=BOTH)
         told = checked_note(note)
+        await hold_role(change, (Role.ADMIN, Role.AUDITOR))
         await _demand_no_eraser(change, thread)
         hold = new_id()
         fact = change.record(events.hold_changed("placed", thread, hold, code, told))
@@ -45,6 +47,7 @@ async def release(desk: Desk, actor: Actor, thread: UUID, hold: UUID, code: Hold
     async with desk.change(actor) as change:
         await change.find(Thread, thread, Permission.HOLD_MANAGE, lock=BOTH)
         told = checked_note(note)
+        await hold_role(change, (Role.ADMIN, Role.AUDITOR))
         found = next((each for each in await queries.holds(change, thread) if each.id == hold), None)
         if found is None:
             raise OutsideReach

@@ -110,7 +110,7 @@ async def enter_by_identity(desk: Desk, widget: Widget, token: str, visit: Visit
     try:
         keys = await queries.site_keys(desk, widget.org)
         told = read_identity(token, keys, audience(desk.ledger_name, widget.id))
-        guest = Guest(checked_email(told.email), normalise_email(told.email), checked_name(told.name))
+        guest = Guest(checked_email(told.email), normalise_email(told.email), checked_name(told.name), key=told.key)
     except (Unsigned, BadRequest) as refused:
         why = refused.why if isinstance(refused, Unsigned) else "claims"
         log.warning("identity_refused", owasp="authn_login_fail", org=str(widget.org), reason=why)
@@ -158,7 +158,7 @@ class _Overtaken(SignedOut):
 async def _open_once(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused: str) -> Visiting:
     token, pool = new_visit(), await desk.database.pool("desk_gate")
     row = await pool.fetchrow(
-        "select * from sec.open_visit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "select * from sec.announce_visit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         token_hash(token),
         widget.org,
         guest.email,
@@ -170,30 +170,33 @@ async def _open_once(desk: Desk, widget: Widget, guest: Guest, visit: Visit, ref
         MOST,
         METHOD,
         visit.label,
+        guest.key,
     )
-    # Whose is what was opened, is known by now. A code that went elsewhere than to their mail opens nothing: nobody was given this token.
-    if row is None or (guest.mailed and await queries.stored_email(desk, widget.org, guest.norm) != guest.email):
+    # A code that went elsewhere than to the mail of whoever is known by this address opens nothing.
+    known = await queries.stored_email(desk, widget.org, guest.norm) if guest.mailed else None
+    if row is None or known not in (None, guest.email):
         raise SignedOut(refused).at(Tried(guest.norm, None))
     actor = Actor(token_hash(token), widget.org, row["member_id"], Role.REQUESTER, METHOD, row["name"], widget.org_name)
-    try:
-        await _record(desk, actor, guest, fresh=row["fresh"])
-    except SignedOut:
-        if row["fresh"]:
-            raise _Overtaken(refused).at(Tried(guest.norm, None)) from None
-        raise
+    if not await _begin(desk, actor, guest, fresh=row["fresh"]):
+        raise (_Overtaken if row["fresh"] else SignedOut)(refused).at(Tried(guest.norm, None))
     log.info("login", owasp="authn_login_success", org=str(widget.org), member=str(actor.member), method=METHOD)
     await guard.issued(desk.counters, widget.org, METHOD)
     return Visiting(token, row["name"], int(MOST.total_seconds()))
 
 
-async def _record(desk: Desk, actor: Actor, guest: Guest, *, fresh: bool) -> None:
-    """Killed before this stands, a newcomer is no member, and nobody was given the token."""
-    async with desk.change(actor, paced=False) as change:
-        change.demand(Permission.THREAD_READ)
-        await change.lock(Stream("user", actor.member))
-        if fresh:
-            change.record(events.member_added(actor.member, str(Role.REQUESTER), guest.name, guest.email))
-        change.record(events.session_started(actor.member, METHOD))
+async def _begin(desk: Desk, actor: Actor, guest: Guest, *, fresh: bool) -> bool:
+    """Killed before this stands, there is neither a visit nor a newcomer, and nobody has the token. False for who may not any more."""
+    try:
+        async with desk.change(actor, paced=False) as change:
+            change.demand(Permission.THREAD_READ)
+            await change.lock(Stream("user", actor.member))
+            await change.value("select sec.open_visit($1)", actor.session_hash)
+            if fresh:
+                change.record(events.member_added(actor.member, str(Role.REQUESTER), guest.name, guest.email))
+            change.record(events.session_started(actor.member, METHOD))
+    except SignedOut:
+        return False
+    return True
 
 
 async def _count(desk: Desk, norm: str, *most: tuple[str, int]) -> None:

@@ -7,7 +7,7 @@ shown. A token lives for five minutes at most, is for the widget of this organis
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -50,12 +50,13 @@ class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a site says it is: address, name, what it signed only once, and until when (seconds since 1970)."""
+    """Who a site says it is: address, name, what it signed only once, until when (seconds since 1970), and the number of its key."""
 
     email: str
     name: str
     nonce: str
     until: int
+    key: int
 
 
 def audience(ledger_name: str, widget: str) -> str:
@@ -63,7 +64,7 @@ def audience(ledger_name: str, widget: str) -> str:
     return f"{ledger_name}/widget/{widget}"
 
 
-def read_identity(token: str, keys: Iterable[str], wanted: str) -> Identity:
+def read_identity(token: str, keys: Mapping[int, str], wanted: str) -> Identity:
     """What a token says that one of `keys` signed for the audience `wanted`. Raises `Unsigned`; says nothing of whether it was used."""
     parts = token.split(".")
     if len(token) > MOST or len(parts) != 3:
@@ -73,8 +74,9 @@ def read_identity(token: str, keys: Iterable[str], wanted: str) -> Identity:
         raise Unsigned("algorithm")
     signature, signed = _bytes(parts[2]), f"{parts[0]}.{parts[1]}".encode()
     # Every key is tried, whichever fits: the time taken says nothing.
-    fitting = [hmac.compare_digest(hmac.digest(key.encode(), signed, "sha256"), signature) for key in keys]
-    if not any(fitting):
+    tried = {n: hmac.compare_digest(hmac.digest(key.encode(), signed, "sha256"), signature) for n, key in keys.items()}
+    fitting = [number for number, fits in tried.items() if fits]
+    if not fitting:
         raise Unsigned("signature")
     claims, now = _read(parts[1], _Claims), int(clock.now().timestamp())
     if not hmac.compare_digest(claims.aud.encode(), wanted.encode()):
@@ -83,7 +85,7 @@ def read_identity(token: str, keys: Iterable[str], wanted: str) -> Identity:
         raise Unsigned("expired")
     if claims.iat > now + _SKEW or claims.exp > claims.iat + LIFE:
         raise Unsigned("life")
-    return Identity(claims.email, claims.name, claims.jti, claims.exp)
+    return Identity(claims.email, claims.name, claims.jti, claims.exp, fitting[0])
 
 
 def _read(part: str, shape: type[ShapeT]) -> ShapeT:

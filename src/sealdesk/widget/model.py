@@ -1,19 +1,20 @@
 """The widget of an organisation, and who comes by it."""
 
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from sealdesk.web.tokens import new_token
+from sealproof.canonical import JSON
 
 IDLE: Final = timedelta(hours=2)
 MOST: Final = timedelta(hours=12)
 """A visit ends after so long without use, and at the latest."""
 CODE_LIFE: Final = timedelta(minutes=30)
 OVERLAP: Final = timedelta(days=1)
-"""A site's former key is still good for so long after a new one was made: sites take their time."""
+"""A site's former key is still good for so long after a new one was made, unless it is ended: sites take their time."""
 _LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CODE: Final = 8
 _MOST_SUBJECT: Final = 80
@@ -31,25 +32,50 @@ class Widget:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What an organisation's admins have set: the public id (empty before it was ever on), on or off, and the number of the site's key."""
+    """What an organisation's admins have set: the public id (empty before it was ever on), on or off, and its site's keys.
+
+    `key` is the number of the last one that was made, `keys` are those that nobody ended: two at most; the former ends by itself.
+    """
 
     id: str = ""
     on: bool = False
     key: int = 0
+    keys: tuple[int, ...] = ()
 
-    def written(self) -> dict[str, str | bool | int]:
+    def turned(self) -> "Arrangement":
+        """With a new key; the present one becomes the former, and the former ends."""
+        return replace(self, key=self.key + 1, keys=(*self.keys[-1:], self.key + 1))
+
+    def off(self) -> "Arrangement":
+        """Switched off, which ends every key."""
+        return replace(self, on=False, keys=())
+
+    def written(self) -> dict[str, JSON]:
         """As it is stored and recorded."""
-        return {"id": self.id, "on": self.on, "key": self.key}
+        return {"id": self.id, "on": self.on, "key": self.key, "keys": list(self.keys)}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """A key that is good now: its number, and until when, if it is the former one."""
+
+    number: int
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Whoever is said to come: their address as it is kept and as it is looked up, their name, and whether they read mail there."""
+    """Whoever is said to come.
+
+    Their address as it is kept and as it is looked up, their name, whether they read mail there, and the number of the key that spoke
+    for them.
+    """
 
     email: str
     norm: str
     name: str
     mailed: bool = False
+    key: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from uuid import UUID
 from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import OutsideReach
 from sealdesk.ledger.seal import Sealer
+from sealdesk.members.queries import admit
 from sealdesk.members.rules import setting
 from sealdesk.unit import Desk, Reading
-from sealdesk.widget.model import Arrangement, Widget
+from sealdesk.widget.model import Arrangement, SiteKey, Widget
 
 
 async def widget_of(desk: Desk, public_id: str) -> Widget:
@@ -20,11 +21,17 @@ async def widget_of(desk: Desk, public_id: str) -> Widget:
     return Widget(public_id, row["org_id"], row["org_name"], tuple(row["origins"]))
 
 
-async def site_keys(desk: Desk, org: UUID) -> list[str]:
-    """The keys that a site may sign with now: the present one, and for a day the one before it."""
+async def site_keys(desk: Desk, org: UUID) -> dict[int, str]:
+    """The keys that a site may sign with now, by number: the present one, and for a day the one before it."""
     pool = await desk.database.pool("desk_gate")
     rows = await pool.fetch("select * from sec.site_keys($1)", org)
-    return [opened_key(desk.sealer, org, row["number"], row["sealed"]) for row in rows]
+    return {row["number"]: opened_key(desk.sealer, org, row["number"], row["sealed"]) for row in rows}
+
+
+async def good_keys(work: Reading) -> tuple[SiteKey, ...]:
+    """The same, as admins see them: not what they are."""
+    admit(work.actor, Permission.RULES_MANAGE)
+    return tuple(SiteKey(row["number"], row["until"]) for row in await work.rows("select * from sec.own_site_keys()"))
 
 
 async def stored_email(desk: Desk, org: UUID, norm: str) -> str | None:
@@ -54,7 +61,10 @@ async def arrangement(work: Reading) -> tuple[Arrangement, int]:
     kept = cast("dict[str, object] | None", value)
     if kept is None:
         return Arrangement(), 0
-    return Arrangement(str(kept["id"]), kept["on"] is True, cast("int", kept["key"])), version
+    key = cast("int", kept["key"])
+    # Before keys could be ended, the last two were good.
+    keys = cast("list[int]", kept.get("keys", [number for number in (key - 1, key) if number > 0]))
+    return Arrangement(str(kept["id"]), kept["on"] is True, key, tuple(keys)), version
 
 
 async def own_conversation(work: Reading) -> UUID | None:

@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
+from sealdesk.core import clock
 from sealdesk.core.errors import Refusal, Stale
 from sealdesk.core.settings import Settings
 from sealdesk.members.fields import MANAGING
@@ -19,7 +20,7 @@ from sealdesk.web.headers import Expected
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
-from sealdesk.web.view import Flash
+from sealdesk.web.view import Flash, Moment
 from sealdesk.widget import queries, switching
 from sealdesk.widget.identity import audience
 from sealdesk.widget.view import WidgetView
@@ -27,14 +28,15 @@ from sealdesk.widget.view import WidgetView
 PLACE = "/rules/widget"
 _DONE = {
     "on": "The widget is on. Put the tag on your site.",
-    "off": "The widget is off, and every visit through it has ended.",
+    "off": "The widget is off. Every visit through it has ended, and so has every key of your site.",
+    "ended": "The old key has ended. Only the present one is good now.",
 }
 
 
 class WidgetDone(Input, frozen=True):
     """What was just done."""
 
-    done: Literal["", "on", "off"] = ""
+    done: Literal["", "on", "off", "ended"] = ""
 
 
 class SwitchForm(Input, frozen=True):
@@ -88,6 +90,19 @@ async def turn_key(
     return await _page(desk, actor, page, settings, key=key)
 
 
+@post(
+    "/rules/widget/former-key",
+    limit=MANAGING,
+    permission=Permission.RULES_MANAGE,
+    stands=PLACE,
+    act="end the old key of your site",
+)
+async def end_former_key(desk: Desk, actor: Actor) -> SeeOther:
+    """The key before the present one, at once."""
+    await switching.end_former_key(desk, actor)
+    return SeeOther(f"{PLACE}?done=ended")
+
+
 async def _page(
     desk: Desk,
     actor: Actor,
@@ -102,6 +117,7 @@ async def _page(
     page.exchange.refusal = refused
     async with desk.read(actor) as work:
         held, version = await queries.arrangement(work)
+        keys = await queries.good_keys(work)
         origins, _ = await allowed_origins(work)
         around = await frame(work, page, "Widget", "/rules", Flash(flash) if flash else None)
     view = WidgetView(
@@ -109,7 +125,9 @@ async def _page(
         version=version,
         tag=_tag(settings, held.id) if held.id else "",
         audience=audience(desk.ledger_name, held.id) if held.id else "",
-        has_key=held.key > 0,
+        has_key=bool(keys),
+        had_key=held.key > 0,
+        former=next((Moment.of(each.until, clock.now()) for each in keys if each.until), None),
         key=key,
         origins=origins,
         error=refused.detail if refused else None,
@@ -121,4 +139,4 @@ def _tag(settings: Settings, public_id: str) -> str:
     return f'<script async src="{settings.origins[0]}/widget.js" data-widget="{public_id}"></script>'
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (show_widget, switch_widget, turn_key)
+ROUTES: tuple[HTTPRouteHandler, ...] = (show_widget, switch_widget, turn_key, end_former_key)

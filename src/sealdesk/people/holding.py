@@ -1,4 +1,4 @@
-"""What an admin begins outlives no ousting: whoever changes members or rules still may when it is done."""
+"""What an admin begins outlives no ousting: whoever governs still may when it is done (docs/access.md, *Who still may*)."""
 
 from uuid import UUID
 
@@ -13,3 +13,11 @@ async def hold_role(change: Change, roles: tuple[Role, ...], *others: UUID) -> N
     session has ended.
     """
     await change.value("select sec.hold_role($1, $2)", [str(role) for role in roles], others)
+
+
+async def hold_visits(change: Change) -> None:
+    """From here to the end of the change nobody begins a visit in the organisation. Whoever is on the way in is in before, and seen.
+
+    In the order of locks it stands after the organisation's stream and before those of its members.
+    """
+    await change.value("select sec.hold_visits()")

@@ -1,0 +1,119 @@
+"""Acts that govern hold the role by which they are done: whoever loses it while their request waits is told so, and it is undone."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from holding import holding, waits
+from members.test_members import sign_in, sql, whatever
+from newcomers import join
+from redactions.test_erasure import place, release
+from redactions.test_redaction import said
+from sealdesk.abuse.commands import change_lexicon
+from sealdesk.access.actor import Actor
+from sealdesk.access.permissions import Role
+from sealdesk.core.errors import SignedOut
+from sealdesk.members import rules
+from sealdesk.members.commands import Wanted, change_member
+from sealdesk.redactions import erasure
+from sealdesk.widget import switching
+from sites import switched_on
+from threads.test_states import opened
+from world import World
+
+STREAM = "select 1 from ledger.stream where org_id = $1 and stream_id = $2 for update"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who is put out while they act, and what on."""
+
+    world: World
+    ousted: Actor
+    thread: UUID
+    message: UUID
+    hold: UUID
+
+
+Act = Callable[[Scene], Awaitable[object]]
+
+
+async def adds_to_a_lexicon(scene: Scene) -> None:
+    await change_lexicon(scene.world.desk, scene.ousted, "threat", "add", ["late"])
+
+
+async def places_a_hold(scene: Scene) -> None:
+    await place(scene.world, scene.thread, scene.ousted)
+
+
+async def releases_a_hold(scene: Scene) -> None:
+    await release(scene.world, scene.thread, scene.hold, scene.ousted)
+
+
+async def turns_erasure(scene: Scene) -> None:
+    await erasure.turn(scene.world.desk, scene.ousted, "ask", "the law", whatever)
+
+
+async def asks_for_an_erasure(scene: Scene) -> None:
+    await erasure.ask(scene.world.desk, scene.ousted, scene.thread, scene.message, "gdpr-17-1", "asked", key=None)
+
+
+async def sets_rules(scene: Scene) -> None:
+    await rules.set_sign_in_rules(scene.world.desk, scene.ousted, rules.SignInRules((), 61, 24), whatever)
+
+
+async def allows_a_site(scene: Scene) -> None:
+    await rules.set_allowed_origins(scene.world.desk, scene.ousted, ("https://late.test",), whatever)
+
+
+async def switches_the_widget_off(scene: Scene) -> None:
+    await switching.switch(scene.world.desk, scene.ousted, on=False, require=whatever)
+
+
+async def turns_a_key(scene: Scene) -> None:
+    await switching.turn_key(scene.world.desk, scene.ousted, whatever)
+
+
+async def ends_a_key(scene: Scene) -> None:
+    await switching.end_former_key(scene.world.desk, scene.ousted)
+
+
+OF_THE_ORGANISATION: tuple[Act, ...] = (
+    adds_to_a_lexicon, turns_erasure, sets_rules, allows_a_site, switches_the_widget_off, turns_a_key, ends_a_key,
+)  # fmt: skip
+OF_A_CONVERSATION: tuple[Act, ...] = (places_a_hold, releases_a_hold, asks_for_an_erasure)
+
+
+PUT_OUT = (
+    (Wanted(active=False), Wanted(active=True)),
+    (Wanted(role=Role.AGENT), Wanted(role=Role.ADMIN)),
+)
+
+
+async def test_it_works(world: World) -> None:
+    """T05, T13: all of them in turn, and each is refused, whether its admin was deactivated or lowered."""
+    thread = await opened(world)
+    message = await said(world, thread)
+    hold = await place(world, thread)
+    await switched_on(world, world.acme)
+    await switching.turn_key(world.desk, world.acme.admin, whatever)
+    member = await join(world.desk, world.acme.org, Role.ADMIN, "other@acme.test")
+    for number, act in enumerate((*OF_THE_ORGANISATION, *OF_A_CONVERSATION)):
+        wanted, back = PUT_OUT[number % 2]
+        scene = Scene(world, await sign_in(world, "other@acme.test"), thread, message, hold.id)
+        stream = world.acme.org if act in OF_THE_ORGANISATION else thread
+        async with holding(world, STREAM, world.acme.org, stream) as held:
+            (late,) = await waits(held, _done(act, scene))
+            await change_member(world.desk, world.acme.admin, member, wanted, whatever)
+            assert not late.done(), act
+        with pytest.raises(SignedOut):
+            await late
+        await change_member(world.desk, world.acme.admin, member, back, whatever)
+    theirs = "select type from ledger.entry where org_id = $1 and convert_from(entry, 'UTF8')::jsonb -> 'actor' ->> 'id' = $2"
+    assert {row[0] for row in await sql(world, theirs, world.acme.org, str(member))} <= {"auth.login", "device.added"}
+
+
+async def _done(act: Act, scene: Scene) -> None:
+    await act(scene)
