@@ -1,0 +1,11 @@
+"""How often frames and what goes with them over HTTP may come."""
+
+from dataclasses import replace
+from typing import Final
+
+from sealdesk.web.limits import Limit
+
+LIVE: Final = Limit("live", per_person="120/minute", per_address="1200/minute", per_org="12000/minute")
+"""Frames, handshakes, tickets and read marks count together, over all sockets of a person and over HTTP."""
+IN_THREAD: Final = replace(LIVE, per_target="1200/minute")
+"""The same, for what names a conversation."""
