@@ -58,5 +58,7 @@ class Server:
         """It takes connections and answers nothing."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
-        yield
-        self.process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)

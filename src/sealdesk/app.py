@@ -28,6 +28,7 @@ from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
 from sealdesk.core.valkey import ValkeyCounts, checked_url
+from sealdesk.core.valkey_bells import ValkeyBells
 from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
@@ -194,8 +195,10 @@ async def serve(settings: Settings) -> None:
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")
         desk.bells = bells = Bells(secret, partial(desk.database.connect, "desk_gate"))
+        way = None
         if url := checked_url(settings.valkey_url):
             desk.counters.valkey = ValkeyCounts(url, desk.ledger_name)
+            bells.way = way = ValkeyBells(url, desk.ledger_name, bells)
         app = application(settings, desk, SignerClient(socket_path(settings.data)), secret)
         server = make_server(app)
         loop = asyncio.get_running_loop()
@@ -209,7 +212,8 @@ async def serve(settings: Settings) -> None:
         # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
         gc.collect()
         gc.freeze()
-        running = [asyncio.create_task(work) for work in (bells.run(), reach.run(desk.database, bells.guests))]
+        works = [bells.run(), reach.run(desk.database, bells.guests), *([way.run()] if way else [])]
+        running = [asyncio.create_task(work) for work in works]
         try:
             with hasher.apart():
                 await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])

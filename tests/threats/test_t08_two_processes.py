@@ -1,4 +1,4 @@
-"""T08: each limit, used up by eight at once over two web processes, by requests and by frames of live sockets that share it.
+"""T08 and T17 over two web processes with Valkey: each limit, used up by eight at once by requests and frames that share it; and bells.
 
 Exactly as many come through as are declared, whatever counts them: Valkey, or the database while that is away. Whoever was
 refused is told for how long, and comes through after exactly that.
@@ -8,9 +8,9 @@ import asyncio
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier
@@ -24,6 +24,8 @@ from valkey.exceptions import ValkeyError
 from raw_sockets import Over, Raw
 from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
+from sealdesk.core.bells import AGAIN_AFTER
+from sealdesk.core.valkey import prefix_of
 from threats.test_t17_sockets import House, processes, source
 from valkeyserver import Server
 
@@ -240,6 +242,47 @@ def test_it_works(rushes: list[Rush], server: Server) -> None:
     """Each limit, counted in Valkey."""
     assert server.process is not None
     run_all(rushes, "valkey")
+
+
+def test_bells_arrive_whether_valkey_is_there_or_not(rushes: list[Rush], server: Server) -> None:
+    """T17: over Valkey from process to process; when it is killed, while it is away, and when it is back. Each within two seconds."""
+    rush = rushes[list(MOST).index("target")]
+    raws = rush.sockets()
+    for when in ("there", "killed", "away", "back"):
+        if when == "killed":
+            server.end(signal.SIGKILL)
+        if when == "back":
+            server.start()
+            asyncio.run(server.there())
+            time.sleep(AGAIN_AFTER + 1)
+        with overhearing(rush.desk) as bells:
+            began = time.monotonic()
+            assert rush.house.requester.say(rush.house.thread, f"it is {when}").status_code == 201
+            assert len({raw.hear("bell", 4)["seq"] for raw in raws}) == 1
+            assert time.monotonic() - began < 2, when
+            rung = bells()
+        assert bool(rung) is (when in ("there", "back")), when
+        assert rush.house.thread[:8].encode() not in rung
+
+
+@contextmanager
+def overhearing(desk: RunningDesk) -> Generator[Callable[[], bytes]]:
+    """What is published in Valkey meanwhile; nothing where it is away."""
+    channel = prefix_of(desk.settings.ledger_name) + b"bells"
+    with Valkey.from_url(desk.settings.valkey_url) as client, client.pubsub(ignore_subscribe_messages=True) as spying:
+        with suppress(ValkeyError):
+            spying.subscribe(channel)
+
+        def heard() -> bytes:
+            told = b""
+            with suppress(ValkeyError, RuntimeError):
+                until = time.monotonic() + 1
+                while not told and time.monotonic() < until:
+                    message: Any = spying.get_message(timeout=0.2)
+                    told += message["data"] if message else b""
+            return told
+
+        yield heard
 
 
 def test_without_valkey_the_database_counts_as_exactly(rushes: list[Rush], server: Server) -> None:
