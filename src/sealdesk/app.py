@@ -35,6 +35,7 @@ from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.live import api as live_api
 from sealdesk.live.hub import Hub
+from sealdesk.live.policy import Bounds
 from sealdesk.live.serving import serve as serve_socket
 from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
@@ -139,7 +140,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk)
+    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk, Bounds(*settings.sockets))
 
     async def peek(token_hash: bytes) -> Actor | None:
         actor, exchange = await desk.peek(token_hash), current.get()

@@ -25,7 +25,6 @@ from sealdesk.web.socket_protocol import LATER, POLICY, TOO_MANY_FRAMES
 from sealdesk.web.sockets import Ended, Socket
 
 TICKET_SECONDS: Final = 5.0
-IDLE_SECONDS: Final = 600.0
 CLOSE_SECONDS: Final = 1.0
 """How long a reader that is behind keeps a closing frame from going out."""
 MOST_WATCHED: Final = 20
@@ -143,7 +142,7 @@ class Visit:
 
     async def _listen(self) -> None:
         while self._ending is None:
-            text = await self._socket.receive(IDLE_SECONDS)
+            text = await self._socket.receive(self._hub.bounds.idle)
             try:
                 await self._take(text)
             except Crowded as refusal:
