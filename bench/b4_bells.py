@@ -106,7 +106,7 @@ def measure(*, quick: bool) -> Sequence[Figure]:
     ]  # fmt: skip
 
 
-_LIVE = " live:person=1000000/second,address=1000000/second"
+_LIVE = " live:person=1000000/second,address=1000000/second,target=1000000/second,org=1000000/second"
 
 
 async def _ring(

@@ -95,6 +95,11 @@ class Raw:
         """The status of the handshake's answer."""
         return int(self.answer[9:12]) if self.answer.startswith(b"HTTP/1.1 ") else 0
 
+    def header(self, name: str) -> str:
+        """A field of the handshake's answer."""
+        lines = (line.partition(b":") for line in self.answer.split(b"\r\n")[1:])
+        return next(value.strip().decode() for key, _, value in lines if key.strip().lower() == name.encode())
+
     def read_answer(self) -> None:
         """Read the answer to the handshake."""
         while b"\r\n\r\n" not in self.pending:
@@ -150,15 +155,15 @@ class Raw:
         taken, self.pending = self.pending[:size], self.pending[size:]
         return taken
 
-    def hear(self, kind: str, seconds: float = 10) -> dict[str, Any]:
-        """The next text of this type; what comes before it is kept in `texts`."""
+    def hear(self, kind: str, seconds: float = 10, *, other: str = "") -> dict[str, Any]:
+        """The next text of this type (or of the other one); what comes before it is kept in `texts`."""
         until = time.monotonic() + seconds
         while True:
             first, payload = self.next_frame(max(0.001, until - time.monotonic()))
             if first & 0x0F == TEXT:
                 told = json.loads(payload)
                 self.texts.append(told)
-                if told["type"] == kind:
+                if told["type"] in (kind, other):
                     return told
 
     def silent(self, kind: str, seconds: float) -> bool:

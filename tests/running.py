@@ -54,9 +54,9 @@ class Client(httpx.Client):
 
     _addresses = iter(range(2, 1 << 22))
 
-    def __init__(self, base: str, **options: Any) -> None:
+    def __init__(self, base: str, address: str = "", **options: Any) -> None:
         number = next(self._addresses)
-        self.address = f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255 or 1}"
+        self.address = address or f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255 or 1}"
         transport = httpx.HTTPTransport(local_address=self.address, verify=_NO_CERTIFICATES)
         super().__init__(base_url=base, transport=transport, timeout=30, **options)
         self.token: str | None = None

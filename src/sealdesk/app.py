@@ -28,12 +28,14 @@ from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.settings import Settings
 from sealdesk.core.valkey import ValkeyCounts, checked_url
+from sealdesk.core.valkey_bells import ValkeyBells
 from sealdesk.exports import api as exports
 from sealdesk.exports import pages as export_pages
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
 from sealdesk.live import api as live_api
 from sealdesk.live.hub import Hub
+from sealdesk.live.policy import Bounds
 from sealdesk.live.serving import serve as serve_socket
 from sealdesk.members import api as members
 from sealdesk.members import invitation_pages, recovery_api, recovery_pages, rules_pages
@@ -140,7 +142,7 @@ SLICES: tuple[tuple[HTTPRouteHandler, ...], ...] = (
 
 def application(settings: Settings, desk: Desk, signer: SignerClient, secret: bytes) -> Outer:
     """The ASGI application over an opened desk."""
-    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk)
+    presence, moves, notes, hub = Presence(desk), Moves(), refusals.Notes(desk), Hub(desk, Bounds(*settings.sockets))
 
     async def peek(token_hash: bytes) -> Actor | None:
         actor, exchange = await desk.peek(token_hash), current.get()
@@ -196,8 +198,10 @@ async def serve(settings: Settings) -> None:
         if secret is None:
             raise Fault("This desk is not founded yet; run `sealdesk init` first.")
         desk.bells = bells = Bells(secret, partial(desk.database.connect, "desk_gate"))
+        way = None
         if url := checked_url(settings.valkey_url):
             desk.counters.valkey = ValkeyCounts(url, desk.ledger_name)
+            bells.way = way = ValkeyBells(url, desk.ledger_name, bells)
         app = application(settings, desk, SignerClient(socket_path(settings.data)), secret)
         server = make_server(app)
         loop = asyncio.get_running_loop()
@@ -211,7 +215,8 @@ async def serve(settings: Settings) -> None:
         # What is here now stays. Walking it would hold everybody up for a tenth of a second, each time the collector walks all.
         gc.collect()
         gc.freeze()
-        running = [asyncio.create_task(work) for work in (bells.run(), reach.run(desk.database, bells.guests))]
+        works = [bells.run(), reach.run(desk.database, bells.guests), *([way.run()] if way else [])]
+        running = [asyncio.create_task(work) for work in works]
         try:
             with hasher.apart():
                 await server.serve(sockets=[bind(settings.host, settings.port, shared=settings.web_processes > 1)])

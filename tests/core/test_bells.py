@@ -153,9 +153,18 @@ async def test_words_are_heard_by_processes_alone(two: Two, world: World) -> Non
 
 
 def test_an_old_word_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = Words(SECRET)
+    words, others = Words(SECRET), Words(SECRET)
     old = words.seal(b"then")
     later = time.time() + FRESH + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    assert words.open(old) is None
-    assert words.open(words.seal(b"now")) == b"now"
+    assert others.open(old) is None
+    assert Words(SECRET).open(words.seal(b"now")) == b"now"
+
+
+def test_one_s_own_word_is_not_heard() -> None:
+    """Whoever repeats it makes nobody hear themselves in another process."""
+    words, others = Words(SECRET), Words(SECRET)
+    said = words.seal(b"here I am")
+    assert words.open(said) is None
+    assert others.open(said) == b"here I am"
+    assert others.open(said) is None

@@ -18,10 +18,17 @@ def test_it_works_with_nothing_set() -> None:
 @pytest.mark.parametrize("demo", [True, False])
 def test_a_child_process_loads_equal_settings(tmp_path: Path, demo: bool) -> None:
     settings = Settings.load(
-        {"SEALDESK_DATA": str(tmp_path), "SEALDESK_PORT": "8123", "SEALDESK_HOST": "::1"}, demo=demo
+        {
+            "SEALDESK_DATA": str(tmp_path),
+            "SEALDESK_PORT": "8123",
+            "SEALDESK_HOST": "::1",
+            "SEALDESK_SOCKETS": "9,99,300",
+        },
+        demo=demo,
     )
     assert Settings.load(settings.environ()) == settings
     assert settings.address == "http://[::1]:8123"
+    assert settings.sockets == (9, 99, 300)
 
 
 def test_origins_are_an_allow_list_of_its_own() -> None:
@@ -39,6 +46,11 @@ def test_origins_are_an_allow_list_of_its_own() -> None:
         ("SEALDESK_ENV", "staging"),
         ("SEALDESK_LOG", "xml"),
         ("SEALDESK_WEB_PROCESSES", "-1"),
+        ("SEALDESK_SOCKETS", "5,20"),
+        ("SEALDESK_SOCKETS", "0,20,600"),
+        ("SEALDESK_SOCKETS", "5,100001,600"),
+        ("SEALDESK_SOCKETS", "5,20,86401"),
+        ("SEALDESK_SOCKETS", "5,20,600,"),
         ("SEALDESK_ORIGINS", "desk.example"),
         ("SEALDESK_ORIGINS", "https://desk.example/"),
         ("SEALDESK_ORIGINS", "ftp://desk.example"),

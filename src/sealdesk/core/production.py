@@ -16,6 +16,9 @@ LEAST_PASSWORD = 16
 KEK_BYTES = 32
 LEAST_DIFFERENT = 8
 """Random bytes and passwords of these lengths have more different characters than that, but for one in many billions."""
+MOST_SOCKETS = 50, 2000
+"""Of a member and of an address: beyond that they are no bounds for anybody."""
+IDLE = 60, 7200
 DEFAULTS = ("password", "passwort", "changeme", "change-me", "secret", "postgres", "sealdesk", "example", "default")
 
 
@@ -34,7 +37,7 @@ class Finding:
 
 def look_at_settings(settings: Settings) -> list[Finding]:
     """What can be judged without a database."""
-    looked = (_origins, _limits, _files, _passwords, _key, _breached)
+    looked = (_origins, _limits, _sockets, _files, _passwords, _key, _breached)
     return [look(settings) for look in looked]
 
 
@@ -92,6 +95,19 @@ def _limits(settings: Settings) -> Finding:
         "Limits are on.",
         "Limits are off, so one client can occupy the desk: unset SEALDESK_LIMITS.",
     )
+
+
+def _sockets(settings: Settings) -> Finding:
+    member, address, idle = settings.sockets
+    doubt = ""
+    if member > address:
+        doubt = f"A member may have {member} live sockets, but only {address} can come from one address"
+    elif member > MOST_SOCKETS[0] or address > MOST_SOCKETS[1]:
+        doubt = f"{member} live sockets for a member and {address} for an address bound little"
+    elif not IDLE[0] <= idle <= IDLE[1]:
+        doubt = f"Live sockets end after {idle} seconds without a frame, which helps nobody"
+    say = f"{doubt}: SEALDESK_SOCKETS is 5,20,600 by default." if doubt else "Live sockets are bounded."
+    return Finding("sockets", fine=True, say=say, advice=bool(doubt))
 
 
 def _files(settings: Settings) -> Finding:

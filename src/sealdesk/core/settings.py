@@ -44,6 +44,7 @@ class Settings:
     breached_passwords: str = ""
     argon2: tuple[int, int, int] | None = None
     valkey_url: str = field(default="", repr=False)
+    sockets: tuple[int, int, int] = (5, 20, 600)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, *, demo: bool = False) -> "Settings":
@@ -71,6 +72,7 @@ class Settings:
             breached_passwords=environ.get("SEALDESK_BREACHED_PASSWORDS", ""),
             argon2=_argon2(environ),
             valkey_url=environ.get("SEALDESK_VALKEY_URL", ""),
+            sockets=_sockets(environ),
         )
         _stay_at_home(made)
         return made
@@ -96,6 +98,7 @@ class Settings:
             "SEALDESK_MAIL_FROM": self.mail_from,
             "SEALDESK_BREACHED_PASSWORDS": self.breached_passwords,
             "SEALDESK_VALKEY_URL": self.valkey_url,
+            "SEALDESK_SOCKETS": ",".join(map(str, self.sockets)),
             "SEALDESK_ARGON2": ",".join(map(str, self.argon2 or ())),
         }
 
@@ -271,6 +274,17 @@ def _argon2(environ: Mapping[str, str]) -> tuple[int, int, int] | None:
         if 7168 <= memory <= 4_194_304 and memory * passes >= 35_840 and passes <= 100 and 1 <= lanes <= 16:
             return memory, passes, lanes
     raise Fault("SEALDESK_ARGON2 is memory in KiB, passes, lanes: 19456,2,1 or more.")
+
+
+def _sockets(environ: Mapping[str, str]) -> tuple[int, int, int]:
+    """Live sockets of a member, and from one address; and seconds without a frame that end one."""
+    text = environ.get("SEALDESK_SOCKETS") or "5,20,600"
+    numbers = [int(part) for part in text.split(",") if part.isascii() and part.isdigit() and len(part) < 7]
+    if len(numbers) == 3 and text.count(",") == 2:
+        member, address, idle = numbers
+        if 1 <= member <= 1000 and 1 <= address <= 100_000 and 1 <= idle <= 86_400:
+            return member, address, idle
+    raise Fault("SEALDESK_SOCKETS is sockets of a member, of an address, and idle seconds: 5,20,600 for example.")
 
 
 def _origins(environ: Mapping[str, str], host: str, port: int) -> tuple[str, ...]:

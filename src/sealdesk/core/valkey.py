@@ -59,20 +59,26 @@ def checked_url(text: str) -> str:
     return text
 
 
+def client_of(url: str, *, silence: float = PATIENCE) -> Valkey:
+    """A client that tries nothing twice; `silence` is for how many seconds a connection may say nothing that was waited for."""
+    tls: dict[str, Any] = {"ssl_check_hostname": True} if urlsplit(url).scheme in _TLS else {}
+    return Valkey.from_url(
+        url, socket_timeout=silence, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0), **tls
+    )
+
+
+def prefix_of(name: str) -> bytes:
+    """What the keys and channels of the desk `name` begin with: it sets desks that share a server apart."""
+    return b"sealdesk:" + blake2b(name.encode(), digest_size=8).hexdigest().encode() + b":"
+
+
 class ValkeyCounts:
-    """Counts under `name`, which sets desks that share a server apart. Keys are hashes: neither addresses nor accounts are stored."""
+    """Counts of the desk `name`. Keys are hashes: neither addresses nor accounts are stored."""
 
     def __init__(self, url: str, name: str) -> None:
-        tls: dict[str, Any] = {"ssl_check_hostname": True} if urlsplit(url).scheme in _TLS else {}
-        self._client = Valkey.from_url(
-            url,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), 0),
-            **tls,
-        )
+        self._client = client_of(url)
         self._hit = self._client.register_script(_HIT)
-        self._prefix = b"sealdesk:" + blake2b(name.encode(), digest_size=8).hexdigest().encode() + b":"
+        self._prefix = prefix_of(name)
         self._away_until = 0.0
 
     async def hit(

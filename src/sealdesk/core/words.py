@@ -29,6 +29,7 @@ class Words:
     def seal(self, word: bytes) -> str:
         """The word for the channel."""
         nonce, at = secrets.token_bytes(_NONCE), int(time.time() * 1000).to_bytes(_AT)
+        self._saw(nonce)  # so that nobody tells us our own as somebody else's
         return b64encode(nonce + self._cipher.encrypt(nonce, at + word, None)).decode()
 
     def open(self, text: str) -> bytes | None:
@@ -36,13 +37,18 @@ class Words:
         try:
             sealed = b64decode(text, validate=True)
             nonce = sealed[:_NONCE]
+            if nonce in self._seen:
+                return None
             plain = self._cipher.decrypt(nonce, sealed[_NONCE:], None)
         except (Error, ValueError, InvalidTag):
             return None
-        now = time.time()
-        if abs(now - int.from_bytes(plain[:_AT]) / 1000) > FRESH or nonce in self._seen:
+        if abs(time.time() - int.from_bytes(plain[:_AT]) / 1000) > FRESH:
             return None
+        self._saw(nonce)
+        return plain[_AT:]
+
+    def _saw(self, nonce: bytes) -> None:
+        now = time.time()
         self._seen[nonce] = now
         if len(self._seen) > 10_000:
             self._seen = {each: at for each, at in self._seen.items() if now - at <= 2 * FRESH}
-        return plain[_AT:]

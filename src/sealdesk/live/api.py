@@ -10,7 +10,7 @@ from sealdesk.access.permissions import Permission
 from sealdesk.live import marks
 from sealdesk.live.frames import Mark, Seq
 from sealdesk.live.hub import Hub
-from sealdesk.live.serving import LIVE
+from sealdesk.live.policy import IN_THREAD, LIVE
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
 from sealdesk.web.binding import Json
@@ -52,7 +52,7 @@ async def list_marks(desk: Desk, actor: Actor, thread: UUID) -> list[Mark]:
 
 @post(
     "/api/v1/threads/{thread:str}/read",
-    limit=LIVE,
+    limit=IN_THREAD,
     status=204,
     permission=Permission.THREAD_READ,
     repeats="A mark never goes back.",

@@ -115,17 +115,21 @@ class HasRead(msgspec.Struct, frozen=True, tag="read"):
     mark: Mark
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """A no to the oldest frame that was not answered yet. It does not repeat what was asked for."""
+class Refused(msgspec.Struct, frozen=True, tag="refused", omit_defaults=True):
+    """A no to the oldest frame that was not answered yet. It does not repeat what was asked for.
+
+    `seconds` is what HTTP has in Retry-After, where that is.
+    """
 
     status: int
     title: str
     detail: str
+    seconds: int | None = None
 
     @classmethod
     def of(cls, refusal: Refusal) -> "Refused":
         """As HTTP words it."""
-        return cls(refusal.status, refusal.title, refusal.detail)
+        return cls(refusal.status, refusal.title, refusal.detail, refusal.wait)
 
 
 TYPING_SECONDS: Final = 6

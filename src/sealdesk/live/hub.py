@@ -15,6 +15,7 @@ import structlog
 from sealdesk.core.db import ABSENT
 from sealdesk.live.frames import Mark, Who
 from sealdesk.live.leases import RENEW_EVERY, Leases
+from sealdesk.live.policy import Bounds
 from sealdesk.live.rooms import Attendant, Guest, Room
 from sealdesk.unit import Desk
 
@@ -39,9 +40,10 @@ class Word(msgspec.Struct, frozen=True, omit_defaults=True):
 class Hub:
     """Rooms, and what happens in them."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, bounds: Bounds) -> None:
         self._desk = desk
-        self.leases = Leases(desk.database)
+        self.bounds = bounds
+        self.leases = Leases(desk.database, bounds)
         self._process = secrets.token_bytes(8)
         self._rooms: dict[tuple[UUID, UUID], Room] = {}
         self._asked: set[Asked] = set()

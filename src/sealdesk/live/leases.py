@@ -12,26 +12,25 @@ from sealdesk.core.counters import key_of
 from sealdesk.core.db import ABSENT, Database
 from sealdesk.core.errors import Overloaded, TooMany
 from sealdesk.core.ids import new_id
+from sealdesk.live.policy import Bounds
 from sealdesk.web.limits import address_bucket
 
-OF_ONE: Final = 5
-"""Sockets of one member."""
-OF_ADDRESS: Final = 20
-"""Sockets from one address (an IPv6 network of 64 bits)."""
 LIFE: Final = timedelta(seconds=60)
 RENEW_EVERY: Final = 20.0
 _SENTENCE: Final = {
-    "member": f"You have {OF_ONE} live connections already. Close one; pages go on without.",
-    "address": f"There are {OF_ADDRESS} live connections from here already. Pages go on without.",
+    "member": "You have {} live connections already. Close one; pages go on without.",
+    "address": "There are {} live connections from here already. Pages go on without.",
 }
 log = structlog.get_logger("live")
 
 
 class Leases:
-    """The leases of one process. Those of a process that was killed run out after `LIFE`; until then they count."""
+    """The leases of one process. Those of a process that was killed run out after `life`; until then they count."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bounds: Bounds, life: timedelta = LIFE) -> None:
         self._database = database
+        self._bounds = bounds
+        self._life = life
         self._held: set[UUID] = set()
 
     @asynccontextmanager
@@ -40,7 +39,7 @@ class Leases:
         lease = new_id()
         self._held.add(lease)
         try:
-            await self._take(lease, "address", address_bucket(address), OF_ADDRESS)
+            await self._take(lease, "address", address_bucket(address), self._bounds.of_address)
             yield lease
         finally:
             self._held.discard(lease)
@@ -48,22 +47,22 @@ class Leases:
 
     async def count_member(self, lease: UUID, member: UUID) -> None:
         """Count it by its member too, once that is known. Raises `TooMany`."""
-        await self._take(lease, "member", str(member), OF_ONE)
+        await self._take(lease, "member", str(member), self._bounds.of_member)
 
     async def renew(self) -> None:
         """Keep what is open counted."""
         if self._held:
-            await self._call("select sec.renew_live_leases($1, $2)", list(self._held), LIFE)
+            await self._call("select sec.renew_live_leases($1, $2)", list(self._held), self._life)
 
     async def _take(self, lease: UUID, kind: str, name: str, most: int) -> None:
         try:
             gate = await self._database.pool("desk_gate")
             key = key_of(f"live/{kind}/{name}")
-            full = await gate.fetchval("select sec.take_live_lease($1, $2, $3, $4)", lease, [key], [most], LIFE)
+            full = await gate.fetchval("select sec.take_live_lease($1, $2, $3, $4)", lease, [key], [most], self._life)
         except ABSENT as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         if full:
-            raise TooMany(_SENTENCE[kind], seconds=int(RENEW_EVERY))
+            raise TooMany(_SENTENCE[kind].format(most), seconds=int(RENEW_EVERY))
 
     async def _call(self, query: str, *arguments: object) -> None:
         try:

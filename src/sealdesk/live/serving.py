@@ -12,22 +12,20 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Overloaded, Refusal, SignedOut, TooMany
 from sealdesk.live import marks
-from sealdesk.live.frames import Lists, Ready, Refused, Ticket, Typing, Watch, Watching, Who, decode, encode
+from sealdesk.live.frames import Frame, Lists, Ready, Refused, Ticket, Typing, Watch, Watching, Who, decode, encode
 from sealdesk.live.hub import Hub
 from sealdesk.live.listing import Listing
+from sealdesk.live.policy import IN_THREAD, LIVE
 from sealdesk.live.rooms import Room
 from sealdesk.threads.model import Thread
 from sealdesk.unit import Desk
 from sealdesk.web.actor import find_actor, presented
 from sealdesk.web.kit import Kit
-from sealdesk.web.limits import Limit
+from sealdesk.web.limits import Crowded, Limit
 from sealdesk.web.socket_protocol import LATER, POLICY, TOO_MANY_FRAMES
 from sealdesk.web.sockets import Ended, Socket
 
-LIVE: Final = Limit("live", per_person="120/minute", per_address="1200/minute")
-"""Frames, handshakes, tickets and read marks count together, over all sockets of a person and over HTTP."""
 TICKET_SECONDS: Final = 5.0
-IDLE_SECONDS: Final = 600.0
 CLOSE_SECONDS: Final = 1.0
 """How long a reader that is behind keeps a closing frame from going out."""
 MOST_WATCHED: Final = 20
@@ -48,30 +46,36 @@ async def serve(hub: Hub, desk: Desk, kit: Kit, socket: Socket) -> None:
         raise SignedOut("No live session comes with this handshake.")
     if actor is not None:
         actor.demand(Permission.THREAD_READ)
-    await kit.limiter.admit_change(LIVE, exchange.address, str(actor.member) if actor else None, exchange.path)
+    who = (str(actor.member), str(actor.org)) if actor else (None, None)
+    await kit.limiter.admit_change(LIVE, exchange.address, who[0], exchange.path, who[1])
     async with hub.leases.counted(exchange.address) as lease:
         if actor is not None:
             await hub.leases.count_member(lease, actor.member)
         await socket.accept()
-        actor = actor or await _by_ticket(hub, desk, socket, lease)
+        actor = actor or await _by_ticket(hub, desk, kit, socket, lease)
         if actor is not None:
             await Visit(hub, desk, kit, socket, actor).run()
 
 
-async def _by_ticket(hub: Hub, desk: Desk, socket: Socket, lease: UUID) -> Actor | None:
+async def _by_ticket(hub: Hub, desk: Desk, kit: Kit, socket: Socket, lease: UUID) -> Actor | None:
     """Who the first frame says it is; None where the socket was closed instead."""
+    exchange = socket.exchange
     try:
-        frame = decode(await socket.receive(TICKET_SECONDS))
+        text = await socket.receive(TICKET_SECONDS)
+        # Counted by its address before anybody is asked whose it is, and by person and organisation when that is known.
+        await kit.limiter.admit_change(LIVE, exchange.address, None, exchange.path)
+        frame = decode(text)
         actor = await marks.redeem(desk, frame.ticket) if isinstance(frame, Ticket) else None
-        socket.exchange.actor = actor
+        exchange.actor = actor
         if actor is None:
             raise SignedOut("The first frame has to be a ticket that opens a socket.")
         actor.demand(Permission.THREAD_READ)
+        await kit.limiter.admit_change(LIVE, None, str(actor.member), exchange.path, str(actor.org))
         await hub.leases.count_member(lease, actor.member)
     except TimeoutError:
         await socket.close(POLICY, "no ticket in time")
     except Refusal as refusal:
-        await socket.close(LATER if isinstance(refusal, TooMany | Overloaded) else POLICY, refusal.title.lower())
+        await socket.close(LATER if isinstance(refusal, TooMany | Overloaded) else POLICY, _reason(refusal))
         await socket.note(refusal)
     else:
         return actor
@@ -141,12 +145,16 @@ class Visit:
 
     async def _listen(self) -> None:
         while self._ending is None:
-            text = await self._socket.receive(IDLE_SECONDS)
+            text = await self._socket.receive(self._hub.bounds.idle)
             try:
                 await self._take(text)
+            except Crowded as refusal:
+                # Others may have used that up: this socket stays.
+                self._answer(Refused.of(refusal))
+                await self._socket.note(refusal, text)
             except (BadRequest, TooMany) as refusal:
                 # Whoever writes what is no frame, or too many, has a program that goes wrong.
-                self._end(POLICY, refusal.title.lower())
+                self._end(POLICY, _reason(refusal))
                 await self._socket.note(refusal, text)
             except SignedOut:
                 self._end(SIGNED_OUT, "signed out")
@@ -155,9 +163,7 @@ class Visit:
                 await self._socket.note(refusal, text)
 
     async def _take(self, text: str) -> None:
-        exchange = self._socket.exchange
-        await self._kit.limiter.admit_change(LIVE, exchange.address, str(self._actor.member), exchange.path)
-        match decode(text):
+        match await self._decode(text):
             case Ticket():
                 raise BadRequest("A ticket is a first frame.")
             case Watch() as frame:
@@ -173,6 +179,21 @@ class Visit:
                     self._hub.has_read(self._actor.org, frame.thread, *moved)
                     if moved[1] and frame.thread in self._rooms:
                         self._hub.show(self.who.member, self._rooms[frame.thread][0])
+
+    async def _decode(self, text: str) -> Frame:
+        """The frame, which is counted, or what is none, which is counted too."""
+        try:
+            frame = decode(text)
+        except BadRequest:
+            await self._count(LIVE, "")
+            raise
+        thread = None if isinstance(frame, Ticket | Lists) else frame.thread
+        await self._count(IN_THREAD if thread else LIVE, f"/{thread}")
+        return frame
+
+    async def _count(self, limit: Limit, path: str) -> None:
+        who = str(self._actor.member), str(self._actor.org)
+        await self._kit.limiter.admit_change(limit, self._socket.exchange.address, who[0], path, who[1])
 
     def _answer(self, frame: msgspec.Struct) -> None:
         self.push(("answer", object()), encode(frame))
@@ -218,3 +239,9 @@ class Visit:
             lost: Callable[[], None] = lambda: self._end(code, reason)  # noqa: E731 - named for its type
             held.enter_context(self._desk.bells.guests.staying((self._actor.session_hash, thread), lost))
         return held
+
+
+def _reason(refusal: Refusal) -> str:
+    """Why, in a closing frame; where a limit is used up, with the seconds that HTTP has in Retry-After."""
+    wait = f", again in {refusal.wait} s" if refusal.wait else ""
+    return refusal.title.lower() + wait

@@ -29,7 +29,7 @@ class Limit:
     """A named policy. Each figure reads like `30/minute`; None leaves that count out. `name` is stable: it is the key of the counters.
 
     `per_person` counts the acting member, `per_address` the peer's address (an IPv6 network of 64 bits), `per_target` what the path
-    names, over all people, and `per_org` all members of an organisation together.
+    names, over all people of an organisation, and `per_org` all of them together.
     """
 
     name: str
@@ -112,22 +112,26 @@ class Limiter:
             await self._hit(limit, "address", limit.address, address_bucket(address), slack=2 if self._shared else 1)
 
     async def admit_change(
-        self, limit: Limit, address: str, member: str | None, path: str, org: str | None = None
+        self, limit: Limit, address: str | None, member: str | None, path: str, org: str | None = None
     ) -> None:
-        """Count a request that changes something, by all it is counted by, at once and over all processes. Raises `TooMany`."""
+        """Count a request that changes something, by all it is counted by, at once and over all processes. Raises `TooMany`.
+
+        Without `address` it was counted by that already.
+        """
         if self._off:
             return
         if self._shared is None:
             if member is not None:
                 await self.admit_person(limit, member, path)
             return
-        limit = self._of(limit)
+        # A target is one of an organisation: whoever knows another one's id uses up nothing there.
+        limit, of = self._of(limit), f"/{org}" if org else ""
         counted = [
             (kind, item, key)
             for kind, item, key in (
-                ("address", limit.address, address_bucket(address)),
+                ("address", limit.address, address_bucket(address) if address else None),
                 ("person", limit.person, member),
-                ("target", limit.target, target_of(path) if member is not None else None),
+                ("target", limit.target, target_of(path) + of if member is not None else None),
                 ("org", limit.org, org),
             )
             if item is not None and key is not None
@@ -168,6 +172,10 @@ class Limiter:
             raise _refusal(limit, kind, max(1, math.ceil(reset - time.time())))
 
 
+class Crowded(TooMany):
+    """The limit of a conversation or of an organisation: whoever is refused need not be who used it up."""
+
+
 def _over(limit: Limit, kind: str, count: Count) -> TooMany:
     return _refusal(limit, kind, max(1, math.ceil((count.until - clock.now()).total_seconds())))
 
@@ -177,7 +185,7 @@ def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
     announced = ", ".join(
         f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
     )
-    return TooMany(
+    return (Crowded if kind in ("target", "org") else TooMany)(
         "Too many requests of this kind; nothing was changed.",
         seconds=seconds,
         headers={
