@@ -57,7 +57,9 @@ function mark(letter: Sending, now: string, ...problem: (string | Node)[]): void
   const box = letter.shown.querySelector<HTMLElement>(".sending-problem")!;
   box.hidden = problem.length === 0;
   box.querySelector("span")!.replaceChildren(...problem);
-  box.querySelector("[data-retry]")!.textContent = letter.problem ? "Try again" : "Try now";
+  const retry = box.querySelector<HTMLElement>("[data-retry]")!;
+  retry.textContent = letter.problem ? "Try again" : "Try now";
+  retry.hidden = problem.some((part) => part instanceof Node);  // a limit that is not over refuses again
   // Written anew it would be another message, and perhaps there twice.
   box.querySelector<HTMLElement>("[data-edit]")!.hidden = letter.uncertain;
   const link = box.querySelector("a")!;
