@@ -68,9 +68,8 @@ class Side:
         """Every message of the conversation, stretch by stretch, as far back as the page leads."""
         self.reload()
         found = self.seen()
-        while (earlier := self.page.locator(".earlier a")).count():
-            earlier.click()
-            self.page.wait_for_url("**earlier=**")
+        while (earlier := self.page.get_by_role("link", name="Show earlier messages")).count():
+            self.page.goto(str(earlier.get_attribute("href")))
             found = self.seen() + found
         return found
 
