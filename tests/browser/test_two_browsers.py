@@ -139,7 +139,8 @@ class Troubles:
             case "draft":
                 draft(side, f"{side.name} thinks {len(side.written)}")
             case "kill":
-                os.kill(self.desk.pids("web server")[0], signal.SIGKILL)
+                for pid in self.desk.pids("web server"):  # none, if it is not up again since the last time
+                    os.kill(pid, signal.SIGKILL)
             case _:
                 self.desk.restart()
         if kind in ("offline", "cut", "hush"):
