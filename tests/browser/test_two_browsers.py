@@ -19,8 +19,8 @@ from wire import Wire
 
 pytestmark = pytest.mark.browser
 
-MESSAGES = count(37, 1000)
-EVERY = count(4, 3)  # messages between two troubles
+MESSAGES = count(28, 1000)
+EVERY = 3  # messages between two troubles
 KINDS = ("offline", "cut", "hush", "sever", "reload", "reload while cut", "draft", "kill")
 LIMITS = "message-post:person=60/5second,address=9000/minute,target=9000/minute,org=9000/minute read:person=9000/minute,address=9000/minute"
 PATIENCE = 60_000  # milliseconds until all is well again after the last trouble
