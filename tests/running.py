@@ -117,7 +117,7 @@ class RunningDesk:
     @property
     def environ(self) -> dict[str, str]:
         """What a command needs to find it."""
-        return {**os.environ, **self.settings.environ(), "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "200"}
+        return _environ(self.settings)
 
     def command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run `sealdesk ARGUMENTS` as a process of its own."""
@@ -172,6 +172,18 @@ class RunningDesk:
         while (left := self.sql(waiting)[0]["n"]) and time.monotonic() < until:
             time.sleep(0.3)
         assert not left, f"{left} entries are not sealed after {seconds} s"
+
+    def stop(self) -> None:
+        """Take all of it down, as an operator does."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def restart(self) -> None:
+        """Take all of it down, and start it again on its data."""
+        self.stop()
+        before = self.log.stat().st_size
+        self.process = _start(self.settings, self.log)
+        _await(self, before)
 
     def answers(self) -> bool:
         """Whether the web server answers and reaches the database."""
@@ -231,28 +243,34 @@ def running(**changes: str) -> Generator[RunningDesk]:
         environ = {f"SEALDESK_{name}": value for name, value in {**variables, **changes}.items()}
         settings = Settings.load(environ)
         log = folder / "up.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "sealdesk.cli", "up"],
-                env={**os.environ, **environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "200"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
-        desk = RunningDesk(settings, process, log)
+        desk = RunningDesk(settings, _start(settings, log), log)
         try:
             _await(desk)
             yield desk
         finally:
             for client in desk.clients:
                 client.close()
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            desk.stop()
 
 
-def _await(desk: RunningDesk) -> None:
+def _start(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "sealdesk.cli", "up"],
+            env=_environ(settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def _environ(settings: Settings) -> dict[str, str]:
+    return {**os.environ, **settings.environ(), "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "200"}
+
+
+def _await(desk: RunningDesk, before: int = 0) -> None:
     until = time.monotonic() + PATIENCE
-    while "Sealdesk is at" not in desk.log.read_text():
+    while b"Sealdesk is at" not in desk.log.read_bytes()[before:]:
         assert desk.process.poll() is None, desk.log.read_text()
         assert time.monotonic() < until, desk.log.read_text()
         time.sleep(0.1)

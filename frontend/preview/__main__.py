@@ -5,6 +5,7 @@ A tool for whoever changes the look. It answers from memory and keeps nothing; t
 """
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +48,9 @@ class Desk(BaseHTTPRequestHandler):
 
     pages = environment()
     turn = 0
-    mail: ClassVar[list[tuple[str, bool]]] = []
+    mail: ClassVar[list[tuple[int, str, bool]]] = []
+    known: ClassVar[set[str]] = set()
+    sent = 0
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None: ...
@@ -108,18 +111,29 @@ class Desk(BaseHTTPRequestHandler):
             self.answer(204)
 
     def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode(), keep_blank_values=True)
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
         path = urlsplit(self.path).path
+        if path.endswith("/messages") and self.headers["Content-Type"] == "application/json":
+            return self.take(json.loads(sent))
+        form = parse_qs(sent, keep_blank_values=True)
         if path == "/exports/new" and form.get("step") == ["look"]:
             return self.show(
                 "export_new.html", "n", frame=agent_frame("", "n"), view=evidence.choose(holds=evidence.HOLDS)
             )
-        if path.endswith("/messages"):
-            body = form["body"][0]
-            if body.startswith("refuse"):
-                return self.answer(429, b"{}", Content_Type="application/problem+json", Retry_After="7")
-            self.mail.append((body, form.get("visibility") == ["internal"]))
-        self.answer(303, Location=path.rpartition("/")[0] or "/")
+        return self.answer(303, Location=path.rpartition("/")[0] or "/")
+
+    def take(self, message: dict[str, str]) -> None:
+        """A message: what begins with "refuse" is refused, and what begins with "wait" the first time."""
+        body, key = message["body"], self.headers["Idempotency-Key"]
+        if body.startswith("refuse"):
+            return self.answer(409, b'{"detail": "This is locked."}', Content_Type="application/problem+json")
+        if body.startswith("wait") and key not in self.known:
+            self.known.add(key)
+            return self.answer(429, b"{}", Content_Type="application/problem+json", Retry_After="7")
+        Desk.sent += 1
+        self.mail.append((Desk.sent, body, message["visibility"] == "internal"))
+        receipt = json.dumps({"receipt": {"entry_id": f"s{Desk.sent}"}}).encode()
+        return self.answer(201, receipt, Content_Type="application/json")
 
 
 if __name__ == "__main__":

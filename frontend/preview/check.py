@@ -130,18 +130,22 @@ def sending(page: Page, folder: Path) -> None:
     page.wait_for_selector("#items >> text=Thank you for waiting.")
     page.wait_for_selector("#outbox .msg", state="detached")
     text.fill("refuse this")
-    key = page.locator("[name=idempotency_key]").first.input_value()
     with page.expect_request("**/messages") as first:
         page.keyboard.press("Control+Enter")
     page.wait_for_selector(".sending.refused")
     page.screenshot(path=folder / "live-refused.png", caret="initial")
     with page.expect_request("**/messages") as again:
         page.click("[data-retry]")
-    expect(all(key in (sent.value.post_data or "") for sent in (first, again)), "the retry has the same key")
+    keys = {sent.value.headers["idempotency-key"] for sent in (first, again)}
+    expect(len(keys) == 1, "the retry has the same key")
     page.wait_for_selector(".sending.refused")
     page.click("[data-edit]")
     expect(text.input_value() == "refuse this", "a refused message can be edited")
-    text.fill("")
+    text.fill("wait with this")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#outbox [role=timer]")
+    page.screenshot(path=folder / "live-waits.png", caret="initial")
+    page.wait_for_selector("#items >> text=wait with this")
     page.keyboard.press("Escape")
 
 

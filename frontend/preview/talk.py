@@ -210,8 +210,8 @@ def news(turn: int) -> NewsView:
     )
 
 
-def sent(turn: int, body: str, internal: bool) -> NewsView:
-    item = said(f"s{turn}", YOU, body, 0, "sealed", visibility="internal" if internal else "public")
+def sent(turn: int, number: int, body: str, internal: bool) -> NewsView:
+    item = said(f"s{number}", YOU, body, 0, "sealed", visibility="internal" if internal else "public")
     return NewsView(
         news_href=f"/c/t1/news?after={turn}",
         unsealed=False,

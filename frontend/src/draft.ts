@@ -7,11 +7,12 @@ export interface Draft { body: string; visibility: string; subject?: string }
 export const member = (): string => document.body.dataset["member"] ?? "";
 const name = (key: string): string => `draft:${member()}:${key}`;
 
-/** Forget what somebody else left in this tab, and on signing out what is left of one's own. */
+/** Forget what somebody else left in this tab, and on signing out what is left of one's own: drafts, and what was not sent. */
 export function forgetDrafts(keepOwn: boolean): void {
   try {
     for (const each of Object.keys(sessionStorage)) {
-      if (each.startsWith("draft:") && !(keepOwn && each.startsWith(`draft:${member()}:`))) sessionStorage.removeItem(each);
+      const [kind, whose] = each.split(":");
+      if ((kind === "draft" || kind === "letters") && !(keepOwn && whose === member())) sessionStorage.removeItem(each);
     }
   } catch { /* nothing was kept */ }
 }

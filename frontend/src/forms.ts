@@ -1,5 +1,5 @@
 // Small manners of forms: no double sending, copying, and refusals told in a sentence.
-import { reason } from "./problem";
+import { tellWhy } from "./refusal";
 import { heldUp, signedOut } from "./session";
 import { toast } from "./toast";
 
@@ -24,7 +24,7 @@ function refused(event: Event): void {
   const polls = ctx.sourceElement?.hasAttribute("data-poll");
   if (ctx.response?.raw?.status === 401) signedOut();
   else if (polls && ctx.response?.raw?.status === 403) heldUp();
-  else if (!polls) void reason(ctx.response?.raw ?? null).then((text) => toast(text));
+  else if (!polls) void tellWhy(ctx.response?.raw ?? null);
 }
 
 /** A form that waited for a question to be answered is sent by itself; without scripts by its button. */

@@ -136,7 +136,8 @@ function look(): void {
   tell();
 }
 
-function closed(event: CloseEvent): void {
+/** Nothing comes over the socket any more. */
+function lost(): void {
   socket = null;
   watched = "";
   listening = false;
@@ -144,6 +145,10 @@ function closed(event: CloseEvent): void {
   present = [];
   setLive(false);
   tell();
+}
+
+function closed(event: CloseEvent): void {
+  lost();
   // Signed out, or out of reach: the next question says so, in words.
   if (event.code === 4401 || event.code === 4404) over = true;
   if (over || document.visibilityState !== "visible") return;
@@ -157,8 +162,8 @@ function open(): void {
   if (over || document.visibilityState !== "visible") return;
   const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`, "sealdesk.live.v1");
   socket = made;
-  made.addEventListener("message", (event) => hear(JSON.parse(event.data as string) as Told));
-  made.addEventListener("close", closed);
+  made.addEventListener("message", (event) => { if (socket === made) hear(JSON.parse(event.data as string) as Told); });
+  made.addEventListener("close", (event) => { if (socket === made) closed(event); });
 }
 
 /** A public answer is being written: said now and then, and taken back when it is sent or emptied. A note is nobody's business. */
@@ -182,6 +187,23 @@ function seen(): void {
   hidden = window.setTimeout(() => socket?.close(1000), HIDDEN_FOR);
 }
 
+/** The browser knows that the network went: the socket would hear of it much later, or wait for its own end. */
+function wentOff(): void {
+  const gone = socket;
+  lost();
+  gone?.close(1000);
+}
+
+/** Back on the network: what came meanwhile is asked for at once. */
+function returned(): void {
+  clearTimeout(again);
+  again = 0;
+  failures = 0;
+  look();
+  wanted = true;
+  readOn();
+}
+
 export function startLive(): void {
   if (!document.body.dataset["member"]) return;
   look();
@@ -189,6 +211,8 @@ export function startLive(): void {
   document.addEventListener("input", typing);
   document.addEventListener("visibilitychange", seen);
   addEventListener("pagehide", () => socket?.close(1000));
+  addEventListener("offline", wentOff);
+  addEventListener("online", returned);
   addEventListener("pageshow", look);
   setInterval(tell, 1000);
 }

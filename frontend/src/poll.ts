@@ -1,12 +1,15 @@
 // Asks for news: fires "poll" on every element with data-poll, each so many milliseconds, while the tab can be seen.
-// After ten minutes without a key or a pointer the pace drops to a sixth, except where something waits to be sealed.
+// After ten minutes without a key or a pointer the pace drops to a sixth, except where something waits to be sealed. While the desk can't be
+// reached, or fails, it is asked ever more seldom, so that it isn't overrun when it is back.
 
 const TICK = 250;
 const IDLE_AFTER = 600_000;
+const SELDOM = 4_000;
 const last = new WeakMap<Element, number>();
 const lastOfId = new Map<string, number>();
 let active = Date.now();
 let live = false;
+let failures = 0;
 
 /** With a live socket nobody waits at the desk: a bell says when to ask, and now and then it is asked all the same. */
 export function setLive(on: boolean): void {
@@ -28,7 +31,8 @@ function due(element: HTMLElement, now: number): boolean {
     return false;
   }
   const slow = every > 1000 && now - active > IDLE_AFTER ? every * 6 : every;
-  return now - since >= slow && !element.classList.contains("htmx-request");
+  const patient = failures ? Math.max(slow, Math.min(SELDOM, TICK * 2 ** failures)) : slow;
+  return now - since >= patient && !element.classList.contains("htmx-request");
 }
 
 /** Ask at once, whatever the pace. */
@@ -45,7 +49,17 @@ function tick(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-poll]")) if (due(element, now)) pollNow(element);
 }
 
+interface Asked { ctx: { sourceElement?: Element; response?: { status: number } } }
+
+/** Count what failed in a row, of what is asked again and again. */
+function told(event: Event): void {
+  const { ctx } = (event as CustomEvent<Asked>).detail;
+  if (!ctx?.sourceElement?.hasAttribute("data-poll")) return;
+  failures = ctx.response && ctx.response.status < 500 ? 0 : failures + 1;
+}
+
 export function startPolling(): void {
+  document.addEventListener("htmx:finally:request", told);
   document.addEventListener("htmx:config:request", (event) => {
     const { request, sourceElement } = (event as CustomEvent<{ ctx: { request: { action: string }; sourceElement: Element } }>).detail.ctx;
     if (rung(sourceElement)) request.action = request.action.replace(/&wait=\d+/, "");

@@ -4,18 +4,24 @@ import { inWords } from "./countdown";
 interface Details { title?: string; detail?: string }
 
 const FALLBACK: Record<number, string> = {
-  401: "Your session has ended. What you wrote is kept; sign in, then send it again.",
+  401: "Your session has ended. What you wrote is kept; sign in to go on.",
   403: "The form has expired. Try again, or reload the page; what you wrote is kept.",
   404: "This conversation is no longer within reach.",
   412: "Someone else changed this in the meantime. Reload the page to see it.",
   413: "This is too long to send.",
 };
 
+/** How many seconds the desk asks to wait before the same is tried again; 0 where it says nothing. */
+export function patience(answer: Response | null): number {
+  const wait = Number(answer?.headers.get("Retry-After"));
+  return answer && [429, 503].includes(answer.status) && wait > 0 ? wait : 0;
+}
+
 /** The reason a person can act on; `answer` is null when the desk could not be reached. */
 export async function reason(answer: Response | null): Promise<string> {
   if (!answer) return "The desk can't be reached. What you wrote is kept here.";
-  const wait = Number(answer.headers.get("Retry-After"));
-  if (answer.status === 429 && wait > 0) return `Too many at once. Try again in ${inWords(wait)}; what you wrote is kept here.`;
+  const wait = patience(answer);
+  if (answer.status === 429 && wait) return `Too many at once. Try again in ${inWords(wait)}; what you wrote is kept here.`;
   const known = FALLBACK[answer.status];
   if (known) return known;
   if (answer.headers.get("Content-Type")?.includes("json")) {

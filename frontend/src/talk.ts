@@ -1,6 +1,9 @@
 // The conversation: messages as they come, and sending without waiting. A message stands here at once, honestly: sending, sent, sealed, or
-// not sent and why; it is tried again under the same key, so it is never there twice.
-import { reason } from "./problem";
+// not sent and why; it is tried again under the same key, so it is never there twice. While the desk can't be reached or asks to wait, it
+// waits, what was written after it waits behind it, and then it goes by itself.
+import { clockFace, countDown } from "./countdown";
+import { patience, reason } from "./problem";
+import { say } from "./toast";
 import { call, visitor } from "./visit";
 
 interface Message {
@@ -14,6 +17,7 @@ interface Page { messages: Message[]; changed: Message[]; cursor: string; more: 
 interface Letter { key: string; body: string; shown: HTMLElement; accepted: boolean }
 
 const WAIT = 25;
+const LONGEST = 15;
 const list = document.querySelector<HTMLElement>("#messages")!;
 const start = document.querySelector<HTMLElement>("#start")!;
 const trouble = document.querySelector<HTMLElement>("#trouble")!;
@@ -30,6 +34,9 @@ let cursor = "0";
 let unsealed: string | null = null;
 let letters: Letter[] = [];
 let queue: Promise<void> = Promise.resolve();
+/** The letter that waits for the desk, and what ends its wait early. */
+let held: Letter | null = null;
+let hurry = (): void => undefined;
 /** Another one with each visit: what still runs for the former one stops. */
 let turn = 0;
 let polling = false;
@@ -50,13 +57,16 @@ function made(name: string, body: string, mine: boolean): HTMLElement {
   return shown;
 }
 
-function state(shown: HTMLElement, text: string, why = ""): void {
+function state(shown: HTMLElement, text: string, ...why: (string | Node)[]): void {
   const mark = shown.querySelector<HTMLElement>(".state")!;
   mark.textContent = text;
   mark.classList.toggle("sealed", text === "sealed");
-  shown.classList.toggle("refused", why !== "");
-  shown.querySelector<HTMLElement>(".not-sent")!.hidden = why === "";
-  shown.querySelector(".why")!.textContent = why;
+  shown.classList.toggle("refused", text === "not sent");
+  shown.querySelector<HTMLElement>(".not-sent")!.hidden = why.length === 0;
+  shown.querySelector(".why")!.replaceChildren(...why);
+  const retry = shown.querySelector<HTMLElement>(".not-sent button")!;
+  retry.textContent = text === "not sent" ? "Try again" : "Try now";
+  retry.hidden = why.some((part) => part instanceof Node);  // a limit that is not over refuses again
 }
 
 function place(shown: HTMLElement): void {
@@ -87,7 +97,11 @@ function elementOf(message: Message): HTMLElement {
   const letter = mine ? letters.find((each) => each.body === message.body && !each.shown.dataset["id"]) : undefined;
   const shown = letter?.shown ?? made(message.author.name, text(message), mine);
   shown.dataset["id"] = message.id;
-  if (letter) { letter.accepted = true; letters = letters.filter((each) => each !== letter); }
+  if (letter) {
+    letter.accepted = true;
+    letters = letters.filter((each) => each !== letter);
+    if (held === letter) hurry();
+  }
   place(shown);
   return shown;
 }
@@ -148,26 +162,61 @@ async function poll(now: number): Promise<void> {
   polling = false;
 }
 
+/** Hold this letter, and what comes after it, until the desk may be asked again. */
+async function hold(letter: Letter, response: Response | null, failures: number): Promise<void> {
+  const seconds = patience(response);
+  const why = response?.status === 503 ? "The desk is busy." : "Too many at once.";
+  if (seconds) {
+    const face = clockFace(seconds);
+    state(letter.shown, "waiting", `${why} This is sent by itself in `, face, ".");
+    countDown(face, seconds);
+    say(`${why} Your message is sent by itself in ${face.textContent}.`);
+  } else {
+    state(letter.shown, "waiting", "The desk can't be reached. This is sent by itself as soon as it can.");
+    if (failures === 1) say("The desk can't be reached. Your message is sent by itself as soon as it can.");
+  }
+  if (letter.shown.isConnected) letter.shown.scrollIntoView({ block: "nearest" });
+  held = letter;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, (seconds || Math.min(LONGEST, 2 ** (failures - 1))) * 1000);
+    hurry = () => { clearTimeout(timer); resolve(); };
+  });
+  held = null;
+}
+
 async function send(letter: Letter): Promise<void> {
-  if (letter.accepted || !letters.includes(letter)) return;
   const now = turn;
+  for (let failures = 1; !letter.accepted && letters.includes(letter); failures += 1) {
+    const response = await attempt(letter, now);
+    if (now !== turn || letter.accepted || (response && !patience(response))) return;
+    await hold(letter, response, failures);
+    if (now !== turn) return;
+  }
+}
+
+/** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
+async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
   const opens = thread === null;
   const path = opens ? "/api/v1/widget/conversation" : `/api/v1/threads/${thread}/messages`;
   const response = await call("POST", path, { body: letter.body }, letter.key);
-  if (now !== turn || letter.accepted) return;
-  if (!response?.ok) {
-    state(letter.shown, "not sent", response?.status === 401 ? "The visit is over." : await reason(response));
-    if (response?.status === 401) over();
-    return;
+  if (now !== turn || letter.accepted || response === null || patience(response)) return response;
+  if (!response.ok) {
+    const why = response.status === 401 ? "The visit is over." : await reason(response);
+    state(letter.shown, "not sent", why);
+    say(`Not sent. ${why}`);
+    if (response.status === 401) over();
+    return response;
   }
   letter.accepted = true;
   state(letter.shown, "sent");
+  say("Sent");
   const said = (await response.json()) as { id: string };
-  if (opens) { thread = said.id; void poll(now); return; }
+  if (opens) { thread = said.id; void poll(now); return response; }
   if (find(said.id)) letter.shown.remove();
   else letter.shown.dataset["id"] = said.id;
   letters = letters.filter((each) => each !== letter);
+  return response;
 }
 
 function write(): void {
@@ -179,8 +228,9 @@ function write(): void {
   const shown = made(visitor(), body, true);
   const letter: Letter = { key: newKey(), body, shown, accepted: false };
   letters.push(letter);
-  shown.querySelector("button")!.addEventListener("click", () => { queue = queue.then(() => send(letter)); });
+  shown.querySelector("button")!.addEventListener("click", () => { if (held === letter) hurry(); else queue = queue.then(() => send(letter)); });
   words.value = "";
+  state(shown, "waiting");
   place(shown);
   queue = queue.then(() => send(letter));
   words.focus();
@@ -207,6 +257,7 @@ export async function beginTalk(): Promise<void> {
 /** Whoever comes next sees nothing of it; where the visit ended by itself, what was not sent goes back into the field. */
 export function endTalk(keepWords: boolean): void {
   turn += 1;
+  hurry();
   const unsent = letters.filter((letter) => !letter.accepted).map((letter) => letter.body);
   words.value = keepWords ? [...unsent, words.value].filter(Boolean).join("\n\n") : "";
   letters = [];
@@ -221,6 +272,7 @@ export function endTalk(keepWords: boolean): void {
 
 export function setUpTalk(whenOver: () => void): void {
   over = whenOver;
+  addEventListener("online", () => hurry());
   form.addEventListener("submit", (event) => { event.preventDefault(); write(); });
   words.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); write(); }

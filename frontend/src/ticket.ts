@@ -3,9 +3,9 @@
 // browser turns the second hop to https, which a desk on plain http (the demo) does not answer.
 import htmx from "htmx.org";
 import { pollNow } from "./poll";
-import { reason } from "./problem";
+import { tellWhy } from "./refusal";
 import { renew, signedOut, token } from "./session";
-import { say, toast } from "./toast";
+import { say } from "./toast";
 
 async function reread(): Promise<void> {
   await htmx.ajax("GET", location.href, { target: "#details", select: "#details", swap: "outerHTML", selectOOB: "#conversation-head" });
@@ -31,7 +31,7 @@ async function save(form: HTMLFormElement): Promise<void> {
   const taken = answer !== null && (answer.type === "opaqueredirect" || answer.ok);
   if (answer?.status === 401) { signedOut(); form.querySelector("fieldset")!.disabled = false; return; }
   if (taken) say("Saved");
-  else toast(await reason(answer));
+  else await tellWhy(answer);
   await reread();
   if (open) document.querySelector<HTMLElement>("#details")?.showPopover();
   document.getElementById(focused)?.focus();

@@ -140,8 +140,9 @@ class Stage:
         width: int = 1440,
         scheme: Literal["light", "dark"] = "light",
         scripts: bool = True,
+        proxy: str = "",
     ) -> Eyes:
-        """A context of its own; with `person`, signed in by cookie."""
+        """A context of its own; with `person`, signed in by cookie; with `proxy`, on that network."""
         context = self.browser.new_context(
             viewport={"width": width, "height": 900 if width > 500 else 640},
             color_scheme=scheme,
@@ -149,6 +150,7 @@ class Stage:
             java_script_enabled=scripts,
             base_url=self.desk.base,
             accept_downloads=True,
+            proxy={"server": proxy} if proxy else None,
         )
         if person:
             client = self.desk.client()

@@ -110,3 +110,21 @@ def test_the_list_follows(stage: Stage) -> None:
     assert {each["type"] for each in told} == {"ready", "list"}
     expect(agent.locator("#filter")).to_have_value("Stuck")
     assert theirs.found + ours.found == []
+
+
+def test_a_desk_that_is_away_is_asked_ever_more_seldom(stage: Stage) -> None:
+    """And at once when the network is back; an answer makes the page as quick as before."""
+    eyes = stage.open(stage.requester)
+    page = eyes.page()
+    opened(stage, page)
+    eyes.context.set_offline(True)
+    page.wait_for_timeout(1_500)
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.wait_for_timeout(3_000)
+    assert 1 <= len([url for url in failed if "/news?" in url]) <= 3
+    eyes.context.set_offline(False)
+    text = f"Back again {uuid4().hex[:6]}"
+    say(page, text)
+    expect(page.locator("#items article", has_text=text)).to_have_count(1)
+    eyes.found[:] = [what for what in eyes.found if "net::ERR_" not in what and "htmx:error" not in what]

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Rou
 
 import needs
 from browser.conftest import FLAGS, PICTURES, Eyes, axe
+from browser.test_waiting import LISTEN, QUIET, counted, full, told_once
 from running import Person, RunningDesk, apart, free_port
 from sealdesk.access.permissions import Role
 from sealdesk.members.rules import set_allowed_origins
@@ -328,3 +329,31 @@ def _look_everywhere(eyes: Eyes, page: Page, name: str) -> None:
     page.set_viewport_size({"width": 900, "height": 700})
     page.emulate_media(color_scheme="light")
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false })")
+
+
+def test_it_counts_down_to_the_end_of_a_limit_and_sends(street: Street) -> None:
+    """What was written meanwhile waits behind it; a screen reader is told once (`test_waiting.py` has the pages)."""
+    context, eyes = context_of(street, 320, "dark")
+    page, window = visited(eyes, street.shop.origin + "/account")
+    say(window, "The first")
+    expect(window.get_by_role("log").locator(".state").last).to_have_text("sealed")
+    newest_of_all = (
+        "select author_id from app.message m join app.thread t using (org_id, thread_id)"
+        " where t.channel = 'widget' order by m.at desc limit 1"
+    )
+    full(street.desk, street.desk.sql(newest_of_all)[0]["author_id"])
+    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
+    frame.evaluate(LISTEN)
+    texts = ["Straight after it", "And one more"]
+    for text in texts:
+        say(window, text)
+    expect(frame.locator(".message", has_text=texts[0])).to_contain_text("Too many at once. This is sent by itself in")
+    assert frame.eval_on_selector("[role=timer]", QUIET) == "off"
+    look(eyes, page, "widget-waiting")
+    assert len(counted(frame)) >= 2
+    for text in texts:
+        expect(frame.locator(".message", has_text=text).locator(".state")).to_have_text("sealed")
+    assert frame.locator(".words").all_inner_texts()[-2:] == texts
+    told_once(frame)
+    assert [what for what in problems(street, eyes) if "status of 429" not in what] == []
+    context.close()

@@ -44,6 +44,32 @@ def test_all_of_a_long_conversation_is_reached_by_its_pages(people: tuple[Client
     assert list(dict.fromkeys(found)) == [f"line {number}." for number in range(105)]
 
 
+def test_nothing_new_stands_under_an_earlier_stretch(people: tuple[Client, Client]) -> None:
+    """A page of it follows what becomes of its own messages, and leads to the newest ones."""
+    agent, requester = people
+    thread = requester.open("Looking back", "the first")
+    for number in range(61):
+        assert agent.say(thread, f"line {number}.").status_code == 201
+    page = requester.get(f"/c/{thread}", headers=PAGE).text
+    assert "newest messages" not in page
+    earlier = re.search(r'href="(/c/[^"]*earlier=[^"]*)"', page)
+    assert earlier
+    page = requester.get(html.unescape(earlier[1]), headers=PAGE).text
+    assert f'href="/c/{thread}">Show the newest messages' in page
+    asked = re.search(r'hx-get="([^"]*)&amp;wait=', page)
+    assert asked
+    agent.say(thread, "brand new")
+    message = requester.get(f"/api/v1/threads/{thread}/messages?limit=2").json()["messages"][0]["id"]
+    wanted = {"mode": "withhold", "code": "other"}
+    assert agent.act("POST", f"/api/v1/threads/{thread}/messages/{message}/redaction", json=wanted).is_success
+    news = requester.get(html.unescape(asked[1]), headers=PAGE).text
+    assert "brand new" not in news
+    assert 'class="stub"' in news
+    again = re.search(r'hx-get="([^"]*)&amp;wait=', news)
+    assert again
+    assert "old=yes" in again[1]
+
+
 def hidden(page: str) -> dict[str, str]:
     """The hidden fields of a page's first form."""
     found = re.search(r"<form\b.*?</form>", page, re.DOTALL)

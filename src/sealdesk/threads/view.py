@@ -182,7 +182,7 @@ class ConversationView:
     """One conversation. `cursor` is opaque: it names what was shown, items and seals both.
 
     `news_href` already carries the cursor. `unsealed` is whether any shown item is only recorded, which makes the page ask every
-    second instead of every few. `details` is None for requesters.
+    second instead of every few. `details` is None for requesters. `newest_href` leads from an earlier stretch to the last one.
     """
 
     thread_id: str
@@ -199,6 +199,7 @@ class ConversationView:
     back_href: str = "/"
     export_href: str | None = None
     earlier_href: str | None = None
+    newest_href: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,9 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         thread_id=str(thread_id),
         subject=subject[thread.subject_commit].content.decode() if subject else "",
         items=shown,
-        news_href=showing.news_href(thread_id, newest if earlier else found.cursor, size, showing.last_day(shown)),
+        news_href=showing.news_href(
+            thread_id, newest if earlier else found.cursor, size, showing.last_day(shown), old=earlier is not None
+        ),
         unsealed=any(not item.sealed for item in found.items),
         composer=showing.composer(work.actor, thread, **typed),
         record=await record_of(work, thread_id),
@@ -53,11 +55,15 @@ async def conversation(work: Reading, thread_id: UUID, earlier: str | None, type
         details=details,
         export_href=f"/exports/new?thread={thread_id}",
         earlier_href=f"/c/{thread_id}?earlier={first.written(staff=staff)}" if found.more else None,
+        newest_href=f"/c/{thread_id}" if earlier else None,
     )
 
 
-async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) -> NewsView | None:
-    """What came after the cursor `mark`, and the marks that turned since `sealed` entries were under a checkpoint; None without either."""
+async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str, *, old: bool = False) -> NewsView | None:
+    """What came after the cursor `mark`, and the marks that turned since `sealed` entries were under a checkpoint; None without either.
+
+    For an `old` stretch: what of it is to be read otherwise since, but nothing that doesn't belong under it.
+    """
     after = Cursor.parse(mark)
     found = await threads.timeline(work, thread, after)
     size = await threads.sealed_size(work)
@@ -69,9 +75,9 @@ async def news(work: Reading, thread: UUID, mark: str, sealed: int, day: str) ->
     shown = showing.items(work.actor, found.items, names)
     changed = await threads.changed_in(work, thread, found.items)
     return NewsView(
-        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, day)),
+        news_href=showing.news_href(thread, found.cursor, size, showing.last_day(shown, day), old=old),
         unsealed=record.unsealed > 0,
-        items=shown,
+        items=() if old else shown,
         previous_day=day,
         seals=tuple(showing.mark(thread, entry, sealed=True) for entry in turned),
         record=record,

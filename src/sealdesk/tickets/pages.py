@@ -52,9 +52,13 @@ class ConversationQuery(Input, frozen=True):
 
 
 class NewsQuery(Input, frozen=True):
-    """What the page has: a cursor, how much was sealed, whether it shows what is not; and how many seconds to wait for news."""
+    """What the page has: a cursor, how much was sealed, whether it shows what is not; and how many seconds to wait for news.
+
+    `old` says that it shows an earlier stretch, under which nothing new belongs.
+    """
 
     after: Mark
+    old: Literal["", "yes"] = ""
     sealed: Annotated[int, msgspec.Meta(ge=0)] = 0
     day: Annotated[str, msgspec.Meta(max_length=60)] = ""
     unsealed: Literal["", "yes"] = ""
@@ -116,7 +120,7 @@ async def show_news(desk: Desk, actor: Actor, page: Page, thread: UUID, query: Q
 
     async def look() -> NewsView | None:
         async with desk.read(actor) as work:
-            return await news(work, thread, query.after, query.sealed, query.day)
+            return await news(work, thread, query.after, query.sealed, query.day, old=query.old == "yes")
 
     # What waits to be sealed is sealed within a second, and nothing rings for that.
     every = 1.0 if query.unsealed else waiting.LOOK_EVERY

@@ -164,9 +164,13 @@ def details(
     )
 
 
-def news_href(thread: UUID, cursor: Cursor, size: int, day: str) -> str:
-    """Where a page asks for what came after `cursor`; `size` is what was sealed when it was drawn, `day` the last heading it shows."""
-    return f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}&day={quote(day)}"
+def news_href(thread: UUID, cursor: Cursor, size: int, day: str, *, old: bool = False) -> str:
+    """Where a page asks for what came after `cursor`; `size` is what was sealed when it was drawn, `day` the last heading it shows.
+
+    `old` is for a page that shows an earlier stretch.
+    """
+    asked = f"/c/{thread}/news?after={cursor.thread}.{cursor.ticket}&sealed={size}&day={quote(day)}"
+    return asked + "&old=yes" if old else asked
 
 
 def last_day(shown: Sequence[TimelineItem], before: str = "") -> str:
