@@ -20,10 +20,10 @@ def test_it_works(tmp_path: Path) -> None:
     SHOP.write(tmp_path / "site.json")
     assert Shop.read(tmp_path / "site.json") == SHOP
     assert (tmp_path / "site.json").stat().st_mode & 0o777 == 0o600
-    told = read_identity(signed(SHOP), ["other", SHOP.key], SHOP.audience)
+    told = read_identity(signed(SHOP), {1: "other", 2: SHOP.key}, SHOP.audience)
     assert (told.email, told.name) == ("robin@shop.test", "Robin")
     with pytest.raises(Unsigned, match="signature"):
-        read_identity(signed(SHOP), ["other"], SHOP.audience)
+        read_identity(signed(SHOP), {1: "other"}, SHOP.audience)
     assert signed(SHOP) != signed(SHOP)
 
 
