@@ -45,6 +45,19 @@ def test_nothing_breaks_out_of_a_header(place: str, break_: str) -> None:
         compose(LETTER, f"a@b.test{break_}Bcc: thief@evil.test", "1", AT)
 
 
+def test_an_encoded_word_is_no_way_out_either() -> None:
+    """ASVS V1.3.11, RFC 2047: what decodes to a line break is refused in an address, and is plain text in a subject."""
+    word = "=?utf-8?q?a=0d=0aBcc=3a=20thief=40evil=2etest=0d=0a=0d=0aClick?="
+    with pytest.raises(UnfitHeader):
+        letter(to=f"{word}@h.test")
+    raw = letter(subject=f"Your approval is needed for {word}").as_bytes()
+    head = raw.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ")
+    assert not [line for line in head.split(b"\r\n") if line.lower().startswith((b"bcc", b"click"))]
+    read = message_from_bytes(raw, policy=default)
+    assert read["Bcc"] is None
+    assert "=0d=0aBcc" in read["Subject"]
+
+
 def test_one_address_stays_one() -> None:
     """ASVS V1.3.11: a comma in an address makes no second recipient."""
     message = letter(to="a@b.test,thief@evil.test")

@@ -1,5 +1,6 @@
 """Acts that govern hold the role by which they are done: whoever loses it while their request waits is told so, and it is undone."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,16 +8,19 @@ from uuid import UUID
 import pytest
 
 from holding import holding, waits
-from members.test_members import sign_in, sql, whatever
+from members.test_members import VISIT, sign_in, sql, whatever
 from newcomers import join
+from post import link, waiting
 from redactions.test_erasure import place, release
 from redactions.test_redaction import said
 from sealdesk.abuse.commands import change_lexicon
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
+from sealdesk.account import password_commands
 from sealdesk.core.errors import SignedOut
-from sealdesk.members import rules
-from sealdesk.members.commands import Wanted, change_member
+from sealdesk.members import invitations, rules
+from sealdesk.members.commands import Wanted, change_member, end_sessions
+from sealdesk.members.invitations import InvitationOver, Newcomer
 from sealdesk.redactions import erasure
 from sealdesk.widget import switching
 from sites import switched_on
@@ -93,7 +97,7 @@ PUT_OUT = (
 
 
 async def test_it_works(world: World) -> None:
-    """T05, T13: all of them in turn, and each is refused, whether its admin was deactivated or lowered."""
+    """T05, T13: all of them in turn, and each is refused, whether its admin was deactivated, lowered, or only signed out."""
     thread = await opened(world)
     message = await said(world, thread)
     hold = await place(world, thread)
@@ -101,19 +105,61 @@ async def test_it_works(world: World) -> None:
     await switching.turn_key(world.desk, world.acme.admin, whatever)
     member = await join(world.desk, world.acme.org, Role.ADMIN, "other@acme.test")
     for number, act in enumerate((*OF_THE_ORGANISATION, *OF_A_CONVERSATION)):
-        wanted, back = PUT_OUT[number % 2]
+        wanted, back = (*PUT_OUT, (None, None))[number % 3]
         scene = Scene(world, await sign_in(world, "other@acme.test"), thread, message, hold.id)
         stream = world.acme.org if act in OF_THE_ORGANISATION else thread
         async with holding(world, STREAM, world.acme.org, stream) as held:
             (late,) = await waits(held, _done(act, scene))
-            await change_member(world.desk, world.acme.admin, member, wanted, whatever)
+            if wanted is None:
+                await end_sessions(world.desk, world.acme.admin, member)
+            else:
+                await change_member(world.desk, world.acme.admin, member, wanted, whatever)
             assert not late.done(), act
         with pytest.raises(SignedOut):
             await late
-        await change_member(world.desk, world.acme.admin, member, back, whatever)
+        if back is not None:
+            await change_member(world.desk, world.acme.admin, member, back, whatever)
     theirs = "select type from ledger.entry where org_id = $1 and convert_from(entry, 'UTF8')::jsonb -> 'actor' ->> 'id' = $2"
     assert {row[0] for row in await sql(world, theirs, world.acme.org, str(member))} <= {"auth.login", "device.added"}
 
 
 async def _done(act: Act, scene: Scene) -> None:
     await act(scene)
+
+
+async def test_an_invitation_ends_with_the_session_that_sends_it(world: World) -> None:
+    """T05: a thief's session is ended, and so is the admin whom they were inviting."""
+    await join(world.desk, world.acme.org, Role.ADMIN, "other@acme.test")
+    thief = await sign_in(world, "other@acme.test")
+    asked = Newcomer("mallory@host.test", "Mallory", Role.ADMIN)
+    stream = "select pg_advisory_xact_lock(7325433, hashtext($1::text || 'mallory@host.test'))"
+    async with holding(world, stream, str(world.acme.org)) as held:
+        (late,) = await waits(held, invitations.invite(world.desk, thief, asked))
+        await end_sessions(world.desk, world.acme.admin, thief.member)
+    with pytest.raises(SignedOut):
+        await late
+    assert await sql(world, "select count(*) from sec.person where email_norm = 'mallory@host.test'") == [(0,)]
+
+
+async def test_who_chooses_the_password_is_who_joins(world: World) -> None:
+    """T05: two organisations invited one address in two spellings. No link for a password goes to the first, and of two who accept at once
+    the second joins nothing under the first one's password."""
+    desk = world.desk
+    await invitations.invite(desk, world.globex.admin, Newcomer("BEA@host.test", "Mallory", Role.REQUESTER))
+    await invitations.invite(desk, world.acme.admin, Newcomer("bea@host.test", "Bea", Role.ADMIN))
+    await password_commands.ask_reset(desk, "bea@host.test", VISIT)
+    assert [each for each in await waiting(world, "reset") if not each.void] == []
+    theirs, ours = await link(world, "invitation", "BEA@host.test"), await link(world, "invitation", "bea@host.test")
+    async with holding(world, "select 1 from sec.person where email_norm = 'bea@host.test' for update") as held:
+        one, two = await waits(
+            held,
+            invitations.accept(desk, theirs, "tamarisk and quartz 99", VISIT),
+            invitations.accept(desk, ours, "another and its 99 quartz", VISIT),
+        )
+    ended = await asyncio.gather(one, two, return_exceptions=True)
+    assert sorted(isinstance(each, InvitationOver) for each in ended) == [False, True], ended
+    joined = await sql(
+        world,
+        "select org_id from app.member join sec.person using (person_id) where email_norm = 'bea@host.test' and app.member.active",
+    )
+    assert joined == [(world.acme.org if isinstance(ended[0], InvitationOver) else world.globex.org,)]

@@ -90,3 +90,10 @@ def test_no_letter_of_any_script_is_taken_for_another() -> None:
     merged = [each for each in found.values() if len(each) > 1]
     assert len(merged) > 1000
     assert [each for each in merged if len(each) > 2 or {letter.lower() for letter in each} - each] == []
+
+
+def test_an_encoded_word_is_no_address() -> None:
+    """RFC 2047: in a header it would be read as what it encodes, line breaks too."""
+    with pytest.raises(BadRequest, match="equals sign"):
+        normalise_email("=?utf-8?q?a=0d=0aSubject=3a=20Your=20bank?=@h.test")
+    assert normalise_email("a=b?c@h.test") == "a=b?c@h.test"

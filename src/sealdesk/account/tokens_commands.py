@@ -6,12 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Permission
+from sealdesk.access.permissions import Permission, Role
 from sealdesk.account import tokens_events as events
 from sealdesk.account.tokens_queries import Token, grantable, own_tokens, tokens_of_all
 from sealdesk.core.errors import BadRequest, OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import guard
+from sealdesk.people.holding import hold_role
 from sealdesk.unit import Desk, Key
 from sealdesk.web.tokens import new_api_token, token_hash
 
@@ -88,6 +89,7 @@ async def revoke_of_member(desk: Desk, actor: Actor, token: UUID) -> None:
         await change.lock(Stream("user", found.member))
         if not await change.value("select sec.end_org_token($1)", token):
             raise OutsideReach  # ended by somebody else in this moment
+        await hold_role(change, (Role.ADMIN,))
         change.record(events.token_revoked(found.member, token, "admin"))
 
 

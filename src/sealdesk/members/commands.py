@@ -115,6 +115,7 @@ async def mail_a_reset(desk: Desk, actor: Actor, member_id: UUID) -> None:
             RESET_LIFE,
             *outbox.sealed(desk.sealer, mail),
         )
+        await hold_role(change, (Role.ADMIN,))
     log.info("reset_asked", owasp="authn_password_change", org=str(actor.org), member=str(member_id))
 
 

@@ -16,6 +16,7 @@ from sealdesk.members import events
 from sealdesk.people import outbox, password_rules, passwords
 from sealdesk.people.commands import authenticate, go_on, memberships
 from sealdesk.people.emails import checked_email, normalise_email
+from sealdesk.people.holding import hold_role
 from sealdesk.people.names import checked_name
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Choice, Issued, Known, SecondNeeded, Visit
@@ -87,6 +88,7 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
             token_hash(token),
             LIFE,
         )
+        await hold_role(change, (Role.ADMIN,))
         if row is None:
             raise StateConflict("They are a member already. Change their role instead.")
         was = row["was"]

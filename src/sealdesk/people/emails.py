@@ -25,6 +25,8 @@ def checked_email(email: str) -> str:
         raise BadRequest("An e-mail address looks like name@example.org.")
     if unicodedata.normalize("NFKC", kept) != kept:
         raise BadRequest(_UNPLAIN)
+    if "=?" in kept:  # begins an encoded word (RFC 2047): in a header it would be read as something else
+        raise BadRequest("An e-mail address can't hold an equals sign before a question mark.")
     return kept
 
 

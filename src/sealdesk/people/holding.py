@@ -7,12 +7,15 @@ from sealdesk.unit import Change
 
 
 async def hold_role(change: Change, roles: tuple[Role, ...], *others: UUID) -> None:
-    """From here to the end of the change the actor has one of `roles`; whoever would take it waits. `SignedOut` (401) where it is gone.
+    """From here to the end of the change the actor has one of `roles`, and their session; whoever would take either waits.
+
+    `SignedOut` (401) where one is gone.
 
     `others` are those whom the change may put out, all of them; of two who put each other out, one waits and is then told that their
     session has ended.
     """
-    await change.value("select sec.hold_role($1, $2)", [str(role) for role in roles], others)
+    held = [str(role) for role in roles], others, change.actor.session_hash
+    await change.value("select sec.hold_role($1, $2, $3)", *held)
 
 
 async def hold_visits(change: Change) -> None:

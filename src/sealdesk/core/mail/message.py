@@ -9,6 +9,8 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 
 _BREAKS = re.compile(r"[\r\n\0]")
+_ENCODED = "=?"
+"""What begins an encoded word (RFC 2047), which the library decodes: a line break may come out of it."""
 
 
 class UnfitHeader(ValueError):
@@ -32,7 +34,7 @@ def compose(letter: Letter, sender: str, number: str, at: datetime) -> EmailMess
     message = EmailMessage(policy=SMTP if plain else SMTPUTF8)
     message["From"] = _address(address, name)
     message["To"] = _address(letter.to)
-    message["Subject"] = checked(letter.subject)
+    message["Subject"] = checked(letter.subject).replace(_ENCODED, "= ?")  # names stand in it, which may hold anything
     message["Date"] = at
     message["Message-ID"] = f"<{checked(number)}@{address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
@@ -50,6 +52,6 @@ def checked(value: str) -> str:
 
 def _address(address: str, name: str = "") -> Address:
     local, _, domain = checked(address).rpartition("@")
-    if not local or not domain:
+    if not local or not domain or _ENCODED in address or _ENCODED in name:
         raise UnfitHeader("no address")
     return Address(name, local, domain)
