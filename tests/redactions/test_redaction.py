@@ -94,9 +94,12 @@ async def test_it_works(world: World) -> None:
     assert [each["type"] for each in made] == ["message.redacted", "message.unredacted"] * 2
     posted = (await entries(world, thread))[2]
     assert [each["body"]["mode"] for each in made[::2]] == ["mask", "withhold"]
+    body = [slot["commit"] for slot in posted["content"] if slot["slot"] == "body"]
+    mask = [slot["commit"] for slot in made[0]["content"] if slot["slot"] == "redacted_body"]
+    # What stood in its place is not to be read any more either once something else does.
+    assert [each["body"]["commits"] for each in made] == [body, body, body + mask, body]
     for each in made:
         assert each["body"]["message"] == str(message)
-        assert each["body"]["commits"] == [slot["commit"] for slot in posted["content"] if slot["slot"] == "body"]
         assert each["refs"][0]["id"] == posted["id"]
     assert made[1]["refs"][1]["id"] == made[0]["id"]
     assert await differences(world) == []
