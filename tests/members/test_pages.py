@@ -172,7 +172,7 @@ def test_the_list_by_the_page(running_desk: RunningDesk, admin: Client) -> None:
     assert '<a class="btn" href="/members" rel="first">' in last
     assert "Nobody matches" in admin.get("/members", params={"q": "x" * 254}, headers=PAGE).text
     assert admin.get("/members", params={"q": "x" * 255}, headers=PAGE).status_code == 400
-    assert admin.get("/members", params={"after": "x"}, headers=PAGE).status_code == 400
+    assert admin.get("/members", params={"after_member": "x"}, headers=PAGE).status_code == 400
     answer = admin.get("/api/v1/members", params={"q": "Nora", "limit": 30}).json()
-    rest = admin.get("/api/v1/members", params={"q": "Nora", "limit": 30, "after": answer["next"]}).json()
+    rest = admin.get("/api/v1/members", params={"q": "Nora", "limit": 30, "after_member": answer["next"]}).json()
     assert (len(answer["members"]), len(rest["members"]), rest["next"]) == (30, 23, None)

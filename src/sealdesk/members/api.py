@@ -33,7 +33,7 @@ class MembersQuery(Input, frozen=True):
     """Whose name, address or role holds `q`; after which member to go on; how many at most."""
 
     q: Annotated[str, msgspec.Meta(max_length=254)] = ""
-    after: UUID | None = None
+    after_member: UUID | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = queries.PAGE
 
 
@@ -115,7 +115,7 @@ class ChangedView(msgspec.Struct, frozen=True):
 
 
 class MembersView(msgspec.Struct, frozen=True):
-    """A page of members, by name; `next` goes into `after` for the next."""
+    """A page of members, by name; `next` goes into `after_member` for the next."""
 
     members: tuple[MemberView, ...]
     next: UUID | None
@@ -151,7 +151,7 @@ class EndedView(msgspec.Struct, frozen=True):
 async def list_members(desk: Desk, actor: Actor, query: Query[MembersQuery]) -> MembersView:
     """Those in the organisation, for admins, by the page."""
     async with desk.read(actor) as work:
-        found, more = await queries.members(work, query.q, query.after, query.limit)
+        found, more = await queries.members(work, query.q, query.after_member, query.limit)
     return MembersView(tuple(MemberView.of(each) for each in found), more)
 
 

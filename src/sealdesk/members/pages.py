@@ -44,7 +44,7 @@ class MembersQuery(DoneQuery, frozen=True):
     """Whose name, address or role holds `q`, and after which member to go on."""
 
     q: Annotated[str, msgspec.Meta(max_length=254)] = ""
-    after: UUID | None = None
+    after_member: UUID | None = None
 
 
 class InviteQuery(Input, frozen=True):
@@ -199,8 +199,8 @@ async def end_all_sessions(desk: Desk, actor: Actor, page: Page, form: Form[EndF
 async def _members(desk: Desk, actor: Actor, page: Page, query: MembersQuery, refusal: Refusal | None = None) -> Html:
     async with desk.read(actor) as work:
         others = await queries.open_elsewhere(work)
-        found, more = await queries.members(work, query.q, query.after)
-        error, paged = refusal.detail if refusal else None, query.after is not None
+        found, more = await queries.members(work, query.q, query.after_member)
+        error, paged = refusal.detail if refusal else None, query.after_member is not None
         view = showing.members(found, others, error, text=query.q, more=more, paged=paged)
         around = await frame(work, page, "Members", PLACE, _flash(query.done))
     return page.render("members.html", status=refusal.status if refusal else 200, frame=around, view=view)

@@ -71,7 +71,7 @@ def members(
     return MembersView(
         text=text,
         first_href="/members" if text or paged else None,
-        more_href=f"/members?{urlencode(sought | {'after': str(more)})}" if more else None,
+        more_href=f"/members?{urlencode(sought | {'after_member': str(more)})}" if more else None,
         sessions=others[0],
         tokens=others[1],
         error=error,
