@@ -88,6 +88,31 @@ def test_strangers_and_colleagues_get_404(running_desk: RunningDesk, rita: Clien
             assert _without_id(answer.text) == _without_id(absent.text)
 
 
+def test_who_was_put_out_finds_no_bundle(running_desk: RunningDesk, rita: Client, people: list[Person]) -> None:
+    """By no way there is: list, progress, bundle, HEAD, pages and the form."""
+    thread, sam, ada = rita.open(), running_desk.client(people[1]), running_desk.client(people[2])
+
+    def put(*, present: bool) -> None:
+        body = {"member": str(people[1].member), "present": present, "reason": "a colleague"}
+        answer = ada.act("POST", f"/api/v1/threads/{thread}/participants", json=body)
+        assert answer.status_code < 300, answer.text
+
+    def tried() -> set[int]:
+        page = place.removeprefix("/api/v1")
+        asked = [sam.get(path).status_code for path in (place, f"{place}/bundle", page, f"{page}/progress")]
+        form = sam.act("POST", f"{page}/bundle", data={"csrf": sam.csrf})
+        return {*asked, sam.request("HEAD", f"{place}/bundle").status_code, form.status_code}
+
+    put(present=True)
+    place = ask(sam, {"threads": [thread]}).headers["location"]
+    wait(sam, place)
+    assert tried() == {200}
+    put(present=False)
+    assert tried() == {404}
+    for path in ("/api/v1/exports", "/exports"):
+        assert place.rpartition("/")[2] not in sam.get(path).text
+
+
 def test_refusals(running_desk: RunningDesk, rita: Client, people: list[Person]) -> None:
     thread = rita.open()
     for scope, status in (

@@ -8,17 +8,21 @@ from uuid import UUID, uuid4
 import pytest
 
 from evidence import SECRET, WHERE, ask, build, bundle_of, converse, entry_types, fetch, found
+from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.account.tokens_commands import Wanted as WantedToken
 from sealdesk.account.tokens_commands import issue
 from sealdesk.core.errors import KeyReused, NotPermitted, OutsideReach
 from sealdesk.exports import commands, queries
 from sealdesk.exports.commands import Asked
-from sealdesk.exports.model import NotBuilt
+from sealdesk.exports.model import NotBuilt, RedactedSince
 from sealdesk.exports.scope import Query, Threads, Tickets
 from sealdesk.members.commands import Wanted, change_member
 from sealdesk.people import commands as people
 from sealdesk.people.sessions import Issued, Visit
+from sealdesk.redactions.commands import redact
+from sealdesk.redactions.model import Wanted as Redaction
+from sealdesk.threads.states import change_participant
 from sealdesk.unit import Key
 from sealdesk.web.tokens import token_hash
 from world import PASSWORD, World
@@ -117,7 +121,7 @@ def parts(data: bytes) -> list[bytes]:
 
 
 async def test_whose_role_is_lowered_keeps_no_bundle_of_the_former_one(world: World) -> None:
-    """ASVS V8.3.2: what an agent had built for agents is out of reach from the change on; what was for requesters is not."""
+    """ASVS V8.3.2: what an agent had built is out of reach from the change on, but for requesters' bundles of what they take part in."""
     thread = await converse(world, world.acme)
     agent, admin = world.acme.agent, world.acme.admin
     asked = [Asked("x", Threads((thread,)), audience) for audience in (Role.AGENT, Role.REQUESTER)]
@@ -129,12 +133,68 @@ async def test_whose_role_is_lowered_keeps_no_bundle_of_the_former_one(world: Wo
     issued = await people.sign_in(world.desk, email, PASSWORD, None, Visit({}))
     assert isinstance(issued, Issued)
     assert issued.actor.role is Role.REQUESTER
+    for export in (staff, public):
+        await demand_out_of_reach(world, issued.actor, export)
+    await change_participant(world.desk, admin, thread, agent.member, "takes part now", present=True)
     await commands.download(world.desk, issued.actor, public, origin=None)
-    with pytest.raises(OutsideReach):
-        await commands.download(world.desk, issued.actor, staff, origin=None)
+    await demand_out_of_reach(world, issued.actor, staff)
     async with world.desk.read(issued.actor) as work:
         listed, _ = await queries.exports(work, None)
         assert [each.export.id for each in listed] == [public]
+
+
+async def demand_out_of_reach(world: World, actor: Actor, export: UUID) -> None:
+    """Neither the bundle nor its page nor a line of the list."""
+    with pytest.raises(OutsideReach):
+        await commands.download(world.desk, actor, export, origin=None)
+    async with world.desk.read(actor) as work:
+        with pytest.raises(OutsideReach):
+            await queries.export(work, export)
+        assert export not in [each.export.id for each in (await queries.exports(work, None))[0]]
+
+
+async def test_a_redaction_since_is_seen_whoever_asks(world: World) -> None:
+    """Put out of a conversation, nobody keeps a bundle of it; let in again, they get none from before a redaction."""
+    acme = world.acme
+    thread, other = await converse(world, acme), await converse(world, acme, "Second")
+    for each in (thread, other):
+        await change_participant(world.desk, acme.agent, each, acme.stranger.member, "a colleague", present=True)
+    export = (await ask(world, acme.stranger, Threads((thread, other)))).id
+    await build(world, acme.auditor, export)
+    await fetch(world, acme.stranger, export)
+    await change_participant(world.desk, acme.agent, thread, acme.stranger.member, "left", present=False)
+    await demand_out_of_reach(world, acme.stranger, export)
+    async with world.desk.read(acme.agent) as work:
+        message = await work.value(
+            "select message_id from app.message where thread_id = $1 order by at limit 1", thread
+        )
+    assert isinstance(message, UUID)
+    await redact(world.desk, acme.agent, thread, message, Redaction("withhold", "pii"), key=None)
+    await demand_out_of_reach(world, acme.stranger, export)
+    async with world.desk.read(acme.stranger) as work:  # the database says so, whatever the reader reaches
+        assert await work.value("select sec.redacted_since($1)", export) is True
+        assert (
+            await work.rows("select 1 from ledger.entry where stream_kind = 'export' and stream_id = $1", export) == []
+        )
+    await change_participant(world.desk, acme.agent, thread, acme.stranger.member, "back", present=True)
+    with pytest.raises(RedactedSince):
+        await commands.download(world.desk, acme.stranger, export, origin=None)
+
+
+async def test_a_token_without_notes_gets_no_bundle_with_them(world: World) -> None:
+    """The audience is asked when the bundle is handed out as well: a token may be narrower than the session that asked."""
+    agent, thread = world.acme.agent, await converse(world, world.acme)
+    asked = [Asked("x", Threads((thread,)), audience) for audience in (Role.AGENT, Role.REQUESTER)]
+    staff, public = [(await commands.request_export(world.desk, agent, each, key=None)).id for each in asked]
+    await build(world, world.acme.auditor, staff)
+    await build(world, world.acme.auditor, public)
+    token, _ = await issue(world.desk, agent, WantedToken("narrow", frozenset({"export.read", "thread.read"}), 1))
+    narrow = await world.desk.peek(token_hash(token))
+    assert narrow is not None
+    await commands.download(world.desk, narrow, public, origin=None)
+    with pytest.raises(NotPermitted):
+        await commands.download(world.desk, narrow, staff, origin=None)
+    await commands.download(world.desk, agent, staff, origin=None)
 
 
 async def member_email(world: World, member: UUID) -> str:

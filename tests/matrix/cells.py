@@ -179,6 +179,9 @@ def denial(cell: Cell) -> str:
             return "factor-needed"
         if cell.route.confirms and permission in CONFIRMED and cell.kind in _ASKED_AGAIN:
             return _ASKED_AGAIN[cell.kind]
+    # What staff ask for shows internal notes, which a token with just what the route demands does not read.
+    if cell.kind is Kind.TOKEN and cell.role is not Role.REQUESTER and cell.route.path.endswith("{export:str}/bundle"):
+        return "not-permitted"
     return ""
 
 

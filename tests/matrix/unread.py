@@ -33,6 +33,10 @@ def judge_message(state: str, method: str, verb: str, _says: Any) -> None:
         raise erasure.NothingWaits
 
 
+def _whichever(_: str) -> None:
+    """Whatever waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
     """Makes them on a stage; `actor` gives one of a cast by name, signed in."""
@@ -49,8 +53,8 @@ class Unread:
         if state in ("asked", "erased"):
             await erasure.ask(desk, admin, thread, message, "retention", "as the matrix has it", key=None)
         if state == "erased":
-            auditor = await self.actor(cast, "auditor")
-            await erasure.answer(desk, auditor, thread, message, erasure.Answer(approve=True), key=None)
+            auditor, said = await self.actor(cast, "auditor"), erasure.Answer(approve=True)
+            await erasure.answer(desk, auditor, thread, message, said, _whichever, key=None)
         return message
 
     async def turn(self, org: UUID, state: str) -> None:

@@ -1,6 +1,7 @@
 """Erasure: off until two people turn it on, asked by one and approved by another, stopped by a hold; and what is left then."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import asyncpg
@@ -8,12 +9,13 @@ import pytest
 
 from members.test_members import differences, sign_in
 from newcomers import join
-from redactions.test_redaction import SECRET, preview, read, redact, said
+from redactions.test_redaction import SECRET, only, preview, read, redact, said, whichever
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Stale, StateConflict
+from sealdesk.members.commands import Wanted, change_member
 from sealdesk.redactions import erasure, holds, queries
-from sealdesk.redactions.erasure import Answer, NothingWaits, Turn
+from sealdesk.redactions.erasure import Answer, NothingWaits, Turn, Void
 from sealdesk.redactions.model import Erased, ErasureOff, LegalHold
 from sealdesk.redactions.queries import Hold
 from sealdesk.threads.queries import Message
@@ -22,12 +24,8 @@ from threads.test_states import entries, opened
 from world import World
 
 
-def whatever(_: int) -> None:
-    """Any version."""
-
-
 async def turn(world: World, to: Turn, by: Actor) -> str:
-    return (await erasure.turn(world.desk, by, to, "as our policy says", whatever)).state
+    return (await erasure.turn(world.desk, by, to, "as our policy says", whichever)).state
 
 
 async def turned_on(world: World) -> None:
@@ -41,10 +39,17 @@ async def ask(world: World, thread: UUID, message: UUID, by: Actor | None = None
 
 
 async def answer(
-    world: World, thread: UUID, message: UUID, *, approve: bool = True, by: Actor | None = None, key: str = ""
+    world: World,
+    thread: UUID,
+    message: UUID,
+    *,
+    approve: bool = True,
+    by: Actor | None = None,
+    key: str = "",
+    saw: Callable[[str], None] = whichever,
 ) -> Message:
-    made = Key.of("POST /answer", key, b"x") if key else None
-    return await erasure.answer(world.desk, by or world.acme.auditor, thread, message, Answer(approve, ""), key=made)
+    made, actor = Key.of("POST /answer", key, b"x") if key else None, by or world.acme.auditor
+    return await erasure.answer(world.desk, actor, thread, message, Answer(approve, ""), saw, key=made)
 
 
 async def place(world: World, thread: UUID, by: Actor | None = None) -> Hold:
@@ -128,7 +133,7 @@ async def test_the_switch_takes_two_people(world: World) -> None:
     with pytest.raises(Stale):
         await erasure.turn(world.desk, acme.admin, "ask", "x", _stale)
     with pytest.raises(BadRequest):
-        await erasure.turn(world.desk, acme.admin, "ask", " ", whatever)
+        await erasure.turn(world.desk, acme.admin, "ask", " ", whichever)
     assert await differences(world) == []
 
 
@@ -170,6 +175,58 @@ async def test_two_people_erase(world: World) -> None:
         with pytest.raises(Erased):
             await act(world, thread, message)
     assert await differences(world) == []
+
+
+async def asked_entry(world: World, message: UUID) -> UUID:
+    """The entry that asked for the erasure that waits, as a second person sees it."""
+    async with world.desk.read(world.acme.auditor) as work:
+        (found,) = await queries.waiting(work, message)
+    return found.entry.id
+
+
+async def test_a_second_person_answers_what_they_saw(world: World) -> None:
+    """Asked, withdrawn and asked again for another reason: the first page approves and refuses nothing any more."""
+    acme, thread = world.acme, await opened(world)
+    message = await said(world, thread)
+    await turned_on(world)
+    await ask(world, thread, message)
+    first = await asked_entry(world, message)
+    await answer(world, thread, message, approve=False, by=acme.admin, saw=only(first))
+    with pytest.raises(Stale):
+        await answer(world, thread, message, saw=only(first))
+    await erasure.ask(world.desk, acme.admin, thread, message, "court-order", "another", key=None)
+    for approve in (True, False):
+        with pytest.raises(Stale):
+            await answer(world, thread, message, approve=approve, saw=only(first))
+    assert (await read(world, acme.requester, thread, message)).body == SECRET
+    second = await asked_entry(world, message)
+    for _ in range(2):
+        await answer(world, thread, message, key="once", saw=only(second))
+    assert (await read(world, acme.requester, thread, message)).body is None
+
+
+@pytest.mark.parametrize("wanted", [Wanted(role=Role.AGENT), Wanted(active=False)])
+async def test_what_an_admin_no_more_asked_is_void(
+    world: World, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can only be refused, and be asked anew by another admin; the database approves it for nobody either."""
+    acme, thread = world.acme, await opened(world)
+    message, asker = await said(world, thread), await another_admin(world, "asker")
+    await turned_on(world)
+    await ask(world, thread, message, asker)
+    await change_member(world.desk, acme.admin, asker.member, wanted, whichever)
+    async with world.desk.read(acme.auditor) as work:
+        assert [each.void for each in await queries.waiting(work)] == [True]
+    with pytest.raises(Void):
+        await answer(world, thread, message)
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "_ADMIN", "select 1 where $1::uuid is not null and $2::uuid is not null")
+        with pytest.raises(asyncpg.PostgresError, match="an admin no more"):
+            await answer(world, thread, message)
+    await answer(world, thread, message, approve=False)
+    await ask(world, thread, message)
+    await answer(world, thread, message)
+    assert (await read(world, acme.requester, thread, message)).body is None
 
 
 async def test_a_hold_stops_it(world: World) -> None:

@@ -1,6 +1,7 @@
 """Redacting a message: who reads what in its place, that it is an entry, and that it can be taken back."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 
 from members.test_members import differences
 from sealdesk.access.actor import Actor
-from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach
+from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Stale
 from sealdesk.redactions import commands
 from sealdesk.redactions.model import AlreadyRedacted, NotRedacted, Wanted
 from sealdesk.threads import queries
@@ -17,12 +18,22 @@ from sealdesk.threads.model import Draft
 from sealdesk.threads.queries import Cursor, Message
 from sealdesk.tickets.queries import conversations
 from sealdesk.unit import Key
+from sealdesk.web.headers import Expected
 from threads.test_states import entries, opened
 from world import World
 
 SECRET = "the card is 4111 1111 1111 1111"
 MASK = Wanted("mask", "pii", "the card is [a number]", "as the customer asked")
 WITHHOLD = Wanted("withhold", "abuse")
+
+
+def whichever(_: object) -> None:
+    """Whatever stands."""
+
+
+def only(entry: UUID) -> Callable[[str], None]:
+    """As an `If-Match` with this entry has it."""
+    return Expected(frozenset({str(entry)})).require
 
 
 async def said(world: World, thread: UUID, by: Actor | None = None, visibility: str = "public") -> UUID:
@@ -38,8 +49,11 @@ async def redact(
     return await commands.redact(world.desk, by or world.acme.agent, thread, message, wanted, key=made)
 
 
-async def lift(world: World, thread: UUID, message: UUID, by: Actor | None = None) -> Message:
-    return await commands.lift(world.desk, by or world.acme.agent, thread, message, "error", "wrong one", key=None)
+async def lift(
+    world: World, thread: UUID, message: UUID, by: Actor | None = None, saw: Callable[[str], None] | None = None
+) -> Message:
+    actor = by or world.acme.agent
+    return await commands.lift(world.desk, actor, thread, message, "error", "wrong one", saw or whichever, key=None)
 
 
 async def read(world: World, by: Actor, thread: UUID, message: UUID) -> Message:
@@ -80,9 +94,12 @@ async def test_it_works(world: World) -> None:
     assert [each["type"] for each in made] == ["message.redacted", "message.unredacted"] * 2
     posted = (await entries(world, thread))[2]
     assert [each["body"]["mode"] for each in made[::2]] == ["mask", "withhold"]
+    body = [slot["commit"] for slot in posted["content"] if slot["slot"] == "body"]
+    mask = [slot["commit"] for slot in made[0]["content"] if slot["slot"] == "redacted_body"]
+    # What stood in its place is not to be read any more either once something else does.
+    assert [each["body"]["commits"] for each in made] == [body, body, body + mask, body]
     for each in made:
         assert each["body"]["message"] == str(message)
-        assert each["body"]["commits"] == [slot["commit"] for slot in posted["content"] if slot["slot"] == "body"]
         assert each["refs"][0]["id"] == posted["id"]
     assert made[1]["refs"][1]["id"] == made[0]["id"]
     assert await differences(world) == []
@@ -163,6 +180,25 @@ async def test_one_entry_however_often_it_is_asked(world: World) -> None:
         "message.unredacted",
         "message.redacted",
     ]
+
+
+async def test_an_old_page_takes_no_newer_redaction_back(world: World) -> None:
+    """Lifting names the redaction that it lifts: not another one that came meanwhile, nor one that is gone."""
+    thread = await opened(world)
+    message = await said(world, thread)
+    first = (await redact(world, thread, message)).redaction
+    assert first is not None
+    await lift(world, thread, message, saw=only(first.entry_id))
+    with pytest.raises(Stale):
+        await lift(world, thread, message, saw=only(first.entry_id))
+    second = (await redact(world, thread, message, WITHHOLD)).redaction
+    assert second is not None
+    with pytest.raises(Stale):
+        await lift(world, thread, message, saw=only(first.entry_id))
+    assert (await read(world, world.acme.requester, thread, message)).body is None
+    with pytest.raises(NotPermitted):  # before it is looked at which one is meant
+        await lift(world, thread, message, world.acme.requester, saw=only(first.entry_id))
+    await lift(world, thread, message, saw=only(second.entry_id))
 
 
 async def test_whoever_read_it_before_is_told(world: World) -> None:

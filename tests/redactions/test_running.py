@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import time
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,9 +32,10 @@ class Four:
         said = self.requester.say(self.thread, f"my number is {self.secret}").json()
         self.message, self.entry = said["id"], said["receipt"]["entry_id"]
 
-    def act(self, by: Client, path: str, **document: str) -> Any:
-        """An act on the message."""
-        answer = by.act("POST", f"/api/v1/threads/{self.thread}/messages/{self.message}/{path}", json=document)
+    def act(self, by: Client, path: str, match: str = "", **document: str) -> Any:
+        """An act on the message; `match` is the entry that it is about."""
+        place = f"/api/v1/threads/{self.thread}/messages/{self.message}/{path}"
+        answer = by.act("POST", place, json=document, headers={"if-match": f'"{match}"'} if match else {})
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
@@ -70,13 +72,19 @@ def test_every_way_of_reading_follows_at_once(four: Four) -> None:
     page = pages(four.auditor, four)
     assert four.secret in page
     assert "Original, for auditors alone." in page
-    four.act(four.admin, "redaction/lift", code="error")
+    assert f"value='\"{shown['redaction']['entry']}\"'" in unescape(four.agent.get(f"{pages_of(four)}/redaction").text)
+    four.act(four.admin, "redaction/lift", shown["redaction"]["entry"], code="error")
     assert four.secret in pages(four.requester, four)
+
+
+def pages_of(four: Four) -> str:
+    """Where the message has its page."""
+    return f"/c/{four.thread}/messages/{four.message}"
 
 
 def test_the_page_says_what_is_refused(four: Four) -> None:
     """A mask without text comes back with the reason; a sent form leads to the message; a requester gets neither."""
-    place = f"/c/{four.thread}/messages/{four.message}/redaction"
+    place = f"{pages_of(four)}/redaction"
     form = {"csrf": four.agent.csrf, "idempotency_key": uuid4().hex, "code": "pii", "mode": "mask", "note": "because"}
     html = {"accept": "text/html"}
     refused = four.agent.act("POST", place, data=form, headers=html)
@@ -116,7 +124,13 @@ def test_what_was_erased_is_nowhere(running_desk: RunningDesk, four: Four) -> No
     desk.sql("checkpoint")
     assert all(found(desk, [each], "base") for each in noise)  # or looking for them would find nothing ever
     four.act(four.admin, "erasure", basis="gdpr-17-1", reason="they asked")
-    four.act(four.auditor, "erasure/answer", answer="approve")
+    (waits,) = four.auditor.get("/api/v1/erasure").json()["waiting"]
+    form = {"csrf": four.auditor.csrf, "idempotency_key": uuid4().hex, "answer": "approve", "version": f'"{uuid4()}"'}
+    old = four.auditor.act("POST", f"{pages_of(four)}/erasure/answer", data=form, headers={"accept": "text/html"})
+    assert old.status_code == 412
+    assert "It was changed in the meantime." in old.text
+    assert f"value='\"{waits['entry']}\"'" in unescape(old.text)
+    four.act(four.auditor, "erasure/answer", waits["entry"], answer="approve")
     assert four.admin.get(f"/api/v1/exports/{export}").json()["state"] == "expired"
     settle(desk)
     assert found(desk, traces, "") == []

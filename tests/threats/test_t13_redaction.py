@@ -15,11 +15,11 @@ import asyncpg
 import pytest
 
 from counts import count
-from evidence import WHERE, ask, build, builder, converse, entry_types, fetch, found, judge
+from evidence import WHERE, ask, build, builder, bundle_of, converse, entry_types, fetch, found, judge
 from members.test_members import differences, sign_in
 from redactions.test_erasure import another_admin, answer, place, release, turned_on
 from redactions.test_erasure import ask as ask_erasure
-from redactions.test_redaction import MASK, SECRET, lift, read, redact, said
+from redactions.test_redaction import MASK, SECRET, WITHHOLD, lift, read, redact, said
 from sealdesk.access.actor import Actor
 from sealdesk.exports import commands as exports
 from sealdesk.exports import keeping
@@ -317,6 +317,13 @@ async def test_bundles_follow_a_redaction(world: World) -> None:
         assert (SECRET.encode() in bundle) == (act is lift)
         assert (MASK.text or "").encode() in bundle  # the redaction itself is never gone from the record
     await fetch(world, acme.requester, before[acme.requester.member].id)
+    await redact(
+        world, thread, message, WITHHOLD
+    )  # nor is it, but its text is withheld like the message once another holds
+    replaced = await bundle_of(world, acme.requester, thread)
+    assert [each for each in (SECRET, MASK.text or "") if each.encode() in replaced.read_bytes()] == []
+    report = await judge(world, replaced)
+    assert (report.verdict, report.manifest and report.manifest.counts.withheld) == (Verdict.SIGNED, 2)
 
 
 async def test_old_receipts_and_bundles_verify_after_an_erasure(world: World) -> None:

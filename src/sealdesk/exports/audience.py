@@ -40,6 +40,12 @@ def checked(actor: Actor, audience: Role | None) -> Role:
     return wanted
 
 
+def demand_readable(actor: Actor, audience: Role) -> None:
+    """`NotPermitted` where a bundle for `audience` shows internal notes, and the actor, such as a token's, reads none."""
+    if audience is not Role.REQUESTER and not actor.may(Permission.NOTE_READ):
+        raise NotPermitted("The bundle shows internal notes, which may not be read here. Ask for one for requesters.")
+
+
 def slots(audience: Role) -> tuple[str, ...]:
     """The slots that a bundle for `audience` opens, sorted. Requesters are not told where other people's requests came from."""
     return tuple(sorted(_PUBLIC if audience is Role.REQUESTER else _STAFF))

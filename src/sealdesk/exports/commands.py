@@ -79,10 +79,13 @@ async def _request(change: Change, asked: Asked) -> Export:
 
 
 async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin | None) -> Export:
-    """Put a download on record; only after this has returned may the bundle's bytes leave. `NotBuilt` (409) if there is none."""
+    """Put a download on record; only after this has returned may the bundle's bytes leave.
+
+    `OutsideReach` (404), `NotPermitted` (403), `RedactedSince` or, if there is none, `NotBuilt` (409).
+    """
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_READ, lock=("export",))
-        await queries.refuse_redacted(change, export)
+        await queries.demand_handable(change, export)
         change.record(export.download(await queries.built_entry(change, export_id), origin))
     return export
 

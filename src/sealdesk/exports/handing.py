@@ -27,7 +27,7 @@ async def hand_out(desk: Desk, store: Blobs, actor: Actor, export: UUID, exchang
     if exchange.method == "HEAD":
         async with desk.read(actor) as work:
             found = (await queries.export(work, export)).export
-            await queries.refuse_redacted(work, found)
+            await queries.demand_handable(work, found)
         _ = found.kept
     else:
         found = await commands.download(desk, actor, export, origin=origin_of(exchange))

@@ -21,11 +21,6 @@ from app.export x left join app.member m on m.org_id = x.org_id and m.member_id 
 where x.org_id = $1 and """  # noqa: S608 - names come from code
 _PAGE = _LIST + "(x.requested_at, x.export_id) < ($2, $3) order by x.requested_at desc, x.export_id desc limit $4"
 _THERE = "select 1 from app.export where org_id = $1 and export_id = $2"
-_REDACTED_SINCE = """select 1 from app.redaction r join ledger.entry e on e.org_id = r.org_id and e.entry_id = r.entry_id
-left join ledger.leaf l on l.org_id = e.org_id and l.qid = e.qid
-where r.org_id = $1 and r.state in ('masked', 'withheld') and (l.idx is null or l.idx >= $3)
-  and exists (select from app.export_stream x
-    where x.org_id = $1 and x.export_id = $2 and x.kind = r.stream_kind and x.stream_id = r.thread_id)"""
 NO_KEY = "Take the key of a page from the answer before."
 _ONE = _LIST + "x.export_id = $2"
 
@@ -140,11 +135,16 @@ async def built_entry(work: Reading, export_id: UUID) -> Ref:
     return Ref(row["entry_id"], row["leaf_hash"])
 
 
-async def refuse_redacted(work: Reading, export: Export) -> None:
-    """`RedactedSince` (409) where the bundle shows what its reader may read no more; whoever reads originals gets it."""
+async def demand_handable(work: Reading, export: Export) -> None:
+    """Before a bundle is handed out: that its reader may read now what it holds, whatever held when it was asked for.
+
+    `NotPermitted` (403) for one with internal notes to a token that reads none; `RedactedSince` (409) for one that shows what its reader
+    may read no more, where whoever reads originals gets it.
+    """
+    audiences.demand_readable(work.actor, Role(export.audience))
     if work.actor.may(Permission.ORIGINAL_READ) or export.state != "built":
         return
-    if await work.value(_REDACTED_SINCE, work.actor.org, export.id, export.org_size):
+    if await work.value("select sec.redacted_since($1)", export.id):
         raise RedactedSince
 
 

@@ -107,7 +107,10 @@ class HoldView(msgspec.Struct, frozen=True):
 
 
 class WaitingView(msgspec.Struct, frozen=True):
-    """An erasure that waits for a second person."""
+    """An erasure that waits for a second person. `entry` asked for it: the answer names it in `If-Match`.
+
+    It is `void` where whoever asked is no admin any more, and can only be refused then.
+    """
 
     message: UUID
     thread: UUID
@@ -115,11 +118,22 @@ class WaitingView(msgspec.Struct, frozen=True):
     asked_by: str
     at: datetime
     reason: str
+    entry: UUID
+    void: bool
 
     @classmethod
     def of(cls, waiting: Waiting) -> "WaitingView":
         """As JSON."""
-        return cls(waiting.message_id, waiting.thread_id, waiting.basis, waiting.asker, waiting.at, waiting.reason)
+        return cls(
+            waiting.message_id,
+            waiting.thread_id,
+            waiting.basis,
+            waiting.asker,
+            waiting.at,
+            waiting.reason,
+            waiting.entry.id,
+            waiting.void,
+        )
 
 
 class ErasingView(msgspec.Struct, frozen=True):
@@ -140,9 +154,12 @@ async def redact(
 
 
 @post(f"{MESSAGE}/redaction/lift", limit=REDACTING, permission=Permission.MESSAGE_REDACT)
-async def lift(desk: Desk, actor: Actor, thread: UUID, message: UUID, body: Json[Lifting], key: Key) -> MessageView:
-    """Take a redaction back: the message is read as it was written."""
-    return MessageView.of(await commands.lift(desk, actor, thread, message, body.code, body.note, key=key))
+async def lift(
+    desk: Desk, actor: Actor, thread: UUID, message: UUID, body: Json[Lifting], expected: Expected, key: Key
+) -> MessageView:
+    """Take a redaction back: the message is read as it was written. `If-Match` names the redaction by its `entry`."""
+    shown = await commands.lift(desk, actor, thread, message, body.code, body.note, expected.require, key=key)
+    return MessageView.of(shown)
 
 
 @post(f"{MESSAGE}/erasure", limit=ERASING, status=201, permission=Permission.ERASURE_ASK)
@@ -156,11 +173,14 @@ async def ask_erasure(
 
 @post(f"{MESSAGE}/erasure/answer", limit=ERASING, permission=Permission.ERASURE_APPROVE)
 async def answer_erasure(
-    desk: Desk, actor: Actor, thread: UUID, message: UUID, body: Json[ErasureAnswer], key: Key
+    desk: Desk, actor: Actor, thread: UUID, message: UUID, body: Json[ErasureAnswer], expected: Expected, key: Key
 ) -> MessageView:
-    """Approve an erasure as a second person, which destroys the message's content, key and salt; or refuse it."""
+    """Approve an erasure as a second person, which destroys the message's content, key and salt; or refuse it.
+
+    `If-Match` names the request by its `entry`.
+    """
     said = erasure.Answer(body.answer == "approve", body.note)
-    return MessageView.of(await erasure.answer(desk, actor, thread, message, said, key=key))
+    return MessageView.of(await erasure.answer(desk, actor, thread, message, said, expected.require, key=key))
 
 
 @get("/api/v1/threads/{thread:str}/holds", permission=Permission.HOLD_MANAGE)

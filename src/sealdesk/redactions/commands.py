@@ -1,5 +1,6 @@
 """Redact a message, and take that back."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -32,13 +33,25 @@ async def redact(desk: Desk, actor: Actor, thread: UUID, message: UUID, wanted: 
 
 
 async def lift(
-    desk: Desk, actor: Actor, thread: UUID, message: UUID, code: LiftCode, note: str, *, key: Key | None
+    desk: Desk,
+    actor: Actor,
+    thread: UUID,
+    message: UUID,
+    code: LiftCode,
+    note: str,
+    require: Callable[[str], None],
+    *,
+    key: Key | None,
 ) -> Message:
-    """Take a redaction back: the message is read as it was written. `NotRedacted` or `Erased` (409), else as `redact`."""
+    """Take a redaction back: the message is read as it was written. `NotRedacted` or `Erased` (409), else as `redact`.
+
+    `require` is asked with the id of the entry that stands, and raises `Stale` (412) where the actor saw another redaction.
+    """
     async with desk.change(actor, key) as change:
         if change.replay:
             return await queries.shown_of_entry(change, change.replay)
         posted = await queries.find(change, thread, message, Permission.MESSAGE_REDACT, BOTH)
+        require(str(posted.said.id) if posted.said else "")
         fact = change.record(posted.lift(code, checked_note(note)))
         await _say(change, posted, "lifted", fact.entry_id)
         await change.flush()

@@ -37,6 +37,7 @@ Turn = Literal["ask", "approve", "off"]
 _TURNED: Final[dict[Turn, str]] = {"ask": "asked", "approve": "on", "off": "off"}
 _OWN = f"""select {ENTRY_COLUMNS} from ledger.entry e left join ledger.leaf l using (org_id, qid) where e.org_id = $1 and e.stream_kind = $2
 and e.stream_id = $3 and (e.entry_id = $4 or e.type = 'message.redacted') order by e.stream_seq"""  # noqa: S608 - columns from code
+_ADMIN = "select 1 from app.member where org_id = $1 and member_id = $2 and active and role = 'admin'"
 _LAST_SWITCH = """select entry_id, leaf_hash from ledger.entry where org_id = $1 and stream_kind = 'org' and stream_id = $1
 and type = 'config.changed' and convert_from(entry, 'UTF8')::jsonb #>> '{body,setting}' = 'erasure.asked'
 order by stream_seq desc limit 1"""
@@ -48,6 +49,16 @@ class NothingWaits(StateConflict):
     """There is no request, or it was answered."""
 
     sentence = "Nothing waits for approval here: it was answered or withdrawn."
+
+
+class Void(StateConflict):
+    """Whoever asked is no admin any more."""
+
+    slug = "erasure-void"
+    title = "The request is void"
+    sentence = (
+        "Whoever asked for this is no admin any more, so it can only be refused. Another admin may ask for it anew."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +119,20 @@ async def ask(
         return await queries.shown(change, thread, message)
 
 
-async def answer(desk: Desk, actor: Actor, thread: UUID, message: UUID, said: Answer, *, key: Key | None) -> Message:
-    """Approve what somebody else asked, which erases, or refuse it (or withdraw one's own). `NothingWaits` (409), else as `ask`."""
+async def answer(
+    desk: Desk,
+    actor: Actor,
+    thread: UUID,
+    message: UUID,
+    said: Answer,
+    require: Callable[[str], None],
+    *,
+    key: Key | None,
+) -> Message:
+    """Approve what somebody else asked, which erases, or refuse it (or withdraw one's own). `NothingWaits` or `Void` (409), else as `ask`.
+
+    `require` is asked with the id of the entry that asked, and raises `Stale` (412) where the actor saw another request.
+    """
     async with desk.change(actor, key) as change:
         if change.replay:
             return await queries.shown_of_entry(change, change.replay)
@@ -117,8 +140,10 @@ async def answer(desk: Desk, actor: Actor, thread: UUID, message: UUID, said: An
         told = checked_note(said.reason)
         covering = await exports.covering(change, posted.stream)
         await change.lock(*(Stream(kind, thread) for kind in BOTH), *(Stream("export", each) for each in covering))
-        await hold_role(change, (Role.ADMIN, Role.AUDITOR))
         found = next(iter(await queries.waiting(change, message)), None)
+        # Who approves needs whoever asked to be an admin still, up to the end.
+        await hold_role(change, (Role.ADMIN, Role.AUDITOR), *([found.asked_by] if found and said.approve else []))
+        require(str(found.entry.id) if found else "")
         if found is None:
             raise NothingWaits
         if said.approve:
@@ -139,6 +164,8 @@ async def _erase(change: Change, posted: Posted, found: Waiting, covering: list[
     actor = change.actor
     if not found.answerable(actor.member):
         raise NotPermitted("A second person has to approve this: another admin, or an auditor.")
+    if not await change.value(_ADMIN, actor.org, found.asked_by):
+        raise Void
     await _demand_possible(change, posted.thread_id)
     expire = clock.now() + BACKUPS_LIVE
     erased = Erased(await _commits(change, posted), found.basis, found.asked_by, actor.member, expire)

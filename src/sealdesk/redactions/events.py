@@ -23,14 +23,14 @@ class Erased:
 
 
 def message_redacted(
-    stream: Stream, message: UUID, body: bytes, code: str, replacement: str | None, note: str, posted: Ref
+    stream: Stream, message: UUID, gone: Sequence[bytes], code: str, replacement: str | None, note: str, posted: Ref
 ) -> Event:
-    """Readers read `replacement`, or nothing, in the place of what `body` commits to."""
+    """Readers read `replacement`, or nothing, in the place of what `gone` commits to: the body, and whatever stood in its place before."""
     said: dict[str, JSON] = {
         "message": str(message),
         "mode": "withhold" if replacement is None else "mask",
         "reason": code,
-        "commits": [body.hex()],
+        "commits": [commit.hex() for commit in gone],
     }
     slots = [] if replacement is None else [text("redacted_body", replacement)]
     return Event("message.redacted", stream, said, [*slots, *_reason(note)], [posted])

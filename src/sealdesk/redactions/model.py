@@ -24,7 +24,11 @@ Basis = Literal["gdpr-17-1", "retention", "court-order", "consent-withdrawn"]
 _FOUND = """select m.thread_id, m.stream_kind, m.body_commit, m.entry_id, e.leaf_hash, r.state, r.entry_id as said,
   s.leaf_hash as said_leaf, (select count(*) from ledger.entry x where r.state is not null and x.org_id = m.org_id
     and x.stream_kind = m.stream_kind and x.stream_id = m.thread_id and x.type = 'message.redacted'
-    and convert_from(x.entry, 'UTF8')::jsonb #>> '{body,message}' = m.message_id::text) as times
+    and convert_from(x.entry, 'UTF8')::jsonb #>> '{body,message}' = m.message_id::text) as times,
+  array(select decode(c ->> 'commit', 'hex') from ledger.entry x, jsonb_array_elements(convert_from(x.entry, 'UTF8')::jsonb -> 'content') c
+    where r.state is not null and x.org_id = m.org_id and x.stream_kind = m.stream_kind and x.stream_id = m.thread_id
+    and x.type = 'message.redacted' and convert_from(x.entry, 'UTF8')::jsonb #>> '{body,message}' = m.message_id::text
+    and c ->> 'slot' = 'redacted_body' order by x.stream_seq) as masks
 from app.message m join ledger.entry e on e.org_id = m.org_id and e.entry_id = m.entry_id
 left join app.redaction r on r.org_id = m.org_id and r.message_id = m.message_id
 left join ledger.entry s on s.org_id = r.org_id and s.entry_id = r.entry_id
@@ -103,7 +107,7 @@ def checked_note(note: str, *, needed: bool = False) -> str:
 class Posted:
     """A message as found under the actor's reach. `state` is plain, masked, withheld, lifted or erased; `said` is the entry that says so.
 
-    `times` is how often it was redacted.
+    `times` is how often it was redacted, `masks` are the commitments of the texts that stood in its place.
     """
 
     id: UUID
@@ -114,6 +118,7 @@ class Posted:
     state: str
     said: Ref | None
     times: int
+    masks: tuple[bytes, ...]
 
     @classmethod
     async def find(cls, work: Reading, key: UUID, lock: tuple[str, ...]) -> Self | None:
@@ -129,18 +134,18 @@ class Posted:
         said = Ref(row["said"], row["said_leaf"]) if row["said"] and row["said_leaf"] else None
         stream = Stream(row["stream_kind"], row["thread_id"])
         posted = Ref(row["entry_id"], row["leaf_hash"])
-        return cls(key, thread, stream, row["body_commit"], posted, row["state"] or "plain", said, row["times"])
+        state, masks = row["state"] or "plain", tuple(row["masks"])
+        return cls(key, thread, stream, row["body_commit"], posted, state, said, row["times"], masks)
 
     def redact(self, wanted: Wanted) -> Event:
-        """Its redaction. `AlreadyRedacted` or `Erased` (409)."""
+        """Its redaction, which also takes away what stood in its place before. `AlreadyRedacted` or `Erased` (409)."""
         self._demand_there()
         if self.state in ("masked", "withheld"):
             raise AlreadyRedacted
         if self.times >= MOST_REDACTIONS:
             raise StateConflict(f"A message is redacted at most {MOST_REDACTIONS} times.")
-        return events.message_redacted(
-            self.stream, self.id, self.body, wanted.code, wanted.text, wanted.note, self.entry
-        )
+        gone = [self.body, *self.masks]
+        return events.message_redacted(self.stream, self.id, gone, wanted.code, wanted.text, wanted.note, self.entry)
 
     def lift(self, code: str, note: str) -> Event:
         """The end of its redaction. `NotRedacted` or `Erased` (409)."""

@@ -22,7 +22,7 @@ _HOLDS = f"""select h.hold_id, h.thread_id, h.standing, h.placed_by, h.released_
 from app.hold h join ledger.entry e on e.org_id = h.org_id and e.entry_id = h.entry_id
 left join ledger.leaf l on l.org_id = e.org_id and l.qid = e.qid left join app.member m on m.org_id = h.org_id and m.member_id = h.placed_by
 where h.org_id = $1 and ($2::uuid is null or h.thread_id = $2) and (h.standing or $2 is not null) order by e.at desc, h.hold_id limit 500"""  # noqa: S608
-_WAITING = f"""select a.message_id, a.thread_id, a.basis, a.asked_by, m.name, {ENTRY_COLUMNS}
+_WAITING = f"""select a.message_id, a.thread_id, a.basis, a.asked_by, m.name, m.active and m.role = 'admin' as asks, {ENTRY_COLUMNS}
 from app.erasure a join ledger.entry e on e.org_id = a.org_id and e.entry_id = a.entry_id
 left join ledger.leaf l on l.org_id = e.org_id and l.qid = e.qid left join app.member m on m.org_id = a.org_id and m.member_id = a.asked_by
 where a.org_id = $1 and a.state = 'asked' and ($2::uuid is null or a.message_id = $2) order by e.at limit 500"""  # noqa: S608
@@ -45,7 +45,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An erasure that waits for a second person."""
+    """An erasure that waits for a second person. It is void, and can only be refused, where whoever asked is no admin any more."""
 
     message_id: UUID
     thread_id: UUID
@@ -55,6 +55,7 @@ class Waiting:
     at: datetime
     reason: str
     entry: Ref
+    void: bool
 
     def answerable(self, member: UUID) -> bool:
         """Whether this member may approve it: anybody but who asked."""
@@ -152,6 +153,7 @@ async def waiting(work: Reading, message: UUID | None = None) -> tuple[Waiting, 
             row["at"],
             reasons[row["entry_id"]],
             Ref(row["entry_id"], row["leaf_hash"]),
+            not row["asks"],
         )
         for row in rows
     )

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission
-from sealdesk.core.errors import BadRequest, Refusal, StateConflict, TooLarge
+from sealdesk.core.errors import BadRequest, Refusal, Stale, StateConflict, TooLarge
 from sealdesk.redactions import commands, erasure, queries, showing
 from sealdesk.redactions.api import ERASING, REDACTING
 from sealdesk.redactions.model import MOST_NOTE, Basis, Code, LiftCode, Wanted
@@ -18,6 +18,7 @@ from sealdesk.unit import Desk, Key
 from sealdesk.web.answers import Html, SeeOther
 from sealdesk.web.binding import Submitted
 from sealdesk.web.caps import MESSAGE_BYTES
+from sealdesk.web.headers import Expected
 from sealdesk.web.pages import Page
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
@@ -25,7 +26,7 @@ from sealdesk.web.schema import Input
 MESSAGE = "/c/{thread:str}/messages/{message:str}"
 PLACE = f"{MESSAGE}/redaction"
 Note = Annotated[str, msgspec.Meta(max_length=MOST_NOTE)]
-SHOWN_AGAIN = (BadRequest, StateConflict, TooLarge)
+SHOWN_AGAIN = (BadRequest, Stale, StateConflict, TooLarge)
 
 
 class RedactionForm(Input, frozen=True):
@@ -85,13 +86,21 @@ async def redact(
     f"{PLACE}/lift", limit=REDACTING, permission=Permission.MESSAGE_REDACT, stands=PLACE, act="take the redaction back"
 )
 async def lift(
-    desk: Desk, actor: Actor, page: Page, thread: UUID, message: UUID, form: Submitted[LiftForm], key: Key
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    thread: UUID,
+    message: UUID,
+    form: Submitted[LiftForm],
+    expected: Expected,
+    key: Key,
 ) -> Html | SeeOther:
-    """Take a redaction back."""
+    """Take the redaction back that the page showed."""
     try:
         if form.value is None:
             raise form.refusal or Refusal()
-        await commands.lift(desk, actor, thread, message, form.value.code, form.value.note, key=key)
+        given = form.value
+        await commands.lift(desk, actor, thread, message, given.code, given.note, expected.require, key=key)
     except SHOWN_AGAIN as refusal:
         return await _page(desk, actor, page, thread, message, dict(form.kept), refusal)
     return SeeOther(f"/c/{thread}#{await _anchor(desk, actor, thread, message)}")
@@ -119,14 +128,21 @@ async def ask_erasure(
     act="answer the erasure",
 )
 async def answer_erasure(
-    desk: Desk, actor: Actor, page: Page, thread: UUID, message: UUID, form: Submitted[AnswerForm], key: Key
+    desk: Desk,
+    actor: Actor,
+    page: Page,
+    thread: UUID,
+    message: UUID,
+    form: Submitted[AnswerForm],
+    expected: Expected,
+    key: Key,
 ) -> Html | SeeOther:
-    """Approve or refuse."""
+    """Approve or refuse the request that the page showed."""
     try:
         if form.value is None:
             raise form.refusal or Refusal()
         said = erasure.Answer(form.value.answer == "approve", form.value.note)
-        await erasure.answer(desk, actor, thread, message, said, key=key)
+        await erasure.answer(desk, actor, thread, message, said, expected.require, key=key)
     except SHOWN_AGAIN as refusal:
         return await _page(desk, actor, page, thread, message, dict(form.kept), refusal)
     return SeeOther(f"/c/{thread}#{await _anchor(desk, actor, thread, message)}")

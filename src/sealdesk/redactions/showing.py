@@ -11,6 +11,7 @@ from sealdesk.core.errors import BadRequest, Refusal, TooLarge
 from sealdesk.redactions.queries import Erasing, Hold, Waiting
 from sealdesk.threads.queries import Message
 from sealdesk.threads.redacted import REASONS
+from sealdesk.web.headers import etag
 from sealdesk.web.view import Choice, Moment
 
 CODES = ("pii", "secret", "abuse", "legal", "mistake", "other")
@@ -27,6 +28,8 @@ class WaitingView:
     at: Moment
     basis: str
     reason: str
+    version: str
+    void: bool
 
     @classmethod
     def of(cls, found: Waiting) -> "WaitingView":
@@ -37,6 +40,8 @@ class WaitingView:
             at=Moment.of(found.at, clock.now()),
             basis=REASONS[found.basis],
             reason=found.reason,
+            version=etag(str(found.entry.id)),
+            void=found.void,
         )
 
 
@@ -57,6 +62,7 @@ class RedactionView:
     bases: tuple[Choice, ...]
     erasing: str
     waiting: WaitingView | None
+    version: str
     may_redact: bool
     may_lift: bool
     may_ask: bool
@@ -145,6 +151,7 @@ def redaction(
         bases=choices(BASES, typed.get("basis", "")),
         erasing=erasing.state,
         waiting=WaitingView.of(waiting) if waiting else None,
+        version=etag(str(said.entry_id)) if said else "",
         may_redact=actor.may(Permission.MESSAGE_REDACT) and said is None,
         may_lift=actor.may(Permission.MESSAGE_REDACT) and said is not None and not gone,
         may_ask=actor.may(Permission.ERASURE_ASK) and asks,
