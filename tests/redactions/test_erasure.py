@@ -1,6 +1,7 @@
 """Erasure: off until two people turn it on, asked by one and approved by another, stopped by a hold; and what is left then."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -11,8 +12,9 @@ from newcomers import join
 from redactions.test_redaction import SECRET, preview, read, redact, said
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
+from sealdesk.core.db import Connection
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Stale, StateConflict
-from sealdesk.redactions import erasure, holds, queries
+from sealdesk.redactions import erasure, holds, queries, rewriting
 from sealdesk.redactions.erasure import Answer, NothingWaits, Turn
 from sealdesk.redactions.model import Erased, ErasureOff, LegalHold
 from sealdesk.redactions.queries import Hold
@@ -68,7 +70,10 @@ async def test_it_works(world: World) -> None:
     await turned_on(world)
     await ask(world, thread, message)
     assert (await read(world, acme.auditor, thread, message)).body == SECRET
+    earlier = await world.superuser()
+    await earlier.execute("begin isolation level repeatable read; select 1 from ledger.content_key")
     await answer(world, thread, message)
+    await rewritten(world, earlier)
     for reader in (acme.requester, acme.agent, acme.admin, acme.auditor):
         found = await read(world, reader, thread, message)
         assert found.body is None
@@ -98,6 +103,26 @@ async def test_it_works(world: World) -> None:
         assert left == 0
     await superuser.close()
     assert await differences(world) == []
+
+
+async def rewritten(world: World, earlier: Connection) -> None:
+    """What somebody reads from before an erasure stays for as long as they do, and nobody waits for who reads; then the keys go."""
+    superuser = await world.superuser()
+    file = await superuser.fetchval("select pg_relation_filepath('ledger.content_key')")
+    assert await rewriting.settle(world.desk) == "snapshot"
+    await earlier.execute("rollback; begin; select 1 from ledger.content_key")
+    assert await rewriting.settle(world.desk, 0) == "size"
+    assert await rewriting.settle(world.desk) == "lock"
+    await earlier.close()
+    assert await superuser.fetchval("select pg_relation_filepath('ledger.content_key')") == file
+    kept = await superuser.fetch("select * from ledger.content_key order by commit")
+    assert await rewriting.settle(world.desk, 0, timedelta(0)) is None
+    file, once = await superuser.fetchval("select pg_relation_filepath('ledger.content_key')"), file
+    assert file != once
+    assert await superuser.fetch("select * from ledger.content_key order by commit") == kept
+    assert await rewriting.settle(world.desk) is None
+    assert await superuser.fetchval("select pg_relation_filepath('ledger.content_key')") == file
+    await superuser.close()
 
 
 async def test_the_switch_takes_two_people(world: World) -> None:
