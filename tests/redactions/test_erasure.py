@@ -19,6 +19,8 @@ from sealdesk.redactions.erasure import Answer, NothingWaits, Turn
 from sealdesk.redactions.model import Erased, ErasureOff, LegalHold
 from sealdesk.redactions.queries import Hold
 from sealdesk.threads.queries import Message
+from sealdesk.threads.view import EventItem
+from sealdesk.tickets.conversation import conversation
 from sealdesk.unit import Key
 from threads.test_states import entries, opened
 from world import World
@@ -81,6 +83,10 @@ async def test_it_works(world: World) -> None:
         assert (found.redaction.state, found.redaction.text) == ("erased", None)
         assert (found.redaction.by, found.redaction.code) == (("Admin", "Auditor"), "gdpr-17-1")
         assert await preview(world, reader, thread) == "Message erased"
+        async with world.desk.read(reader) as work:
+            shown = (await conversation(work, thread, None, {})).items
+        told = next(item for item in shown if isinstance(item, EventItem) and item.icon == "close")
+        assert told.text.startswith("Message erased, asked for by Admin, approved by Auditor: ")
     public, internal = await entries(world, thread), await entries(world, thread, "ticket")
     act, asked = public[-1], internal[-1]
     assert (act["type"], asked["type"]) == ("content.erased", "erasure.asked")

@@ -18,7 +18,7 @@ from sealdesk.unit import Desk
 
 EVERY: Final = 5.0
 AT_MOST: Final = 600.0
-"""Seconds between looks, and between tries where something stands in the way."""
+"""Seconds between looks, and between tries for a lock that others hold."""
 SMALL: Final = 16 << 20
 """Bytes of the table up to which it is written anew at once: some 100,000 keys, 0.3 seconds. Nobody reads a text meanwhile."""
 PATIENCE: Final = timedelta(hours=20)
@@ -44,11 +44,11 @@ async def settle(desk: Desk, small: int = SMALL, patience: timedelta = PATIENCE)
 
 
 async def run(desk: Desk, stop: asyncio.Event) -> None:
-    """Look every few seconds until `stop`; ever more rarely where something stands in the way, so that trying is no burden."""
+    """Look every few seconds until `stop`; ever more rarely where others hold the lock, as each try makes who comes wait behind it."""
     wait = EVERY
     while not stop.is_set():
         try:
-            wait = EVERY if await settle(desk) in (None, "size") else min(AT_MOST, wait * 2)
+            wait = min(AT_MOST, wait * 2) if await settle(desk) == "lock" else EVERY
         except ABSENT as error:
             log.warning("rewriting.interrupted", reason=str(error))
         try:
