@@ -25,6 +25,7 @@ from sealdesk.ledger.signer.places import socket_path
 from sealdesk.people import happenings
 from sealdesk.people.outbox import Outbox
 from sealdesk.record import refusals
+from sealdesk.redactions import rewriting
 from sealdesk.tickets.queue import Queue
 from sealdesk.unit import Desk
 from sealdesk.verification.timers import Timers
@@ -80,6 +81,7 @@ async def work(settings: Settings) -> None:
             "sweep": partial(sweep, desk),
             "verification": Timers(desk, signer).run,
             "exports": builder.run,
+            "rewriting": partial(rewriting.run, desk),
         }
         async with asyncio.TaskGroup() as group:
             for name, job in jobs.items():

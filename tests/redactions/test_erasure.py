@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from members.test_members import differences, sign_in
 from newcomers import join
@@ -14,11 +16,13 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Stale, StateConflict
 from sealdesk.members.commands import Wanted, change_member
-from sealdesk.redactions import erasure, holds, queries
+from sealdesk.redactions import erasure, holds, queries, rewriting
 from sealdesk.redactions.erasure import Answer, NothingWaits, Turn, Void
 from sealdesk.redactions.model import Erased, ErasureOff, LegalHold
 from sealdesk.redactions.queries import Hold
 from sealdesk.threads.queries import Message
+from sealdesk.threads.view import EventItem
+from sealdesk.tickets.conversation import conversation
 from sealdesk.unit import Key
 from threads.test_states import entries, opened
 from world import World
@@ -73,7 +77,11 @@ async def test_it_works(world: World) -> None:
     await turned_on(world)
     await ask(world, thread, message)
     assert (await read(world, acme.auditor, thread, message)).body == SECRET
-    await answer(world, thread, message)
+    async with world.desk.read(acme.agent) as work:
+        assert await work.value("select count(*) from ledger.content_key")
+        await answer(world, thread, message)
+        assert await rewriting.settle(world.desk) == "snapshot"
+    await rewritten(world)
     for reader in (acme.requester, acme.agent, acme.admin, acme.auditor):
         found = await read(world, reader, thread, message)
         assert found.body is None
@@ -81,6 +89,10 @@ async def test_it_works(world: World) -> None:
         assert (found.redaction.state, found.redaction.text) == ("erased", None)
         assert (found.redaction.by, found.redaction.code) == (("Admin", "Auditor"), "gdpr-17-1")
         assert await preview(world, reader, thread) == "Message erased"
+        async with world.desk.read(reader) as work:
+            shown = (await conversation(work, thread, None, {})).items
+        told = next(item for item in shown if isinstance(item, EventItem) and item.icon == "close")
+        assert told.text.startswith("Message erased, asked for by Admin, approved by Auditor: ")
     public, internal = await entries(world, thread), await entries(world, thread, "ticket")
     act, asked = public[-1], internal[-1]
     assert (act["type"], asked["type"]) == ("content.erased", "erasure.asked")
@@ -103,6 +115,29 @@ async def test_it_works(world: World) -> None:
         assert left == 0
     await superuser.close()
     assert await differences(world) == []
+
+
+async def rewritten(world: World) -> None:
+    """After an erasure the keys are in another file, once nobody is in the way: who reads is not waited for."""
+    superuser = await world.superuser()
+    file = await superuser.fetchval("select pg_relation_filepath('ledger.content_key')")
+    earlier = await world.superuser()
+    await earlier.execute("begin; select 1 from ledger.content_key")
+    assert await rewriting.settle(world.desk, 0) == "size"
+    await superuser.execute("update ledger.key_gone set at = at - interval '2 days'")
+    with capture_logs() as logs:
+        assert await rewriting.settle(world.desk) == "lock"
+    assert [(each["event"], each["reason"]) for each in logs] == [("erased_keys_wait", "lock")]
+    await earlier.close()
+    assert await superuser.fetchval("select pg_relation_filepath('ledger.content_key')") == file
+    kept = await superuser.fetch("select * from ledger.content_key order by commit")
+    assert await rewriting.settle(world.desk, 0, timedelta(0)) is None
+    file, once = await superuser.fetchval("select pg_relation_filepath('ledger.content_key')"), file
+    assert file != once
+    assert await superuser.fetch("select * from ledger.content_key order by commit") == kept
+    assert await rewriting.settle(world.desk) is None
+    assert await superuser.fetchval("select pg_relation_filepath('ledger.content_key')") == file
+    await superuser.close()
 
 
 async def test_the_switch_takes_two_people(world: World) -> None:

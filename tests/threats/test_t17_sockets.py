@@ -117,6 +117,11 @@ def test_it_works(house: House) -> None:
         assert ours.hear("read")["mark"]["seq"] == told["seq"]
         theirs.say(type="read", thread=house.thread, seq=2**53 - 1)
         assert ours.silent("read", 0.5), "nobody has read what is not there"
+        state = f"/api/v1/threads/{house.thread}/state"
+        assert house.agent.act("POST", state, json={"act": "lock", "code": "legal", "reason": "r"}).status_code == 200
+        theirs.say(type="typing", thread=house.thread)
+        assert ours.silent("typing", 0.5), "nobody writes where nobody may"
+        assert house.agent.act("POST", state, json={"act": "unlock", "code": "legal", "reason": "r"}).status_code == 200
         theirs.connection.close()
         assert ours.hear("present")["present"] == []
         assert "secret" not in json.dumps([theirs.texts, ours.texts])

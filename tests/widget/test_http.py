@@ -43,6 +43,9 @@ async def test_it_works(world: World) -> None:
     thread = begun.json()["id"]
     said = await visitor.ask("POST", f"/api/v1/threads/{thread}/messages", document={"body": "There"}, fields=fields)
     assert said.json()["author"]["kind"] == "visitor"
+    agent = await seat(application, world.acme.agent)
+    row = (await agent.ask("GET", "/api/v1/threads")).json()["conversations"][0]
+    assert (row["subject"], row["preview"]) == ("Conversation on a website", "There")
     read = await visitor.ask("GET", f"/api/v1/threads/{thread}/messages?after=0", fields=fields)
     assert [each["body"] for each in read.json()["messages"]] == ["Hello", "There"]
     for path in ("/api/v1/account/sessions", "/api/v1/members", "/api/v1/ledger/checkpoint", "/account", "/exports"):

@@ -21,7 +21,7 @@ from sealdesk.unit import Key
 from sealdesk.verification.terminal import with_state
 from sealdesk.web.tokens import token_hash
 from sealdesk.widget import commands, queries, switching
-from sealdesk.widget.model import Visiting
+from sealdesk.widget.model import SUBJECT, Visiting
 from sites import VISIT, Site, encoded, mails, signed, switched_on
 from world import World
 
@@ -75,6 +75,12 @@ async def test_it_works(world: World) -> None:
         ("message.posted", "agent"),
         ("session.ended", "visitor"),
     ]
+    commits = [bytes.fromhex(slot["commit"]) for each in told for slot in each["content"] if slot["slot"] != "body"]
+    async with world.desk.read(world.acme.auditor) as work:
+        beside = b" ".join(each.content for each in (await work.open(commits)).values())
+    # What is written stands in bodies alone: nothing else that is kept of it would be redacted or erased.
+    assert SUBJECT.encode() in beside
+    assert not [word for word in (b"parcel", b"late", b"look") if word in beside]
     assert {each["actor"]["id"] for each in told if each["actor"]["kind"] == "visitor"} == {str(actor.member)}
     await world.seal()
     report = await fsck(world.desk.database, world.signer, sealer=world.desk.sealer)

@@ -169,7 +169,7 @@ class Visit:
             case Watch() as frame:
                 await (self._watch if frame.on else self._leave)(frame.thread)
             case Typing() as frame:
-                self._typing(frame)
+                await self._typing(frame)
             case Lists() as frame:
                 self._actor.demand(Permission.NOTE_READ)
                 (self._listing.start if frame.on else self._listing.stop)()
@@ -226,11 +226,15 @@ class Visit:
             held.close()
             self._hub.leave(self, room)
 
-    def _typing(self, frame: Typing) -> None:
+    async def _typing(self, frame: Typing) -> None:
         if frame.thread not in self._rooms:
             raise OutsideReach
         if not self._actor.may(Permission.MESSAGE_POST):
             raise NotPermitted("Who may not write here is not shown as writing.")
+        if frame.on:
+            async with self._desk.read(self._actor) as work:
+                if (await work.find(Thread, frame.thread, Permission.THREAD_READ)).locked:
+                    return  # nobody writes there, so nobody is shown to
         self._hub.writes(self._actor.org, frame.thread, self.who, on=frame.on)
 
     def _staying(self, thread: UUID | None, code: int, reason: str) -> "ExitStack":

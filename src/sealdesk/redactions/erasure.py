@@ -26,11 +26,12 @@ from sealdesk.redactions import events, queries
 from sealdesk.redactions.events import Erased
 from sealdesk.redactions.model import BOTH, Basis, ErasureOff, LegalHold, Posted, checked_note
 from sealdesk.redactions.queries import Erasing, Waiting
+from sealdesk.redactions.rewriting import LATE
 from sealdesk.threads.queries import Message
 from sealdesk.unit import Change, Desk, Key
 
 BACKUPS_LIVE: Final = timedelta(days=30)
-"""How long a backup of the keys is kept (decision 17): by then what was erased is nowhere any more."""
+"""How long a backup of the keys is kept (decision 17). The last that holds one of what was erased is from before they are written anew."""
 SLOTS: Final = ("body", "origin", "claim")
 """What is erased of a message's own content. That somebody wrote, and who, stays on record."""
 Turn = Literal["ask", "approve", "off"]
@@ -167,7 +168,7 @@ async def _erase(change: Change, posted: Posted, found: Waiting, covering: list[
     if not await change.value(_ADMIN, actor.org, found.asked_by):
         raise Void
     await _demand_possible(change, posted.thread_id)
-    expire = clock.now() + BACKUPS_LIVE
+    expire = clock.now() + LATE + BACKUPS_LIVE
     erased = Erased(await _commits(change, posted), found.basis, found.asked_by, actor.member, expire)
     fact = change.record(events.content_erased(posted.stream, erased, [posted.entry, found.entry]))
     for export in covering:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -113,6 +113,8 @@ class Happening:
     author: Author
     note: str
     sealed: bool
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of the staff that it names by id: requesters have no other list of them."""
 
 
 Item = Message | Happening
@@ -281,7 +283,7 @@ def _item(
             or _content(stored, opened, "subject")
             or b""
         )
-        return Happening(stored, author, note.decode(), sealed)
+        return Happening(stored, author, note.decode(), sealed, names)
     body, claim = _content(stored, opened, "body"), _content(stored, opened, "claim")
     return Message(
         UUID(stored.body["message"]),

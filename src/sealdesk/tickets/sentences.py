@@ -72,7 +72,8 @@ def _unread(happening: Happening, names: Mapping[str, str], by: str) -> tuple[st
     """Of what keeps a message from being read, or from being destroyed."""
     stored = happening.stored
     if stored.type == "content.erased":
-        asked = names.get(stored.body["asked_by"], "an admin")
+        asker = stored.body["asked_by"]
+        asked = names.get(asker) or happening.names.get(asker, "an admin")
         basis = REASONS.get(stored.body["basis"], stored.body["basis"])
         return f"Message erased, asked for by {asked}, approved{by}: {basis}", "close"
     verb, icon = _VERBS[stored.type]

@@ -34,6 +34,7 @@ from sealdesk.widget.model import (
     CODE_LIFE,
     IDLE,
     MOST,
+    SUBJECT,
     Guest,
     Visiting,
     Widget,
@@ -42,7 +43,6 @@ from sealdesk.widget.model import (
     new_code,
     new_visit,
     plain_code,
-    subject_of,
 )
 
 HOUR: Final = 3600
@@ -140,7 +140,7 @@ async def leave(desk: Desk, actor: Actor) -> None:
 
 async def begin_conversation(desk: Desk, actor: Actor, body: str, *, key: Key, origin: Origin) -> UUID:
     """A conversation in the widget, with a ticket on it; gives its id. A repeat with the same key gives the first one's."""
-    return await open_request(desk, actor, subject_of(body), Draft(body), "widget", key=key, origin=origin)
+    return await open_request(desk, actor, SUBJECT, Draft(body), "widget", key=key, origin=origin)
 
 
 async def _open(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused: str) -> Visiting:

@@ -15,9 +15,10 @@ MOST: Final = timedelta(hours=12)
 CODE_LIFE: Final = timedelta(minutes=30)
 OVERLAP: Final = timedelta(days=1)
 """A site's former key is still good for so long after a new one was made, unless it is ended: sites take their time."""
+SUBJECT: Final = "Conversation on a website"
+"""What a conversation is called that begins in a window. Nothing of what was written: no redaction or erasure reaches a subject."""
 _LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CODE: Final = 8
-_MOST_SUBJECT: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,3 @@ def plain_code(typed: str) -> str:
 def name_of(email: str) -> str:
     """What somebody is called who gave no name."""
     return email.partition("@")[0] or email
-
-
-def subject_of(body: str) -> str:
-    """What a conversation is called that began with these words."""
-    line = next((line.strip() for line in body.splitlines() if line.strip()), "")
-    return line if len(line) <= _MOST_SUBJECT else line[: _MOST_SUBJECT - 1].rstrip() + "…"

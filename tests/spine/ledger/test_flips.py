@@ -113,7 +113,7 @@ TARGETS = {
 
 UNBOUND = {
     "app.org", "app.contact", "app.setting", "app.counter", "app.imported", "app.idempotency", "app.export", "app.export_stream",
-    "app.waiting", "app.read_mark", "ledger.follower", "ledger.verified",
+    "app.waiting", "app.read_mark", "ledger.follower", "ledger.verified", "ledger.key_gone",
 }  # fmt: skip
 """No rows in this scene, or positions that are no record."""
 

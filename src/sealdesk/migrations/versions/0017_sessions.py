@@ -3,7 +3,7 @@
 from sealdesk.migrations import sqlfile
 
 revision = "0017"
-down_revision = "0013"
+down_revision = "0015"
 
 
 def upgrade() -> None:
