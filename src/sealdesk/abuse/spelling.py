@@ -93,6 +93,11 @@ def letters_of(text: str) -> str:
     return _RUNS.sub(r"\1", mapped.translate(_ASCII_GAPS) if mapped.isascii() else _GAPS.sub("", mapped))
 
 
+def most_letters(text: str) -> int:
+    """How many letters a text has at most, wherever it stands: nothing but what is blank is left out."""
+    return sum(map(len, _folded(text).split()))
+
+
 def _folded(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLDS)
 
