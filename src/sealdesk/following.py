@@ -2,13 +2,12 @@
 
 What a follower does about an entry and that it has read it are one transaction: after a crash at any point the entry comes again and
 nothing of the first try is left, or it is done and never comes again. A follower that acts on an entry leaves the rest of the stretch to
-the next transaction, so that no transaction acts twice and locks in two orders. Organisations take turns, and one in which a follower
-stumbles rests for a while: it holds up no other.
+the next transaction, so that no transaction acts twice and locks in two orders. After each stretch comes the next organisation, those that
+have something new among them, and the next follower; one in which a follower stumbles rests for a while: it holds up no other.
 """
 
 import asyncio
 import time
-from collections import deque
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -26,6 +25,9 @@ FOLLOW_EVERY: Final = 0.25
 REST: Final = 30.0
 """Seconds before a follower tries again in an organisation where it stumbled."""
 STRETCH: Final = 200
+"""Entries that one transaction reads at most."""
+STRETCH_BYTES: Final = 64 * 1024
+"""Content after which a transaction reads no further entry: what it has read is read again when the worker dies, and others wait for it."""
 
 log = structlog.get_logger("worker")
 
@@ -53,43 +55,54 @@ class Following:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until `stop`."""
         while not stop.is_set():
+            more = False
             for follower in self._followers:
                 try:
-                    await self.catch_up(follower, stop)
+                    more |= await self.turn(follower, stop)
                 except (*ABSENT, Overloaded) as error:
                     log.warning("follower.interrupted", follower=follower.name, reason=str(error))
+            if more:
+                continue
             try:
                 await asyncio.wait_for(stop.wait(), FOLLOW_EVERY)
             except TimeoutError:
                 continue
 
-    async def catch_up(self, follower: Follower, stop: asyncio.Event | None = None) -> None:
-        """Let one follower read all it has not read yet, a stretch of each log in turn."""
-        pool = await self._desk.database.pool("desk_worker")
-        waiting = deque(org for org in await tail.behind(pool, follower.name) if not self._rests(follower, org))
-        while waiting and not (stop and stop.is_set()):
-            org = waiting.popleft()
+    async def catch_up(self, follower: Follower) -> None:
+        """Let one follower read all it has not read yet."""
+        while await self.turn(follower):
+            pass
+
+    async def turn(self, follower: Follower, stop: asyncio.Event | None = None) -> bool:
+        """Let one follower read a stretch of each log in which there is something new; whether there was more anywhere."""
+        pool, more = await self._desk.database.pool("desk_worker"), False
+        for org in await tail.behind(pool, follower.name):
+            if stop and stop.is_set():
+                return False
+            if self._rests(follower, org):
+                continue
             try:
-                if await advance(self._desk, follower, org):
-                    waiting.append(org)
+                more |= await advance(self._desk, follower, org)
             except (*ABSENT, Overloaded):
                 raise
             except Exception:
                 log.exception("follower.stumbled", follower=follower.name, org=str(org))
                 self._resting[follower.name, org] = time.monotonic() + REST
+        return more
 
     def _rests(self, follower: Follower, org: UUID) -> bool:
         return self._resting.get((follower.name, org), 0.0) > time.monotonic()
 
 
 async def advance(desk: Desk, follower: Follower, org: UUID) -> bool:
-    """Read one stretch of a log, up to the first entry that is acted on; whether there is more."""
+    """Read one stretch of a log, up to the first entry that is acted on or fills it; whether there is more."""
     async with desk.change(system(org, follower.name)) as change:
         change.demand(follower.permission)
         place = await change.ledger(tail.place, follower.name)
-        upto, acted = min(place.size, place.position + STRETCH), False
+        upto, acted, read = min(place.size, place.position + STRETCH), False, 0
         for entry in await change.ledger(tail.stretch, place.position, upto, follower.types):
-            if acted := await follower.handle(change, entry):
+            acted, read = await follower.handle(change, entry), read + entry.content_bytes
+            if acted or read >= STRETCH_BYTES:
                 assert entry.index is not None
                 upto = entry.index + 1
                 break

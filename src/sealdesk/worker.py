@@ -4,11 +4,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
 
 import structlog
 
 from sealdesk.abuse.follower import Abuse
+from sealdesk.abuse.reader import Reader
 from sealdesk.account import reminders
 from sealdesk.core import production
 from sealdesk.core.blobs import Blobs
@@ -18,7 +20,7 @@ from sealdesk.core.log import configure
 from sealdesk.core.mail import mailer_of
 from sealdesk.core.settings import Settings
 from sealdesk.exports.follower import Builder
-from sealdesk.following import Follower, Following
+from sealdesk.following import Following
 from sealdesk.ledger.clockwork import Clockwork
 from sealdesk.ledger.signer.client import SignerClient
 from sealdesk.ledger.signer.places import socket_path
@@ -33,7 +35,6 @@ from sealdesk.verification.timers import Timers
 SWEEP_EVERY = 3600.0
 JOB_AGAIN_AFTER = 1.0
 Job = Callable[[asyncio.Event], Awaitable[None]]
-FOLLOWERS: tuple[Follower, ...] = (Abuse(), Queue())
 
 log = structlog.get_logger("worker")
 
@@ -58,8 +59,8 @@ async def keep_up(name: str, job: Job, stop: asyncio.Event) -> None:
             await _pause(stop, JOB_AGAIN_AFTER)
 
 
-async def work(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT."""
+async def work(settings: Settings, reader: Reader) -> None:
+    """Work until SIGTERM or SIGINT; `reader` reads what people write."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,7 +74,7 @@ async def work(settings: Settings) -> None:
         outbox = Outbox(desk, mailer_of(settings), settings.sender, settings.origins[0])
         jobs: dict[str, Job] = {
             "clockwork": clockwork.run,
-            "followers": Following(desk, FOLLOWERS).run,
+            "followers": Following(desk, (Abuse(reader.find), Queue())).run,
             "refusals": partial(refusals.run, desk),
             "happenings": partial(happenings.run, desk),
             "reminders": partial(reminders.run, desk),
@@ -101,7 +102,8 @@ def main() -> int:
     settings = Settings.load()
     configure(settings.log, part="worker")
     try:
-        asyncio.run(work(settings))
+        with closing(Reader()) as reader:
+            asyncio.run(work(settings, reader))
     except (Fault, OSError) as error:
         print(f"sealdesk: {error}", file=sys.stderr)
         return 1

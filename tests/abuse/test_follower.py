@@ -1,9 +1,12 @@
 """The follower: what it flags, what it escalates, what it leaves alone, and that it does each once."""
 
 import asyncio
+from collections import Counter
+from uuid import UUID
 
 import pytest
 
+import sealdesk.following
 from members.test_members import differences
 from sealdesk.abuse.follower import Abuse
 from sealdesk.following import Following, advance
@@ -123,3 +126,33 @@ async def test_an_organisation_that_stumbles_holds_up_no_other(world: World) -> 
     assert counted == {min(counted): 0, max(counted): 1}
     await follow(world)
     assert {len(await flags(world, cast.agent)) for cast in (world.acme, world.globex)} == {1}
+
+
+async def test_who_writes_much_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stretch ends with what it read as well as with how many; after it come the others, those that wrote meanwhile among them."""
+
+    class Noting(Abuse):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read = Counter[UUID]()
+
+        async def handle(self, change: Change, entry: Stored) -> bool:
+            self.read[change.actor.org] += 1
+            return await super().handle(change, entry)
+
+    monkeypatch.setattr(sealdesk.following, "STRETCH_BYTES", 1000)
+    acme, globex = world.acme, world.globex
+    thread, other = await opened(world), await opened(world, by=globex.requester)
+    for _ in range(4):
+        await say(world, acme.requester, thread, "a" * 1000)
+    await world.seal()
+    abuse, following = Noting(), Following(world.desk, ())
+    assert await following.turn(abuse)
+    assert abuse.read == {acme.org: 3, globex.org: 2}  # a subject and a message of each, and one that fills the stretch
+    await say(world, globex.requester, other, THREAT)
+    await world.seal()
+    assert await following.turn(abuse)
+    assert abuse.read == {acme.org: 4, globex.org: 3}
+    assert len(await flags(world, globex.agent)) == 1
+    await following.catch_up(abuse)
+    assert abuse.read == {acme.org: 6, globex.org: 3}

@@ -1,14 +1,18 @@
 """What an organisation looks for: who may change it, what each change leaves, and what is refused."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from members.test_members import differences
-from sealdesk.abuse import queries
+from sealdesk.abuse import matching, queries
 from sealdesk.abuse.commands import change_lexicon
-from sealdesk.abuse.lexicon import LEXICONS, Lexicon, Watch, checked_lexicon, checked_lines, shipped
-from sealdesk.abuse.matching import Matcher
+from sealdesk.abuse.lexicon import LEXICONS, MOST_LEXICON, Lexicon, Watch, checked_lexicon, checked_lines, shipped
+from sealdesk.abuse.matching import Matcher, Term, letters_through, texts_of
+from sealdesk.abuse.spelling import Spelled, _folded
 from sealdesk.access.actor import Actor
 from sealdesk.core.errors import BadRequest, NotPermitted
+from sealdesk.unit import Desk
 from watching import THREAT, entries, flags, follow, opened, say
 from world import World
 
@@ -113,6 +117,97 @@ async def test_who_may(world: World) -> None:
 def test_lines_that_are_refused(lines: list[str]) -> None:
     with pytest.raises(BadRequest):
         checked_lexicon(checked_lines(lines))
+
+
+WAYS = "{" + "|".join("bcdfghjkmp") + "}"
+"""A choice of ten."""
+
+
+async def test_what_stands_for_too_much_is_refused_unread(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few bytes that stand for many terms, or for many letters: counted, never written out, and before any transaction."""
+
+    def never(*_: object) -> Iterator[str]:
+        raise AssertionError("written out, or a transaction begun")
+
+    monkeypatch.setattr(matching, "texts_of", never)
+    monkeypatch.setattr(Desk, "change", never)
+    for lines in (
+        [f"{WAYS * 3}{n}" for n in range(85)],
+        [f"{WAYS * 3}{'xyz' * 110}{n}" for n in range(5)],
+        [f"{WAYS}{'xyz' * 100}{n}" for n in range(60)],
+        [f"{WAYS * 2}{chr(0x321D) * 60}{n}" for n in range(2)],
+        ["{a|b}" * 70],
+    ):
+        assert sum(len(line.encode()) for line in lines) < MOST_LEXICON
+        with pytest.raises(BadRequest):
+            await change_lexicon(world.desk, world.acme.admin, "custom", "add", lines)
+
+
+def test_letters_are_counted_as_they_are_written_out() -> None:
+    for line in (
+        *(line for name in LEXICONS for line in shipped(name)),
+        "{a|bc} d{ef||g}*",
+        "except:{x|yy} \u3316",
+        "{}ab",
+    ):
+        written = sum(len("".join(_folded(text).split())) for text in texts_of(line))
+        assert letters_through(line) == written
+        assert sum(len(term.letters) for term in Term.all_of(line)) <= written
+
+
+async def test_all_lexicons_together_have_a_bound(world: World) -> None:
+    """One is as full as it may be, and no other beside it; what was taken out makes room."""
+    full = [f"{WAYS * 2}{'xyz' * 20}{n} word" for n in range(11)]
+    await change_lexicon(world.desk, world.acme.admin, "threat", "remove", shipped("threat"))
+    await change_lexicon(world.desk, world.acme.admin, "custom", "add", full)
+    with pytest.raises(BadRequest, match="all lexicons"):
+        await change_lexicon(world.desk, world.acme.admin, "threat", "add", full[:6])
+    await change_lexicon(world.desk, world.acme.admin, "abuse", "remove", shipped("abuse"))
+    await change_lexicon(world.desk, world.acme.admin, "threat", "add", full[:6])
+
+
+def test_what_was_written_before_there_was_a_bound_holds_up_nobody() -> None:
+    """It is left out, and all else is looked for, by the numbers that it has."""
+    heavy = f"{WAYS * 3}{'xyz' * 110}"
+    watch = Watch(
+        [Lexicon("custom", True, 1, ("nitwit", heavy, "dimwit", "{a|b}" * 70)), Lexicon("threat", True, 0, ())]
+    )
+    assert watch.size < 20
+    assert [rule.term for rule in watch.find(f"dimwit, nitwit, {heavy}")] == [0, 2]
+
+
+def test_lines_made_to_be_slow_are_no_slower_than_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms that all end where a text's words do: neither what is kept nor what is compared grows with their square."""
+    monkeypatch.setattr(matching, "MOST_STEPS", 20_000)
+    matcher, compared, stands = Matcher(["ab" * n for n in range(1, 180)]), list[int](), Term.stands
+
+    def counted(term: Term, text: Spelled, start: int) -> bool:
+        compared.append(len(term.letters))
+        return stands(term, text, start)
+
+    monkeypatch.setattr(Term, "stands", counted)
+    assert sum(map(len, matcher._here)) == 179
+    assert len(matcher.find("a b " * 1000)) > 30
+    assert 20_000 < sum(compared) < 20_000 + 180 * 360 // 2
+
+
+def test_what_is_shipped_stays_far_from_that_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of no term said again and again are so many letters compared, by the letter, that 64 KiB would come to half of it."""
+    matcher, compared, stands = Matcher([line for name in LEXICONS for line in shipped(name)]), list[int](), Term.stands
+
+    def counted(term: Term, text: Spelled, start: int) -> bool:
+        compared.append(len(term.letters))
+        return stands(term, text, start)
+
+    monkeypatch.setattr(Term, "stands", counted)
+    worst = 0.0
+    for name in LEXICONS:
+        for line in shipped(name):
+            text = f"{next(iter(texts_of(line)))} " * 4
+            compared.clear()
+            matcher.find(text)
+            worst = max(worst, sum(compared) / len(text))
+    assert 0 < worst * 65_536 < matching.MOST_STEPS / 2
 
 
 async def test_a_refused_line_changes_nothing(world: World) -> None:

@@ -56,6 +56,39 @@ def test_sabotage_of_the_spelling(monkeypatch: pytest.MonkeyPatch, part: str, wa
     assert len(lost) > made * (1 - CAUGHT)
 
 
+@pytest.mark.parametrize(
+    "text", ["I will ⲕⲓⲗⲗ you", "k١ll you", "k۱ll y٥u", "kiɫɫ you", "k!|| y0u", "k|!| you!", "ʞıll you", "sʇupıd bitɔɥ"]
+)
+def test_what_else_stands_for_a_letter(text: str) -> None:
+    """Coptic, Arabic digits, letters with strokes or on their head, marks at a word's end."""
+    assert WATCH.find(text)
+
+
+def test_no_character_stands_for_many() -> None:
+    """A character that NFKC makes a sentence of is a sign: a text is no longer to read than to send."""
+    compatible = [*range(0x3200, 0x3400), *range(0xFB00, 0xFE00), *range(0x1F100, 0x1F300)]
+    assert max(len(letters_of(chr(code) + "b")) for code in compatible) <= spelling.MOST_FOLDED + 1
+    assert letters_of("k\ufdfay\ufdfbs") == "kys"
+    assert WATCH.find("k\ufdfay\ufdfbs")
+
+
+def test_a_character_is_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it stands in a text; and not so many are kept that they fill the memory."""
+    folded, fold = list[str](), spelling._fold
+
+    def counted(character: str) -> str:
+        folded.append(character)
+        return fold(character)
+
+    monkeypatch.setattr(spelling, "_fold", counted)
+    monkeypatch.setattr(spelling, "_FOLDS", spelling._Folds())
+    monkeypatch.setattr(spelling, "MOST_KNOWN", 50)
+    letters_of("\ufdfa\u3316" * 1000)
+    assert folded == ["\ufdfa", "\u3316"]
+    letters_of("".join(map(chr, range(0x4E00, 0x4F00))))
+    assert len(spelling._FOLDS) <= 50
+
+
 def test_what_is_harmless_is_not_flagged() -> None:
     assert {text: WATCH.find(text) for text in BENIGN if WATCH.find(text)} == {}
 

@@ -11,9 +11,12 @@ import pytest
 
 from direct import seat, serve
 from members.test_members import differences
-from sealdesk.abuse import follower, patience
+from sealdesk.abuse import events as abuse_events
+from sealdesk.abuse import follower, patience, showing
 from sealdesk.abuse.commands import decide
+from sealdesk.abuse.model import Flag
 from sealdesk.abuse.patience import PATIENCE, Patience, Violations, exhausted
+from sealdesk.abuse.queries import Flagged
 from sealdesk.access.actor import Actor, system
 from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import BadToken, NotPermitted, OutsideReach, Refusal, TooMany
@@ -54,6 +57,22 @@ def test_a_window_slides(found: list[Violations], escalated: float | None, expec
     """It ends with the newest refusal, not with a tick of a clock; an escalation holds for its length."""
     since = None if escalated is None else BEGIN + escalated * MINUTE
     assert len(exhausted(THREE, found, since)) == expected
+
+
+def test_the_newest_conversations_are_named() -> None:
+    """Up to 64, by when something was last refused there, and no older one in the place of a newer."""
+    threads = [UUID(int=n) for n in (*range(70), 3)]
+    found = [Violations(UUID(int=n), bytes(32), BEGIN, BEGIN, 1, thread) for n, thread in enumerate(threads)]
+    event = abuse_events.escalated(UUID(int=1), UUID(int=2), ("agent", UUID(int=3)), THREE, found)
+    assert event.body["threads"] == [str(thread) for thread in (*threads[7:70], threads[3])]
+    assert [ref.id for ref in event.refs] == [each.entry for each in found[-64:]]
+    flag = Flag(
+        UUID(int=1), "person", None, UUID(int=2), "agent", ("rate-limit",), BEGIN, UUID(int=4), UUID(int=5), "open"
+    )
+    for named in (threads[:63], threads[:64]):
+        shown = Flagged(flag, "Robin", None, None, None, {**event.body, "threads": list(map(str, named))})
+        (card,) = showing.review([shown], [], "open", BEGIN, older=None, paged=False, decides=True).cards
+        assert ("newest 64" in card.said) == (len(named) == 64)
 
 
 async def noted(world: World, actor: Actor, minutes: float, count: int = 1, thread: UUID | None = None) -> None:

@@ -1,5 +1,6 @@
 """Deciding what was flagged, and changing what is looked for."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
@@ -7,7 +8,15 @@ from uuid import UUID
 import structlog
 
 from sealdesk.abuse import events, queries
-from sealdesk.abuse.lexicon import Lexicon, LexiconName, checked_lexicon, checked_lines, shipped
+from sealdesk.abuse.lexicon import (
+    Lexicon,
+    LexiconName,
+    checked_lexicon,
+    checked_lines,
+    checked_together,
+    shipped,
+    tidied,
+)
 from sealdesk.abuse.model import Flag
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
@@ -49,19 +58,24 @@ async def change_lexicon(desk: Desk, actor: Actor, name: LexiconName, wish: Wish
 
     `NotPermitted` (403), `BadRequest` (400) for lines that can't be looked for, or too many.
     """
+    actor.demand(Permission.LEXICON_MANAGE)
+    # Before the transaction, and beside the other requests. What is to go may be too much by now.
+    told = tuple(tidied(lines)) if wish == "remove" else await asyncio.to_thread(checked_lines, lines)
     async with desk.change(actor) as change:
         change.demand(Permission.LEXICON_MANAGE)
-        told = checked_lines(lines)
         if wish in ("add", "remove") and not told:
             raise BadRequest("Give at least one line.", pointer="/lines")
         await change.lock(Stream("org", actor.org))
         await hold_role(change, (Role.ADMIN,))
         kept = await queries.rowed(change)
-        held = next(each for each in await queries.filled(change, kept) if each.name == name)
+        all_held = await queries.filled(change, kept)
+        held = next(each for each in all_held if each.name == name)
         wanted = _after(held, wish, told)
         if wanted == held:
             change.nothing()
             return held
+        if wish in ("add", "restore"):
+            checked_together(wanted if each is held else each for each in all_held)
         await _write(change, wanted, wish)
     log.info("lexicon_changed", owasp="authz_change", org=str(actor.org), member=str(actor.member), lexicon=name)
     return wanted
@@ -71,13 +85,13 @@ def _after(held: Lexicon, wish: Wish, lines: tuple[str, ...]) -> Lexicon:
     enabled, now = held.enabled, held.lines
     match wish:
         case "add":
-            now = checked_lexicon((*now, *(line for line in lines if line not in now)))
+            now = checked_lexicon(tuple(dict.fromkeys((*now, *lines))))
         case "remove":
-            now = tuple(line for line in now if line not in lines)
+            gone = set(lines)
+            now = tuple(line for line in now if line not in gone)
         case "restore":
             # What is shipped, and behind it what the organisation added.
-            now = (*shipped(held.name), *(line for line in now if line not in shipped(held.name)))
-            now = checked_lexicon(now)
+            now = checked_lexicon(tuple(dict.fromkeys((*shipped(held.name), *now))))
         case "on" | "off":
             enabled = wish == "on"
     if (enabled, now) == (held.enabled, held.lines):

@@ -32,9 +32,10 @@ def flagged(flag: UUID, thread: UUID, about: str, author: tuple[str, UUID], rule
 def escalated(
     org: UUID, flag: UUID, member: tuple[str, UUID], patience: Patience, found: Sequence[Violations]
 ) -> Event:
-    """A member was refused so often that somebody should look; it names the refusals, and the conversations they concern."""
+    """A member was refused so often that somebody should look; it names the newest refusals, and conversations they concern."""
     kind, who = member
-    threads: list[JSON] = [*dict.fromkeys(str(each.thread) for each in found if each.thread)]
+    newest = dict.fromkeys(str(each.thread) for each in reversed(found) if each.thread)
+    threads: list[JSON] = [*reversed([*newest][:MOST_THREADS])]
     body: dict[str, JSON] = {
         "flag": str(flag),
         "member": str(who),
@@ -44,7 +45,7 @@ def escalated(
         "window_s": int(patience.window.total_seconds()),
         "first_at": stamp(min(each.first_at for each in found)),
         "last_at": stamp(max(each.last_at for each in found)),
-        "threads": threads[:MOST_THREADS],
+        "threads": threads,
     }
     refs = [Ref(each.entry, each.leaf) for each in found[-MOST_THREADS:]]
     return Event("actor.escalated", Stream("org", org), body, refs=refs)

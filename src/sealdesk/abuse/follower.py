@@ -5,6 +5,7 @@ A match flags and escalates. It drops and hides nothing, and whoever it is about
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -13,8 +14,9 @@ from uuid import UUID
 import structlog
 
 from sealdesk.abuse import events, queries
-from sealdesk.abuse.lexicon import LEXICONS, Rule, Watch
+from sealdesk.abuse.lexicon import Rule
 from sealdesk.abuse.patience import PATIENCE, Patience, Violations, exhausted
+from sealdesk.abuse.watches import Look, Watches
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Recorded, Ref, Stream
@@ -26,7 +28,6 @@ from sealdesk.unit import Change
 MESSAGES = frozenset({"message.posted", "message.imported"})
 SPREAD = timedelta(minutes=2)
 """How long after the last refusal that it counts an entry may stand: it is counted for a minute, and then written."""
-MOST_WATCHES = 32
 MOST_ENTRIES = 1000
 _REFUSALS = """select entry_id, leaf_hash, entry from ledger.entry
 where org_id = $1 and stream_kind = 'user' and stream_id = $2 and type = $3
@@ -48,14 +49,14 @@ class _Found:
 
 
 class Abuse:
-    """The follower. What an organisation looks for is kept ready until its lexicons change."""
+    """The follower. `find` reads a text, in whatever process: it is called from a thread, one text after another."""
 
     name = "abuse"
     permission = Permission.ABUSE_RECORD
     types = MESSAGES | {"thread.created"} | {type_ for type_, _ in PATIENCE}
 
-    def __init__(self) -> None:
-        self._watches: dict[object, Watch] = {}
+    def __init__(self, find: Callable[[Look], tuple[Rule, ...] | None] | None = None) -> None:
+        self._find = find or Watches().find
 
     async def handle(self, change: Change, entry: Stored) -> bool:
         """Flag what a message or subject says, or whom something was refused to again and again."""
@@ -72,22 +73,22 @@ class Abuse:
         opened = (await change.open([entry.commits[slot]])).get(entry.commits[slot])
         if opened is None:
             return False  # erased before it was looked at
-        watch = await self._watch(change)
-        # A hostile text may take a third of a second: the ledger's clockwork is not to wait for it.
-        rules = await asyncio.to_thread(watch.find, opened.content.decode())
+        rules = await self._read(change, opened.content.decode())
         if not rules:
             return False
         await flag(change, entry, about, rules)
         return True
 
-    async def _watch(self, change: Change) -> Watch:
+    async def _read(self, change: Change, text: str) -> tuple[Rule, ...] | None:
         kept = await queries.rowed(change)
-        key = tuple(kept.get(name) for name in LEXICONS)
-        if key not in self._watches:
-            while len(self._watches) >= MOST_WATCHES:
-                del self._watches[next(iter(self._watches))]
-            self._watches[key] = Watch(await queries.filled(change, kept))
-        return self._watches[key]
+        # Those who changed nothing share what is shipped.
+        edition = " ".join(f"{row.name} {row.version} {row.commit.hex()}" for _, row in sorted(kept.items()))
+        look = Look(text, str(change.actor.org) if kept else "", edition)
+        found = await asyncio.to_thread(self._find, look)
+        if found is None:
+            ready = Look(look.text, look.whose, look.edition, await queries.filled(change, kept))
+            found = await asyncio.to_thread(self._find, ready)
+        return found
 
 
 async def flag(change: Change, entry: Stored, about: str, rules: tuple[Rule, ...]) -> None:

@@ -14,7 +14,7 @@ from itertools import accumulate, product
 from math import prod
 from typing import Final
 
-from sealdesk.abuse.spelling import Spelled, letters_of
+from sealdesk.abuse.spelling import Spelled, letters_of, most_letters
 
 EXCEPT: Final = "except:"
 """What a line begins with that names an exception."""
@@ -27,11 +27,34 @@ _LONG: Final = 7
 """Letters of a term that is too long to be another word with one of them doubled."""
 _LASTING: Final = 3
 """A letter so often in a row is no spelling."""
+MOST_STEPS: Final = 1_000_000
+"""Letters of terms that are compared with one text. Only lines made for it come so far; what stands behind is not found."""
 
 
 def ways_through(line: str) -> int:
     """How many terms a line stands for."""
     return prod(choice.count("|") + 1 for choice in _CHOICE.findall(line))
+
+
+def letters_through(line: str) -> int:
+    """How many letters those terms have together, at most: counted, none of them is written out."""
+    ways, total = ways_through(line), 0
+    for number, part in enumerate(_CHOICE.split(line.removeprefix(EXCEPT))):
+        choices = part.split("|") if number % 2 else [part]
+        total += ways // len(choices) * sum(map(most_letters, choices))
+    return total
+
+
+def texts_of(line: str) -> Iterator[str]:
+    """What the terms say, one for each way through the choices of a line."""
+    parts = _CHOICE.split(line.removeprefix(EXCEPT))
+    for way in product(*(part.split("|") if number % 2 else (part,) for number, part in enumerate(parts))):
+        yield "".join(way).strip()
+
+
+def shortest(line: str) -> int:
+    """The letters of the term that has the fewest of them."""
+    return min(len(letters_of(text.removesuffix(GOES_ON))) for text in texts_of(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +70,7 @@ class Term:
     def all_of(cls, line: str) -> "list[Term]":
         """What a line of a lexicon asks to look for: a term for each way through its choices."""
         excepts = line.startswith(EXCEPT)
-        parts = _CHOICE.split(line.removeprefix(EXCEPT))
-        ways = product(*(part.split("|") if number % 2 else (part,) for number, part in enumerate(parts)))
-        return [cls._of("".join(way).strip(), excepts=excepts) for way in ways]
+        return [cls._of(text, excepts=excepts) for text in texts_of(line)]
 
     @classmethod
     def _of(cls, text: str, *, excepts: bool) -> "Term":
@@ -62,20 +83,22 @@ class Term:
         last = start + len(self.letters) - 1
         if not (self.goes_on or text.ends[last]) or not (text.begins[start] or _behind_i(text, start)):
             return False
-        return all(
-            self._fits(at - start, text.runs[at], first=at == start, last=at == last) for at in range(start, last + 1)
-        )
-
-    def _fits(self, at: int, run: tuple[int, int, int], *, first: bool, last: bool) -> bool:
-        # Where the term begins or ends within a run, only the part on its side of a gap is the term's own.
-        whole, before, after = run
-        lengths = {whole, *((after,) if first else ()), *((before,) if last else ())}
-        return any(self._as_long(at, length) for length in lengths)
+        for at in range(start, last + 1):
+            whole, before, after = text.runs[at]
+            # Where the term begins or ends within a run, only the part on its side of a gap is the term's own.
+            if not (
+                self._as_long(at - start, whole)
+                or (at == start and self._as_long(0, after))
+                or (at == last and self._as_long(at - start, before))
+            ):
+                return False
+        return True
 
     def _as_long(self, at: int, length: int) -> bool:
         wanted = self.runs[at]
-        loose = len(self.letters) >= _LONG or self.letters[at] not in _DOUBLED
-        return length == wanted or (length > wanted and (loose or length >= _LASTING))
+        return length == wanted or (
+            length > wanted and (length >= _LASTING or len(self.letters) >= _LONG or self.letters[at] not in _DOUBLED)
+        )
 
 
 def _behind_i(text: Spelled, start: int) -> bool:
@@ -92,36 +115,51 @@ class Matcher:
         self._next: list[dict[str, int]] = [{}]
         self._back = [0]
         self._here: list[tuple[int, ...]] = [()]
+        self._shorter = [0]
         for number, term in enumerate(self._terms):
             if term.letters:
                 self._plant(number, term.letters)
         self._link()
+
+    @property
+    def size(self) -> int:
+        """The letters that are kept for it: those that terms begin with in common count once."""
+        return len(self._next)
 
     def find(self, text: str) -> tuple[int, ...]:
         """The numbers of the lines of which something stands in the text, each once, in order."""
         if next(self._ends(letters_of(text)), None) is None:
             return ()
         spelled = Spelled.of(text)
-        found = [
-            (end - len(self._terms[number].letters) + 1, end, number)
-            for end, state in self._ends(spelled.letters)
-            for number in self._here[state]
-            if self._terms[number].stands(spelled, end - len(self._terms[number].letters) + 1)
-        ]
+        found = list(self._standing(spelled))
         excused = _Excused([(start, end) for start, end, number in found if self._terms[number].excepts])
         hits = {n for start, end, n in found if not self._terms[n].excepts and not excused.holds(start, end)}
         return tuple(sorted({self._lines[number] for number in hits}))
 
+    def _standing(self, text: Spelled) -> Iterator[tuple[int, int, int]]:
+        """Which terms stand in it: their first letter, their last, their number."""
+        steps = 0
+        for end, ending in self._ends(text.letters):
+            state = ending
+            while state and steps <= MOST_STEPS:
+                for number in self._here[state]:
+                    term = self._terms[number]
+                    start = end - len(term.letters) + 1
+                    steps += len(term.letters)
+                    if term.stands(text, start):
+                        yield start, end, number
+                state = self._shorter[state]
+
     def _ends(self, letters: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Where terms end, as far as their letters go: the place and the state of the automaton."""
-        ahead, back, here, state = self._next, self._back, self._here, 0
+        ahead, back, here, shorter, state = self._next, self._back, self._here, self._shorter, 0
         for at, letter in enumerate(letters):
             following = ahead[state].get(letter)
             while following is None and state:
                 state = back[state]
                 following = ahead[state].get(letter)
             state = following or 0
-            if here[state]:
+            if here[state] or shorter[state]:
                 yield at, state
 
     def _plant(self, number: int, letters: str) -> None:
@@ -132,6 +170,7 @@ class Matcher:
                 self._next.append({})
                 self._back.append(0)
                 self._here.append(())
+                self._shorter.append(0)
             state = self._next[state][letter]
         self._here[state] += (number,)
 
@@ -144,8 +183,9 @@ class Matcher:
                 back = self._back[state]
                 while back and letter not in self._next[back]:
                     back = self._back[back]
-                self._back[child] = self._next[back].get(letter, 0)
-                self._here[child] += self._here[self._back[child]]
+                self._back[child] = shorter = self._next[back].get(letter, 0)
+                # The next shorter row of letters that ends here and is a term: lists of all of them would grow with their square.
+                self._shorter[child] = shorter if self._here[shorter] else self._shorter[shorter]
 
 
 class _Excused:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from sealdesk.abuse.lexicon import Lexicon, LexiconName
 from sealdesk.abuse.model import Standing
+from sealdesk.abuse.patience import MOST_THREADS
 from sealdesk.abuse.queries import Flagged
 from sealdesk.abuse.view import FlagCard, LexiconCard, LexiconsView, Link, ReviewView, Tab
 from sealdesk.web.paging import Before, written_key
@@ -92,6 +93,8 @@ def _card(found: Flagged, lexicons: Sequence[Lexicon], now: datetime) -> FlagCar
         count = format(cast("int", told["count"]), ",")
         said = f"{who} {_VIOLATIONS[str(told['violation'])].format(count=count)}."
     threads = [str(flag.thread)] if flag.thread else cast("list[str]", told.get("threads", []))
+    if len(threads) == MOST_THREADS:
+        said += f" Of the conversations, the newest {MOST_THREADS} are named."
     return FlagCard(
         id=str(flag.id),
         title=number + title,

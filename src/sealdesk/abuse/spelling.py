@@ -3,7 +3,7 @@
 A text becomes a row of letters without gaps, each run of one letter written once; beside each stand how long the run was and whether a
 word begins or ends there. So `k.1.l.l  уоu` and `KILLLL you` read alike, while `skill your` does not: no word begins at its k. The
 letters i and l, and what stands for either, are one: nobody can tell which of them a 1 or a bar was meant to be. All of it takes time in
-proportion to the text.
+proportion to the text, of which no character counts for more than a few.
 """
 
 import re
@@ -19,12 +19,16 @@ _INVISIBLE: Final = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters by their category, and nothing to the eye."""
 _GONE: Final = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs"})
 _BLANK: Final = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85")
-# A mark that may be an i or a t is one where a word goes on after it; a bar also where one ends before it.
+# A mark that may be an i or a t is one where a word goes on after it; a bar also where one ends before it, and the marks with it.
 # (No run of them is begun again at each of its signs: that would take the square of its length.)
-_BARS: Final = re.compile(r"(?<![!|])[!|]++(?=[^\W_])|(?<=[^\W_])\|++")
+_BARS: Final = re.compile(r"(?<![!|])[!|]++(?=[^\W_])|(?<=[^\W_])!*+\|[!|]*+")
 _CROSS: Final = re.compile(r"(?<=[^\W_])\+(?=[^\W_])")
 _GAPS: Final = re.compile(r"[\W_]+")
 _ASCII_GAPS: Final = dict.fromkeys(code for code in range(128) if not chr(code).isalnum())
+MOST_FOLDED: Final = 7
+"""Characters that one may stand for. There are two that stand for more, and both of them are blessings in Arabic."""
+MOST_KNOWN: Final = 10_000
+"""Characters that are kept folded."""
 _RUNS: Final = re.compile(r"(.)\1+", re.DOTALL)
 
 
@@ -89,19 +93,39 @@ def letters_of(text: str) -> str:
     return _RUNS.sub(r"\1", mapped.translate(_ASCII_GAPS) if mapped.isascii() else _GAPS.sub("", mapped))
 
 
+def most_letters(text: str) -> int:
+    """How many letters a text has at most, wherever it stands: nothing but what is blank is left out."""
+    return sum(map(len, _folded(text).split()))
+
+
 def _folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    # Marks go first: putting a long row of them in order, as normalising does, takes the square of its length.
-    bare = unicodedata.normalize("NFKC", _without_marks(text.translate(_CAPITALS))).casefold()
-    return _without_marks(unicodedata.normalize("NFD", bare))
+    return text.lower() if text.isascii() else text.translate(_FOLDS)
 
 
-def _without_marks(text: str) -> str:
-    if text.isascii():
-        return text
-    category = unicodedata.category
-    return "".join(c for c in text if c in _BLANK or (category(c) not in _GONE and c not in _INVISIBLE))
+class _Folds(dict[int, str]):
+    """What a character stands for: folded once, when it is first met. Marks and what is invisible stand for nothing."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
+        self[code] = folded = _fold(chr(code))
+        return folded
+
+
+_FOLDS: Final = _Folds()
+
+
+def _fold(character: str) -> str:
+    if _is_gone(character):
+        return ""
+    bare = unicodedata.normalize("NFKC", character.translate(_CAPITALS)).casefold()
+    folded = "".join(each for each in unicodedata.normalize("NFD", bare) if not _is_gone(each))
+    # A whole sentence in one character would cost many times what it takes to send. It is a sign like others.
+    return folded if len(folded) <= MOST_FOLDED else "_"
+
+
+def _is_gone(character: str) -> bool:
+    return character not in _BLANK and (unicodedata.category(character) in _GONE or character in _INVISIBLE)
 
 
 def _mapped(folded: str) -> str:

@@ -30,6 +30,7 @@ class Stored:
     body: Mapping[str, Any]
     commits: Mapping[str, bytes]
     refs: tuple[UUID, ...]
+    content_bytes: int
 
     @classmethod
     def of(cls, row: Row) -> "Stored":
@@ -49,4 +50,5 @@ class Stored:
             entry["body"],
             {slot["slot"]: bytes.fromhex(slot["commit"]) for slot in entry["content"]},
             tuple(UUID(ref["id"]) for ref in entry["refs"]),
+            sum(slot["bytes"] for slot in entry["content"]),
         )
