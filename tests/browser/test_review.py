@@ -12,6 +12,13 @@ from sealdesk.access.permissions import Role
 
 pytestmark = pytest.mark.browser
 
+LINES = """links => links.map(link => {
+  const range = document.createRange();
+  range.selectNodeContents(link);
+  return new Set([...range.getClientRects()].map(box => box.top)).size;
+})"""
+"""On how many lines each stands."""
+
 
 @pytest.fixture(scope="module")
 def watched(furnished: Stage) -> dict[Role, Person]:
@@ -46,6 +53,9 @@ def test_review(stage: Stage, watched: dict[Role, Person]) -> None:
     expect(card).to_contain_text("Threat")
     expect(card).to_contain_text("Message by Rev requester")
     look_everywhere(ours, agent, "review")
+    agent.set_viewport_size({"width": 320, "height": 640})
+    assert set(agent.eval_on_selector_all(".segments a", LINES)) == {1}
+    agent.set_viewport_size({"width": 1440, "height": 900})
     agent.goto("/review")
     card.locator("summary").focus()
     agent.keyboard.press("Enter")
