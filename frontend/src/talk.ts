@@ -104,9 +104,10 @@ function elementOf(message: Message): HTMLElement | null {
   if (there) return there;
   const mine = message.author.id === me;
   const letter = mine && message.id === first ? letters.find((each) => each.accepted) : undefined;
-  if (mine && !letter && letters.some((each) => each.path && !each.accepted && each.body === message.body)) {
+  const sent = mine && !letter ? letters.find((each) => each.path && !each.accepted && each.body === message.body) : undefined;
+  if (sent) {
     aside.set(message.id, message);
-    hurry();
+    if (held === sent) hurry();
     return null;
   }
   const shown = letter?.shown ?? made(message.author.name, text(message), mine);

@@ -269,7 +269,9 @@ def test_the_words_of_another_customer_are_theirs(street: Street) -> None:
     expect(messages.last.locator(".state")).to_have_text(re.compile("waiting|sending"))
     look(eyes, page, "widget-same-words")
     page.unroute(pattern)
-    expect(messages.filter(has_text="ok thanks").locator(".state")).to_have_text(["sealed", "sealed"])
+    if (retry := window.get_by_role("button", name="Try now")).is_visible():
+        retry.click()
+    expect(messages.filter(has_text="ok thanks").locator(".state")).to_have_text(["sealed", "sealed"], timeout=20_000)
     read = staff.get(f"/api/v1/threads/{thread}/messages").json()["messages"]
     said = [each["author"]["name"] for each in read if each["body"] == "ok thanks"]
     assert said == ["Sam Okafor", "Robin Vale"]
@@ -292,25 +294,21 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("log").locator(".state")).to_have_text(["sealed"])
     log, pattern, taken = page.get_by_role("log"), "**/api/v1/threads/*/messages", list[int]()
-
-    def lose(route: Route) -> None:
-        taken.append(route.fetch().status)
-        route.abort()
-
-    page.route(pattern, lambda route: lose(route) if route.request.method == "POST" else route.continue_())
+    page.route(pattern, lambda route: taken.append(route.fetch().status))  # the desk has it, and no answer comes
     page.get_by_label("Your message").fill("On its way")
     page.get_by_role("button", name="Send").click()
-    expect(log.locator(".message").last).to_contain_text("can't be reached")
     page.get_by_label("Your message").fill("Half a sentence")
+    while not taken:
+        page.wait_for_timeout(50)
+    expect(log.locator(".state").last).to_have_text("sending…")
     page.unroute(pattern)
     page.reload()
     expect(page.get_by_label("Your message")).to_have_value("Half a sentence")
     expect(log.locator(".state")).to_have_text(["sealed", "sealed"])
     expect(log.locator(".words")).to_have_text(["Kept in this tab", "On its way"])
-    assert set(taken) == {201}
+    assert taken == [201]
     on_record = street.desk.client(street.agent).get(f"/api/v1/threads/{newest(street.desk)}/messages").json()
     assert [each["body"] for each in on_record["messages"]] == ["Kept in this tab", "On its way"]
-    eyes.found.clear()
     eyes.expected = {401}
     page.get_by_label("Your message").fill("Too late")
     street.desk.sql("update sec.session set ended_at = now() where kind = 'visitor' returning 1")
