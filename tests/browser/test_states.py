@@ -49,9 +49,20 @@ def test_a_chat_of_two_browsers(stage: Stage) -> None:
         say(writer, text)
         expect(reader.locator("#items article", has_text=text)).to_be_visible()
     assert [url for url in asked if "/news?" in url and "&wait=20" in url]
+    # A reload before the answer comes: it was sent, is no draft, and is there once.
+    pattern, taken, text = "**/api/v1/threads/*/messages", list[int](), f"Message 6 {uuid4().hex[:6]}"
+    requester.route(pattern, lambda route: taken.append(route.fetch().status))
+    say(requester, text)
+    expect(agent.locator("#items article", has_text=text)).to_be_visible()
+    requester.unroute(pattern)
+    requester.reload()
+    expect(requester.locator("#items article", has_text=text)).to_have_count(1)
+    expect(requester.locator("#outbox article")).to_have_count(0)
+    expect(requester.locator("#composer-body")).to_have_value("")
+    assert taken == [201]
     seen = [page.locator("#items article .body").all_inner_texts() for page in (requester, agent)]
     assert seen[0] == seen[1]
-    assert len(seen[0]) == len(set(seen[0])) == 7
+    assert len(seen[0]) == len(set(seen[0])) == 8
     assert theirs.found + ours.found == []
 
 
@@ -61,7 +72,11 @@ def test_lock_and_unlock_with_reasons(stage: Stage) -> None:
     address = opened(stage, requester)
     agent.goto(address)
     form, reason = agent.locator("form[action$='/state']"), "form[action$='/state'] .hint"
-    for act, told in (("lock", "Customers read it"), ("escalate", "Customers never see it"), ("close", "Customers read")):
+    for act, told in (
+        ("lock", "Customers read it"),
+        ("escalate", "Customers never see it"),
+        ("close", "Customers read"),
+    ):
         form.locator("[name=act]").select_option(act)
         assert agent.locator(reason).inner_text().startswith(told)
     expect(form.locator("[name=reason]")).to_have_accessible_description("Customers read it in the timeline.")
