@@ -337,8 +337,36 @@ def test_a_site_that_is_not_allowed_shows_nothing(street: Street) -> None:
     context.close()
 
 
+def test_it_counts_down_to_the_end_of_a_limit_and_sends(street: Street) -> None:
+    """What was written meanwhile waits behind it; a screen reader is told once (`test_waiting.py` has the pages)."""
+    context, eyes = context_of(street, 320, "dark")
+    page, window = visited(eyes, street.shop.origin + "/account")
+    say(window, "The first")
+    expect(window.get_by_role("log").locator(".state").last).to_have_text("sealed")
+    newest_of_all = (
+        "select author_id from app.message m join app.thread t using (org_id, thread_id)"
+        " where t.channel = 'widget' order by m.at desc limit 1"
+    )
+    full(street.desk, street.desk.sql(newest_of_all)[0]["author_id"])
+    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
+    frame.evaluate(LISTEN)
+    texts = ["Straight after it", "And one more"]
+    for text in texts:
+        say(window, text)
+    expect(frame.locator(".message", has_text=texts[0])).to_contain_text("Too many at once. This is sent by itself in")
+    assert frame.eval_on_selector("[role=timer]", QUIET) == "off"
+    look(eyes, page, "widget-waiting")
+    assert len(counted(frame)) >= 2
+    for text in texts:
+        expect(frame.locator(".message", has_text=text).locator(".state")).to_have_text("sealed")
+    assert frame.locator(".words").all_inner_texts()[-2:] == texts
+    told_once(frame)
+    assert [what for what in problems(street, eyes) if "status of 429" not in what] == []
+    context.close()
+
+
 def test_an_admin_sets_it(street: Street) -> None:
-    """The page with the tag and the key, made after a confirmation; on record."""
+    """The page with the tag and the key, made after a confirmation; on record. Last: the site's key ends with it."""
     context, eyes = context_of(street)
     page = eyes.page()
     page.goto(street.desk.base + "/sign-in")
@@ -380,31 +408,3 @@ def _look_everywhere(eyes: Eyes, page: Page, name: str) -> None:
     page.set_viewport_size({"width": 900, "height": 700})
     page.emulate_media(color_scheme="light")
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false })")
-
-
-def test_it_counts_down_to_the_end_of_a_limit_and_sends(street: Street) -> None:
-    """What was written meanwhile waits behind it; a screen reader is told once (`test_waiting.py` has the pages)."""
-    context, eyes = context_of(street, 320, "dark")
-    page, window = visited(eyes, street.shop.origin + "/account")
-    say(window, "The first")
-    expect(window.get_by_role("log").locator(".state").last).to_have_text("sealed")
-    newest_of_all = (
-        "select author_id from app.message m join app.thread t using (org_id, thread_id)"
-        " where t.channel = 'widget' order by m.at desc limit 1"
-    )
-    full(street.desk, street.desk.sql(newest_of_all)[0]["author_id"])
-    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
-    frame.evaluate(LISTEN)
-    texts = ["Straight after it", "And one more"]
-    for text in texts:
-        say(window, text)
-    expect(frame.locator(".message", has_text=texts[0])).to_contain_text("Too many at once. This is sent by itself in")
-    assert frame.eval_on_selector("[role=timer]", QUIET) == "off"
-    look(eyes, page, "widget-waiting")
-    assert len(counted(frame)) >= 2
-    for text in texts:
-        expect(frame.locator(".message", has_text=text).locator(".state")).to_have_text("sealed")
-    assert frame.locator(".words").all_inner_texts()[-2:] == texts
-    told_once(frame)
-    assert [what for what in problems(street, eyes) if "status of 429" not in what] == []
-    context.close()
