@@ -1,4 +1,5 @@
 // Small manners of forms: no double sending, copying, and refusals told in a sentence.
+import { gone } from "./gone";
 import { tellWhy } from "./refusal";
 import { heldUp, signedOut } from "./session";
 import { toast } from "./toast";
@@ -22,7 +23,8 @@ async function copy(event: Event): Promise<void> {
 function refused(event: Event): void {
   const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
   const polls = ctx.sourceElement?.hasAttribute("data-poll");
-  if (ctx.response?.raw?.status === 401) signedOut();
+  if (polls && ctx.response?.raw?.status === 404) gone(ctx.sourceElement!);
+  else if (ctx.response?.raw?.status === 401) signedOut();
   else if (polls && ctx.response?.raw?.status === 403) heldUp();
   else if (!polls) void tellWhy(ctx.response?.raw ?? null);
 }

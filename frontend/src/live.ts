@@ -4,7 +4,7 @@ import { pollNow, setLive } from "./poll";
 
 interface Who { member: string; name: string; side: string }
 interface Mark { member: string; name: string; seq: number }
-interface Told { type: string; thread?: string; seq?: number; present?: Who[]; read?: Mark[]; who?: Who; on?: boolean; mark?: Mark }
+interface Told { type: string; status?: number; seconds?: number; thread?: string; seq?: number; present?: Who[]; read?: Mark[]; who?: Who; on?: boolean; mark?: Mark }
 
 const WRITES_FOR = 6_000;
 const SAY_EVERY = 3_000;
@@ -20,6 +20,9 @@ let hidden = 0;
 let watched = "";
 let listening = false;
 let wanted = false;
+/** The list went on, or may have, while nobody saw it. */
+let missed = false;
+let later = 0;
 let said = 0;
 let readUpTo = 0;
 const writers = new Map<string, { name: string; until: number }>();
@@ -85,15 +88,25 @@ const list = (): HTMLElement | null => document.querySelector<HTMLElement>("#row
 /** Somewhere something went on: ask for the list, once it is not being asked for. */
 function readList(): void {
   const element = list();
-  if (!element || document.visibilityState !== "visible") return;
+  if (!element) return;
+  if (document.visibilityState !== "visible") { missed = true; return; }
+  missed = false;
   if (element.classList.contains("htmx-request")) { setTimeout(readList, 100); return; }
   pollNow(element);
+}
+
+/** The page asks by itself; where others have used a limit up, until that is over. */
+function refused(told: Told): void {
+  setLive(false);
+  if (told.status !== 429 || !told.seconds) return;
+  clearTimeout(later);
+  later = window.setTimeout(() => { watched = ""; listening = false; look(); }, told.seconds * 1000);
 }
 
 function hear(told: Told): void {
   if (told.type === "ready") { watched = ""; listening = false; look(); return; }
   if (told.type === "list") { failures = 0; readList(); return; }
-  if (told.type === "refused") { setLive(false); return; }
+  if (told.type === "refused") { refused(told); return; }
   if (told.thread !== watched) return;
   switch (told.type) {
     case "watching":
@@ -139,6 +152,7 @@ function look(): void {
 /** Nothing comes over the socket any more. */
 function lost(): void {
   socket = null;
+  clearTimeout(later);
   watched = "";
   listening = false;
   writers.clear();
@@ -149,8 +163,9 @@ function lost(): void {
 
 function closed(event: CloseEvent): void {
   lost();
-  // Signed out, or out of reach: the next question says so, in words.
-  if (event.code === 4401 || event.code === 4404) over = true;
+  // Signed out, or out of reach: the next question says so, in words, and is asked at once.
+  if (event.code === 4401) over = true;
+  if (event.code === 4404) { wanted = true; readOn(); }
   if (over || document.visibilityState !== "visible") return;
   failures += 1;
   const chance = crypto.getRandomValues(new Uint8Array(1))[0]! / 255;
@@ -183,8 +198,13 @@ function typing(event: Event): void {
 
 function seen(): void {
   clearTimeout(hidden);
-  if (document.visibilityState === "visible") { look(); markRead(); return; }
-  hidden = window.setTimeout(() => socket?.close(1000), HIDDEN_FOR);
+  if (document.visibilityState === "visible") {
+    look();
+    markRead();
+    if (missed) readList();
+    return;
+  }
+  hidden = window.setTimeout(() => { missed = true; socket?.close(1000); }, HIDDEN_FOR);
 }
 
 /** The browser knows that the network went: the socket would hear of it much later, or wait for its own end. */

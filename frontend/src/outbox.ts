@@ -61,7 +61,7 @@ function mark(letter: Sending, now: string, ...problem: (string | Node)[]): void
   retry.textContent = letter.problem ? "Try again" : "Try now";
   retry.hidden = problem.some((part) => part instanceof Node);  // a limit that is not over refuses again
   // Written anew it would be another message, and perhaps there twice.
-  box.querySelector<HTMLElement>("[data-edit]")!.hidden = letter.uncertain;
+  box.querySelector<HTMLElement>("[data-edit]")!.hidden = letter.uncertain || !composer();
   const link = box.querySelector("a")!;
   link.hidden = !letter.ended;
   link.href = signInHref();

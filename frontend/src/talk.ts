@@ -5,17 +5,20 @@ import { clockFace, countDown } from "./countdown";
 import { patience, reason } from "./problem";
 import { say } from "./toast";
 import { call, visitor } from "./visit";
+import { dropWords, keepWords, readWords } from "./words";
 
 interface Message {
   id: string; at: string; body: string | null;
-  author: { name: string; role: string };
+  author: { id: string; name: string };
   receipt: { state: "pending" | "sequenced" | "sealed" };
   redaction: { state: "masked" | "withheld" | "erased"; text: string | null } | null;
 }
 /** `changed` are messages that read otherwise since they were here: redacted, shown again, erased. */
 interface Page { messages: Message[]; changed: Message[]; cursor: string; more: boolean }
-interface Letter { key: string; body: string; shown: HTMLElement; accepted: boolean }
+/** `path` is where it was sent to first; it is tried again there, and nowhere else. Empty while it was not tried. */
+interface Letter { key: string; body: string; path: string; at: number; shown: HTMLElement; accepted: boolean }
 
+const BEGINS = "/api/v1/widget/conversation";
 const WAIT = 25;
 const LONGEST = 15;
 const list = document.querySelector<HTMLElement>("#messages")!;
@@ -28,11 +31,17 @@ const most = Number(document.body.dataset["most"]);
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
 let over = (): void => undefined;
+/** The visitor's own id: whose messages are "You", and nobody else's. */
+let me = "";
 let thread: string | null = null;
 let cursor = "0";
+/** The message that the conversation began with. */
+let first = "";
 /** Where to read again, for messages whose seal was not there yet. */
 let unsealed: string | null = null;
 let letters: Letter[] = [];
+/** Own messages that may be a letter of which no answer came yet: that answer tells. */
+const aside = new Map<string, Message>();
 let queue: Promise<void> = Promise.resolve();
 /** The letter that waits for the desk, and what ends its wait early. */
 let held: Letter | null = null;
@@ -89,25 +98,35 @@ function find(id: string): HTMLElement | null {
   return list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
 }
 
-/** The element of a message: the one that stands here, the letter that became it, or a new one. */
-function elementOf(message: Message): HTMLElement {
+/** The element of a message: the one that stands here, the letter that began the conversation, or a new one; null where a letter may become it. */
+function elementOf(message: Message): HTMLElement | null {
   const there = find(message.id);
   if (there) return there;
-  const mine = message.author.role === "requester";
-  const letter = mine ? letters.find((each) => each.body === message.body && !each.shown.dataset["id"]) : undefined;
+  const mine = message.author.id === me;
+  const letter = mine && message.id === first ? letters.find((each) => each.accepted) : undefined;
+  const sent = mine && !letter ? letters.find((each) => each.path && !each.accepted && each.body === message.body) : undefined;
+  if (sent) {
+    aside.set(message.id, message);
+    if (held === sent) hurry();
+    return null;
+  }
   const shown = letter?.shown ?? made(message.author.name, text(message), mine);
   shown.dataset["id"] = message.id;
-  if (letter) {
-    letter.accepted = true;
-    letters = letters.filter((each) => each !== letter);
-    if (held === letter) hurry();
-  }
+  letters = letters.filter((each) => each !== letter);
   place(shown);
   return shown;
 }
 
+/** What was set aside, once more. */
+function takeAside(): void {
+  const messages = [...aside.values()];
+  aside.clear();
+  messages.forEach(take);
+}
+
 function take(message: Message): void {
   const shown = elementOf(message);
+  if (!shown) return;
   shown.classList.toggle("gone", message.body === null);
   const said = shown.querySelector(".words")!;
   if (said.textContent !== text(message)) said.textContent = text(message);
@@ -154,6 +173,7 @@ async function poll(now: number): Promise<void> {
     failures = 0;
     trouble.hidden = true;
     const before = cursor;
+    if (before === "0") first = page.messages[0]?.id ?? "";
     page.messages.forEach(take);
     page.changed.filter((message) => find(message.id)).forEach(take);
     cursor = page.cursor;
@@ -197,11 +217,14 @@ async function send(letter: Letter): Promise<void> {
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
-  const opens = thread === null;
-  const path = opens ? "/api/v1/widget/conversation" : `/api/v1/threads/${thread}/messages`;
-  const response = await call("POST", path, { body: letter.body }, letter.key);
-  if (now !== turn || letter.accepted || response === null || patience(response)) return response;
+  letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
+  keep();
+  const response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {
+    if (response.status < 500 && response.status !== 401) letter.path = "";  // it was looked at, and is not there
+    keep();
+    takeAside();
     const why = response.status === 401 ? "The visit is over." : await reason(response);
     state(letter.shown, "not sent", why);
     say(`Not sent. ${why}`);
@@ -211,12 +234,34 @@ async function attempt(letter: Letter, now: number): Promise<Response | null> {
   letter.accepted = true;
   state(letter.shown, "sent");
   say("Sent");
-  const said = (await response.json()) as { id: string };
-  if (opens) { thread = said.id; void poll(now); return response; }
-  if (find(said.id)) letter.shown.remove();
-  else letter.shown.dataset["id"] = said.id;
-  letters = letters.filter((each) => each !== letter);
+  accepted(letter, ((await response.json()) as { id: string }).id, now);
   return response;
+}
+
+/** The desk has it: as the message of this id, or as the beginning of the conversation of this id. */
+function accepted(letter: Letter, id: string, now: number): void {
+  keep();
+  const begins = letter.path === BEGINS;
+  if (begins && thread === null) { thread = id; void poll(now); return; }
+  if (begins && thread === id && !first) return;
+  const message = begins ? (thread === id ? first : "") : id;
+  if (message && find(message)) letter.shown.remove();
+  else if (message) letter.shown.dataset["id"] = message;
+  letters = letters.filter((each) => each !== letter);
+  takeAside();
+}
+
+/** What is being written and what was not taken yet, in this tab's storage. */
+function keep(): void {
+  if (me) keepWords({ member: me, text: words.value, letters: letters.filter((each) => !each.accepted).map(({ key, body, path, at }) => ({ key, body, path, at })) });
+}
+
+/** What a former page of this tab left: it goes on its way under its own key, where the desk still knows that. */
+function resume(): void {
+  if (words.value || letters.length) return;
+  const left = readWords(me);
+  words.value = left.text;
+  for (const each of left.letters) enqueue({ ...each, shown: made(visitor(), each.body, true), accepted: false });
 }
 
 function write(): void {
@@ -225,21 +270,24 @@ function write(): void {
   problem.hidden = !long;
   problem.textContent = long ? "This is too long for one message. Send it in two." : "";
   if (!body.trim() || long) { words.focus(); return; }
-  const shown = made(visitor(), body, true);
-  const letter: Letter = { key: newKey(), body, shown, accepted: false };
-  letters.push(letter);
-  shown.querySelector("button")!.addEventListener("click", () => { if (held === letter) hurry(); else queue = queue.then(() => send(letter)); });
   words.value = "";
-  state(shown, "waiting");
-  place(shown);
-  queue = queue.then(() => send(letter));
+  enqueue({ key: newKey(), body, path: "", at: Date.now(), shown: made(visitor(), body, true), accepted: false });
+  keep();
   words.focus();
+}
+
+function enqueue(letter: Letter): void {
+  letters.push(letter);
+  letter.shown.querySelector("button")!.addEventListener("click", () => { if (held === letter) hurry(); else queue = queue.then(() => send(letter)); });
+  state(letter.shown, "waiting");
+  place(letter.shown);
+  queue = queue.then(() => send(letter));
 }
 
 /** Show the visitor's conversation, or the place for its first message. */
 export async function beginTalk(): Promise<void> {
   const now = (turn += 1);
-  const response = await call("GET", "/api/v1/widget/conversation");
+  const response = await call("GET", BEGINS);
   if (now !== turn) return;
   if (response?.status === 401) { over(); return; }
   if (!response?.ok) {
@@ -250,17 +298,26 @@ export async function beginTalk(): Promise<void> {
     return;
   }
   trouble.hidden = true;
-  thread = ((await response.json()) as { thread: string | null }).thread;
+  const said = (await response.json()) as { thread: string | null; member: string };
+  if (now !== turn) return;
+  me = said.member;
+  thread = said.thread;
+  resume();
   if (thread) void poll(now);
 }
 
 /** Whoever comes next sees nothing of it; where the visit ended by itself, what was not sent goes back into the field. */
-export function endTalk(keepWords: boolean): void {
+export function endTalk(keepTyped: boolean): void {
   turn += 1;
   hurry();
   const unsent = letters.filter((letter) => !letter.accepted).map((letter) => letter.body);
-  words.value = keepWords ? [...unsent, words.value].filter(Boolean).join("\n\n") : "";
+  words.value = keepTyped ? [...unsent, words.value].filter(Boolean).join("\n\n") : "";
   letters = [];
+  if (keepTyped) keep();
+  else dropWords();
+  aside.clear();
+  me = "";
+  first = "";
   thread = null;
   cursor = "0";
   unsealed = null;
@@ -273,6 +330,7 @@ export function endTalk(keepWords: boolean): void {
 export function setUpTalk(whenOver: () => void): void {
   over = whenOver;
   addEventListener("online", () => hurry());
+  words.addEventListener("input", keep);
   form.addEventListener("submit", (event) => { event.preventDefault(); write(); });
   words.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); write(); }

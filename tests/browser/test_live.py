@@ -8,8 +8,15 @@ from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
 
 from browser.conftest import Stage
 from browser.test_states import opened, say
+from sealdesk.core.counters import key_of
 
 pytestmark = pytest.mark.browser
+
+SEEN = """state => {
+  Object.defineProperty(document, "visibilityState", {value: state, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""Shows or hides the tab, as far as the page can tell."""
 
 
 def heard(page: Page) -> list[dict[str, object]]:
@@ -112,6 +119,35 @@ def test_the_list_follows(stage: Stage) -> None:
     assert theirs.found + ours.found == []
 
 
+def test_a_bell_that_nobody_saw_is_answered_when_the_tab_is_seen(stage: Stage) -> None:
+    """And where others have used the limit of a conversation up, its page comes back to the socket when that is over."""
+    theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
+    requester, agent = theirs.page(), ours.page()
+    told = heard(agent)
+    thread = opened(stage, requester).rpartition("/")[2]
+    stage.desk.sql(
+        "insert into sec.counter (key, count, until) values ($1, 1200, clock_timestamp() + interval '3 s') on conflict (key)"
+        " do update set count = excluded.count, until = excluded.until",
+        key_of(f"live/target/{thread}/{stage.desk.orgs[stage.agent.org]}"),
+    )
+    agent.goto(f"/c/{thread}")
+    expect(agent.locator("#live")).to_contain_text("is here")
+    kinds = [each["type"] for each in told]
+    assert kinds.index("refused") < kinds.index("watching")
+    agent.evaluate(SEEN, "hidden")
+    del told[:]
+    text = f"While you were away {uuid4().hex[:6]}"
+    say(requester, text)
+    while "list" not in [each["type"] for each in told]:
+        agent.wait_for_timeout(50)
+    row = agent.locator(f"#row-{thread}")
+    agent.wait_for_timeout(300)
+    expect(row).not_to_contain_text(text)
+    agent.evaluate(SEEN, "visible")
+    expect(row).to_contain_text(text, timeout=3_000)
+    assert theirs.found + ours.found == []
+
+
 def test_a_desk_that_is_away_is_asked_ever_more_seldom(stage: Stage) -> None:
     """And at once when the network is back; an answer makes the page as quick as before."""
     eyes = stage.open(stage.requester)
@@ -127,4 +163,5 @@ def test_a_desk_that_is_away_is_asked_ever_more_seldom(stage: Stage) -> None:
     text = f"Back again {uuid4().hex[:6]}"
     say(page, text)
     expect(page.locator("#items article", has_text=text)).to_have_count(1)
-    eyes.found[:] = [what for what in eyes.found if "net::ERR_" not in what and "htmx:error" not in what]
+    loud = "net::ERR_", "htmx:error", "WebSocket is closed before"  # what a browser says of a network that is gone
+    eyes.found[:] = [what for what in eyes.found if not any(each in what for each in loud)]

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from browser.conftest import Stage
 from browser.test_admin_pages import look_everywhere
@@ -11,6 +11,13 @@ from running import Person
 from sealdesk.access.permissions import Role
 
 pytestmark = pytest.mark.browser
+
+LINES = """links => links.map(link => {
+  const range = document.createRange();
+  range.selectNodeContents(link);
+  return new Set([...range.getClientRects()].map(box => box.top)).size;
+})"""
+"""On how many lines each stands."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +53,7 @@ def test_review(stage: Stage, watched: dict[Role, Person]) -> None:
     expect(card).to_contain_text("Threat")
     expect(card).to_contain_text("Message by Rev requester")
     look_everywhere(ours, agent, "review")
+    _tabs_are_whole_at_320(agent)
     agent.goto("/review")
     card.locator("summary").focus()
     agent.keyboard.press("Enter")
@@ -79,6 +87,12 @@ def test_review(stage: Stage, watched: dict[Role, Person]) -> None:
     assert answer is not None
     assert answer.status == 403
     assert eyes.found + ours.found + theirs.found == []
+
+
+def _tabs_are_whole_at_320(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert set(page.eval_on_selector_all(".segments a", LINES)) == {1}
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_lexicons(stage: Stage, watched: dict[Role, Person]) -> None:

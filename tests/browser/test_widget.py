@@ -41,6 +41,7 @@ class Street:
     stranger: str
     admin: Person
     agent: Person
+    other: Person
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def street(running_desk: RunningDesk, browser: Browser) -> Iterator[Street]:
-    admin, agent, robin = running_desk.populate(
-        "lane", ("Mateo Ruiz", Role.ADMIN), ("Ada Lindqvist", Role.AGENT), ("Robin Vale", Role.REQUESTER)
+    admin, agent, robin, sam = running_desk.populate(
+        "lane",
+        ("Mateo Ruiz", Role.ADMIN),
+        ("Ada Lindqvist", Role.AGENT),
+        ("Robin Vale", Role.REQUESTER),
+        ("Sam Okafor", Role.REQUESTER),
     )
     ports = free_port(), free_port()
     blank = Shop(f"http://localhost:{ports[0]}", running_desk.base, "", "", "", robin.email, "Robin Vale")
@@ -64,7 +69,7 @@ def street(running_desk: RunningDesk, browser: Browser) -> Iterator[Street]:
     servers = [serve(shop, port) for port in ports]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Street(running_desk, browser, shop, f"http://localhost:{ports[1]}", admin, agent)
+    yield Street(running_desk, browser, shop, f"http://localhost:{ports[1]}", admin, agent, sam)
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -242,6 +247,38 @@ def test_what_could_not_be_sent_says_so_and_is_there_once(street: Street) -> Non
     context.close()
 
 
+def test_the_words_of_another_customer_are_theirs(street: Street) -> None:
+    """Also where they are the same as what waits to be sent, which stays unsent until it can be sent."""
+    context, eyes = context_of(street, 320)
+    page, window = visited(eyes, street.shop.origin + "/account")
+    say(window, "Good morning")
+    messages = window.get_by_role("log").locator(".message")
+    expect(messages.locator(".state").last).to_have_text("sealed")
+    staff, thread = street.desk.client(street.agent), newest(street.desk)
+    joined = {"member": str(street.other.member), "present": True, "reason": "travels along"}
+    assert staff.act("POST", f"/api/v1/threads/{thread}/participants", json=joined).status_code < 300
+    pattern, expected = "**/api/v1/threads/*/messages", "net::ERR_FAILED"
+    page.route(pattern, lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    say(window, "ok thanks")
+    expect(messages.last).to_contain_text("can't be reached")
+    street.desk.client(street.other).say(thread, "ok thanks")
+    theirs = messages.filter(has_text="Sam Okafor")
+    expect(theirs.locator(".words")).to_have_text(["ok thanks"])
+    expect(theirs.locator(".state")).to_have_text("sealed")
+    expect(messages.last.locator(".who")).to_have_text("You")
+    expect(messages.last.locator(".state")).to_have_text(re.compile("waiting|sending"))
+    look(eyes, page, "widget-same-words")
+    page.unroute(pattern)
+    if (retry := window.get_by_role("button", name="Try now")).is_visible():
+        retry.click()
+    expect(messages.filter(has_text="ok thanks").locator(".state")).to_have_text(["sealed", "sealed"], timeout=20_000)
+    read = staff.get(f"/api/v1/threads/{thread}/messages").json()["messages"]
+    said = [each["author"]["name"] for each in read if each["body"] == "ok thanks"]
+    assert said == ["Sam Okafor", "Robin Vale"]
+    assert [what for what in problems(street, eyes) if expected not in what] == []
+    context.close()
+
+
 def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     """In a window of its own, where the tab's storage is its own, and one that is over says so and keeps what was written."""
     context, eyes = context_of(street, 320)
@@ -256,8 +293,22 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     page.get_by_label("Your message").fill("Kept in this tab")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("log").locator(".state")).to_have_text(["sealed"])
+    log, pattern, taken = page.get_by_role("log"), "**/api/v1/threads/*/messages", list[int]()
+    page.route(pattern, lambda route: taken.append(route.fetch().status))  # the desk has it, and no answer comes
+    page.get_by_label("Your message").fill("On its way")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_label("Your message").fill("Half a sentence")
+    while not taken:
+        page.wait_for_timeout(50)
+    expect(log.locator(".state").last).to_have_text("sending…")
+    page.unroute(pattern)
     page.reload()
-    expect(page.get_by_role("log").locator(".words")).to_have_text(["Kept in this tab"])
+    expect(page.get_by_label("Your message")).to_have_value("Half a sentence")
+    expect(log.locator(".state")).to_have_text(["sealed", "sealed"])
+    expect(log.locator(".words")).to_have_text(["Kept in this tab", "On its way"])
+    assert taken == [201]
+    on_record = street.desk.client(street.agent).get(f"/api/v1/threads/{newest(street.desk)}/messages").json()
+    assert [each["body"] for each in on_record["messages"]] == ["Kept in this tab", "On its way"]
     eyes.expected = {401}
     page.get_by_label("Your message").fill("Too late")
     street.desk.sql("update sec.session set ended_at = now() where kind = 'visitor' returning 1")
@@ -286,8 +337,36 @@ def test_a_site_that_is_not_allowed_shows_nothing(street: Street) -> None:
     context.close()
 
 
+def test_it_counts_down_to_the_end_of_a_limit_and_sends(street: Street) -> None:
+    """What was written meanwhile waits behind it; a screen reader is told once (`test_waiting.py` has the pages)."""
+    context, eyes = context_of(street, 320, "dark")
+    page, window = visited(eyes, street.shop.origin + "/account")
+    say(window, "The first")
+    expect(window.get_by_role("log").locator(".state").last).to_have_text("sealed")
+    newest_of_all = (
+        "select author_id from app.message m join app.thread t using (org_id, thread_id)"
+        " where t.channel = 'widget' order by m.at desc limit 1"
+    )
+    full(street.desk, street.desk.sql(newest_of_all)[0]["author_id"])
+    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
+    frame.evaluate(LISTEN)
+    texts = ["Straight after it", "And one more"]
+    for text in texts:
+        say(window, text)
+    expect(frame.locator(".message", has_text=texts[0])).to_contain_text("Too many at once. This is sent by itself in")
+    assert frame.eval_on_selector("[role=timer]", QUIET) == "off"
+    look(eyes, page, "widget-waiting")
+    assert len(counted(frame)) >= 2
+    for text in texts:
+        expect(frame.locator(".message", has_text=text).locator(".state")).to_have_text("sealed")
+    assert frame.locator(".words").all_inner_texts()[-2:] == texts
+    told_once(frame)
+    assert [what for what in problems(street, eyes) if "status of 429" not in what] == []
+    context.close()
+
+
 def test_an_admin_sets_it(street: Street) -> None:
-    """The page with the tag and the key, made after a confirmation; on record."""
+    """The page with the tag and the key, made after a confirmation; on record. Last: the site's key ends with it."""
     context, eyes = context_of(street)
     page = eyes.page()
     page.goto(street.desk.base + "/sign-in")
@@ -329,31 +408,3 @@ def _look_everywhere(eyes: Eyes, page: Page, name: str) -> None:
     page.set_viewport_size({"width": 900, "height": 700})
     page.emulate_media(color_scheme="light")
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false })")
-
-
-def test_it_counts_down_to_the_end_of_a_limit_and_sends(street: Street) -> None:
-    """What was written meanwhile waits behind it; a screen reader is told once (`test_waiting.py` has the pages)."""
-    context, eyes = context_of(street, 320, "dark")
-    page, window = visited(eyes, street.shop.origin + "/account")
-    say(window, "The first")
-    expect(window.get_by_role("log").locator(".state").last).to_have_text("sealed")
-    newest_of_all = (
-        "select author_id from app.message m join app.thread t using (org_id, thread_id)"
-        " where t.channel = 'widget' order by m.at desc limit 1"
-    )
-    full(street.desk, street.desk.sql(newest_of_all)[0]["author_id"])
-    frame = next(each for each in page.frames if each.url.startswith(street.desk.base))
-    frame.evaluate(LISTEN)
-    texts = ["Straight after it", "And one more"]
-    for text in texts:
-        say(window, text)
-    expect(frame.locator(".message", has_text=texts[0])).to_contain_text("Too many at once. This is sent by itself in")
-    assert frame.eval_on_selector("[role=timer]", QUIET) == "off"
-    look(eyes, page, "widget-waiting")
-    assert len(counted(frame)) >= 2
-    for text in texts:
-        expect(frame.locator(".message", has_text=text).locator(".state")).to_have_text("sealed")
-    assert frame.locator(".words").all_inner_texts()[-2:] == texts
-    told_once(frame)
-    assert [what for what in problems(street, eyes) if "status of 429" not in what] == []
-    context.close()

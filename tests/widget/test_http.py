@@ -37,12 +37,14 @@ async def test_it_works(world: World) -> None:
     application = serve(world, world.folder)
     visitor = await entered(application, site)
     fields = {"cookie": "", "x-csrf-token": ""}
-    assert (await visitor.ask("GET", "/api/v1/widget/conversation", fields=fields)).json() == {"thread": None}
+    none = (await visitor.ask("GET", "/api/v1/widget/conversation", fields=fields)).json()
+    assert none["thread"] is None
     begun = await visitor.ask("POST", "/api/v1/widget/conversation", document={"body": "Hello"}, fields=fields)
     assert begun.status == 201, begun.text
     thread = begun.json()["id"]
     said = await visitor.ask("POST", f"/api/v1/threads/{thread}/messages", document={"body": "There"}, fields=fields)
-    assert said.json()["author"]["kind"] == "visitor"
+    author = said.json()["author"]
+    assert (author["kind"], author["id"]) == ("visitor", none["member"])
     agent = await seat(application, world.acme.agent)
     row = (await agent.ask("GET", "/api/v1/threads")).json()["conversations"][0]
     assert (row["subject"], row["preview"]) == ("Conversation on a website", "There")

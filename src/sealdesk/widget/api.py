@@ -75,9 +75,10 @@ class VisitView(msgspec.Struct, frozen=True):
 
 
 class ConversationView(msgspec.Struct, frozen=True):
-    """The newest conversation of the reader in a widget; null where there is none yet."""
+    """The newest conversation of the reader in a widget, null where there is none yet; and who the reader is, as author of messages."""
 
     thread: UUID | None
+    member: UUID
 
 
 class BegunView(msgspec.Struct, frozen=True):
@@ -117,7 +118,7 @@ async def enter_by_identity(desk: Desk, widget: PublicId, body: Json[Signed], ex
 async def show_conversation(desk: Desk, actor: Actor) -> ConversationView:
     """Where the reader's conversation stands."""
     async with desk.read(actor) as work:
-        return ConversationView(await queries.own_conversation(work))
+        return ConversationView(await queries.own_conversation(work), actor.member)
 
 
 @post(
