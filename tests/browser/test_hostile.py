@@ -45,7 +45,7 @@ def naughty() -> list[str]:
     with gzip.open(needs.shared("payloads/naughty-strings.json.gz"), "rt") as file:
         strings: list[str] = json.load(file)
     assert len(strings) == 515
-    return [*CRAFTED, *(text for text in strings[:: count(4, 1)] if text.strip() and "\0" not in text)]
+    return [*CRAFTED, *(text for text in strings[:: count(6, 1)] if text.strip() and "\0" not in text)]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,9 @@ def test_nothing_runs_and_nothing_breaks(stage: Stage, hostile: tuple[Client, li
     _, threads, _ = hostile
     eyes = stage.open(stage.agent)
     page = eyes.page()
-    for path in ("/", "/?view=all", "/new", *(f"/c/{thread}?view=all" for thread in threads)):
+    # So many pages in a minute are more sockets than a person may open.
+    page.route_web_socket("**/api/v1/live", lambda socket: socket.close(code=1013))
+    for path in ("/", "/?view=all", "/new", *(f"/c/{thread}?view=all" for thread in threads[:: count(3, 1)])):
         page.goto(path)
         page.wait_for_timeout(30)
         assert page.evaluate("window.__pwn") is None, path

@@ -291,6 +291,6 @@ async def test_sabotage_of_the_grants(acme: Tenant, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(GRANTS, Role.REQUESTER, GRANTS[Role.REQUESTER] | {Permission.MEMBER_MANAGE})
     assert (await requester.ask("GET", "/api/v1/members")).status == 500
     superuser = await application_of(acme).world.superuser()
-    await superuser.execute("grant execute on function sec.members(uuid) to desk_requester")
+    await superuser.execute("grant execute on function sec.find_members(text, uuid, int) to desk_requester")
     await superuser.close()
     assert "admin@acme.test" in (await requester.ask("GET", "/api/v1/members")).text

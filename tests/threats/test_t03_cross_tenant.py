@@ -291,7 +291,7 @@ async def test_sabotage_of_the_policies(town: Town, monkeypatch: pytest.MonkeyPa
         await superuser.execute(f"alter table {table['name']} disable row level security")
     await superuser.close()
     open_ = Town(town.application, town.tenants)
-    await walk(open_, plan(open_, 4 * len(reading), reading))
+    await walk(open_, plan(open_, 8 * len(reading), reading))
     assert len({place for place, _, _ in open_.leaks}) > 1
     assert {word for _, _, found in open_.leaks for word in found} >= {tenant.mark.encode() for tenant in town.tenants}
 

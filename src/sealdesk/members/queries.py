@@ -47,8 +47,14 @@ def admit(actor: Actor, permission: Permission) -> None:
 async def members(
     work: Reading, text: str = "", after: UUID | None = None, limit: int = PAGE
 ) -> tuple[list[Listed], UUID | None]:
-    """A page of those whose name, address or role holds `text`, by name, after the member `after`; and who is the last, if more follow."""
+    """A page of those whose name, address or role holds `text`, by name, after the member `after`; and who is the last, if more follow.
+
+    `OutsideReach` (404) where there is no such member.
+    """
     admit(work.actor, Permission.MEMBER_MANAGE)
+    here = "select exists (select from app.member where org_id = $1 and member_id = $2)"
+    if after is not None and not await work.value(here, work.actor.org, after):
+        raise OutsideReach
     rows = await work.rows("select * from sec.find_members($1, $2, $3)", " ".join(text.split()), after, limit + 1)
     shown = rows[:limit]
     return await _listed(work, shown), shown[-1]["member_id"] if len(rows) > limit else None
