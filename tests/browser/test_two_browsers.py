@@ -19,7 +19,7 @@ from wire import Wire
 
 pytestmark = pytest.mark.browser
 
-MESSAGES = count(28, 1000)
+MESSAGES = count(16, 1000)
 EVERY = 3  # messages between two troubles
 KINDS = ("offline", "cut", "hush", "sever", "reload", "reload while cut", "draft", "kill")
 LIMITS = "message-post:person=60/5second,address=9000/minute,target=9000/minute,org=9000/minute read:person=9000/minute,address=9000/minute"

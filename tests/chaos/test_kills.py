@@ -20,7 +20,7 @@ from running import Client, RunningDesk, running
 from sealdesk.access.permissions import Role
 
 PEOPLE = 6
-KILLS = count(10, 200)
+KILLS = count(6, 200)
 VICTIMS = ("web server", "worker", "signer", "postgres", "backend")
 WITHIN = 5.0  # seconds
 AT_WORST = 20.0

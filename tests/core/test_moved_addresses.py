@@ -84,6 +84,8 @@ async def before(past: Past) -> None:
     await past.person("alike", "ſam@acme.test", "sam@acme.test")
     await past.person("apart", "rene\u0301@acme.test", "rene\u0301@acme.test", password=None)
     await past.person("whole", "ren\u00e9@acme.test", "ren\u00e9@acme.test")
+    await past.person("own", "zoe\u0308@acme.test", "zoe\u0308@acme.test")
+    await past.person("planted", "zo\u00eb@acme.test", "zo\u00eb@acme.test", password=None, org=GLOBEX)
     await past.person("visitor", "vera@visitor.test", f"visitor/{ACME}/vera@visitor.test", None)
     await past.person("reset", "otto@visitor.test", f"visitor/{ACME}/otto@visitor.test")
     await past.person("straying", "max@straße.test", f"visitor/{ACME}/max@strasse.test", None)
@@ -107,6 +109,8 @@ async def after(past: Past) -> None:
         "alike": f"nobody/{past.people['alike']}",
         "apart": f"nobody/{past.people['apart']}",
         "whole": "ren\u00e9@acme.test",
+        "own": "zo\u00eb@acme.test",
+        "planted": f"nobody/{past.people['planted']}",
         "visitor": f"visitor {ACME} vera@visitor.test",
         "reset": f"visitor {ACME} otto@visitor.test",
         "straying": f"visitor {ACME} max@straße.test",
@@ -116,6 +120,7 @@ async def after(past: Past) -> None:
     assert {word for word, row in rows.items() if row["open"]} == {"plain", "whole", "odd"}
     assert {word for word, row in rows.items() if row["password_hash"] is None} == {
         "apart",
+        "planted",
         "visitor",
         "reset",
         "straying",

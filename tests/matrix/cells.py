@@ -133,9 +133,9 @@ def kinds_for(cell: Cell, *, full: bool) -> tuple[Kind, ...]:
     if full:
         return tuple(Kind)
     if cell.role is chosen:
-        # A third of the kinds on each route, another third on the next.
-        third = sum(cell.route.path.encode()) // len(may) % 3
-        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 3 == third)
+        # A fifth of the kinds on each route, another fifth on the next.
+        fifth = sum(cell.route.path.encode()) // len(may) % 5
+        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 5 == fifth)
     return (Kind.SESSION, Kind.VISITOR) if cell.role is Role.REQUESTER else (Kind.SESSION,)
 
 

@@ -142,10 +142,12 @@ async def end_all_sessions(desk: Desk, actor: Actor) -> int:
         rows = await change.rows(
             "select member_id from app.member where org_id = $1 and member_id <> $2", actor.org, actor.member
         )
-        await change.lock(*(Stream("user", row["member_id"]) for row in rows))
-        await hold_role(change, (Role.ADMIN,), *(row["member_id"] for row in rows))
-        for row in rows:
-            total += await _end(change, row["member_id"])
+        members = [row["member_id"] for row in rows]
+        await change.lock(*(Stream("user", member) for member in members))
+        await hold_role(change, (Role.ADMIN,), *members)
+        for row in await change.rows("select * from sec.end_sessions_of($1, $2)", members, OPEN):
+            change.record(session_revoked(row["member"], "admin"))
+            total += row["ended"]
         if not total:
             change.nothing()
     _say_ended(actor, total)

@@ -119,7 +119,8 @@ def _again(connection: Connection) -> list[UUID]:
         row
         for row in _rows(
             connection,
-            "select person_id, email, email_norm from sec.person where visitor_of is null and email_norm like '%@%'"
+            "select person_id, email, email_norm, password_hash is not null as signs_in from sec.person"
+            " where visitor_of is null and email_norm like '%@%'"
             " order by password_hash is null, verified_at is null, created_at, person_id",
         )
         if not (row.email.isascii() and row.email_norm.isascii()) and exact(row.email) != row.email_norm
@@ -128,7 +129,13 @@ def _again(connection: Connection) -> list[UUID]:
         _orphan(connection, row.person_id)
     for row in moved:
         norm = exact(row.email)
-        if norm is None or _rows(connection, "select 1 from sec.person where email_norm = :norm", norm=norm):
+        held = "select person_id, password_hash is not null as signs_in from sec.person where email_norm = :norm"
+        holders = _rows(connection, held, norm=norm) if norm else []
+        # One that was exact before has no more right to it: another tenant may have named it for whoever signs in by it here.
+        if row.signs_in and holders and not holders[0].signs_in:
+            _orphan(connection, holders[0].person_id)
+            left.append(holders[0].person_id)
+        elif norm is None or holders:
             left.append(row.person_id)
             continue
         _run(connection, "update sec.person set email = :email, email_norm = :norm where person_id = :person",

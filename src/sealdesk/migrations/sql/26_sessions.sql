@@ -7,6 +7,19 @@ begin
   perform sec.hold_session(p_session);
 end $$;
 grant execute on function sec.hold_role(text[], uuid[], bytea) to desk_admin, desk_auditor;
+-- What many members have open here ends at once, in as many statements as for one; whose persons are held (`sec.hold_role`). Gives how many each had.
+create function sec.end_sessions_of(p_members uuid[], p_kinds text[]) returns table (member uuid, ended int)
+  language plpgsql volatile security definer set search_path = pg_catalog as $$
+declare o uuid := sec.org();
+begin
+  perform sec.hold_admin();
+  perform sec.void_challenges(m.person_id) from app.member m where m.org_id = o and m.member_id = any (p_members);
+  update app.member m set sessions_from = clock_timestamp() where m.org_id = o and m.member_id = any (p_members) and 'session' = any (p_kinds);
+  return query with u as (update sec.session s set ended_at = clock_timestamp()
+      where s.org_id = o and s.member_id = any (p_members) and s.ended_at is null and s.kind = any (p_kinds) returning s.member_id)
+    select u.member_id, count(*)::int from u group by 1 order by 1;
+end $$;
+grant execute on function sec.end_sessions_of(uuid[], text[]) to desk_admin;
 do $$
 declare f record; was text; becomes text;
 begin
