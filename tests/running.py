@@ -171,7 +171,7 @@ class RunningDesk:
         until = time.monotonic() + seconds
         while (left := self.sql(waiting)[0]["n"]) and time.monotonic() < until:
             time.sleep(0.3)
-        assert not left, f"{left} entries are not sealed after {seconds} s"
+        assert not left, f"{left} entries are not sealed after {seconds} s:\n{self.log.read_text()[-4000:]}"
 
     def stop(self) -> None:
         """Take all of it down, as an operator does."""
