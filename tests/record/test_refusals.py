@@ -313,7 +313,7 @@ asyncio.run(main())
 
 async def test_killed_in_the_middle_it_loses_and_doubles_nothing(world: World) -> None:
     """The worker dies by SIGKILL while it records, several times over."""
-    expected = await fill_spool(world, count(1_000, 20_000))
+    expected = await fill_spool(world, count(2_000, 20_000))
     chance = random.Random(11)
     killed = 0
     for _ in range(count(4, 40)):
@@ -328,7 +328,7 @@ async def test_killed_in_the_middle_it_loses_and_doubles_nothing(world: World) -
         )
         assert process.stdout is not None
         await process.stdout.readline()
-        await asyncio.sleep(chance.uniform(0.05, 0.4))
+        await asyncio.sleep(chance.uniform(0.01, 0.2))
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
         await process.wait()
