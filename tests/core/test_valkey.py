@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -24,15 +22,6 @@ from sealdesk.web.limits import Limit, Limiter
 from valkeyserver import Server
 
 POSTING = Limit("message-post", per_person="3/minute")
-
-
-@pytest.fixture(name="server", scope="module")
-def running_server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder))
-        server.start()
-        yield server
-        server.end()
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 import asyncio
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -56,15 +54,6 @@ class Two:
             if in_a_row == 3:
                 return
         raise AssertionError("bells do not arrive, or not by Valkey alone")
-
-
-@pytest.fixture(name="server", scope="module")
-def running_server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder))
-        server.start()
-        yield server
-        server.end()
 
 
 @pytest.fixture
