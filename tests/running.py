@@ -151,6 +151,15 @@ class RunningDesk:
                 made.append(Person(email, role, slug, await join(desk, org, role, email, name)))
         return made
 
+    def add(self, person: Person, slug: str, role: Role) -> None:
+        """Make a person a member of the organisation `slug` too."""
+
+        async def adding() -> None:
+            async with Desk.opened(self.settings) as desk:
+                await join(desk, self.orgs[slug], role, person.email, person.email)
+
+        apart(adding())
+
     def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Ask the database as its superuser: what a test counts must not depend on whom the desk lets read."""
         return apart(self._sql(query, arguments))

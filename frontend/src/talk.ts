@@ -10,7 +10,7 @@ import { dropWords, keepWords, readWords } from "./words";
 interface Message {
   id: string; at: string; body: string | null;
   author: { id: string; name: string };
-  receipt: { state: "pending" | "sequenced" | "sealed" };
+  receipt: { seq: number; state: "pending" | "sequenced" | "sealed" };
   redaction: { state: "masked" | "withheld" | "erased"; text: string | null } | null;
 }
 /** `changed` are messages that read otherwise since they were here: redacted, shown again, erased. */
@@ -78,13 +78,25 @@ function state(shown: HTMLElement, text: string, ...why: (string | Node)[]): voi
   retry.hidden = why.some((part) => part instanceof Node);  // a limit that is not over refuses again
 }
 
+const rank = (shown: Element): number => (shown === start ? 0 : Number((shown as HTMLElement).dataset["seq"] ?? Infinity));
+
+/** Where it belongs: in the order of the record, whichever answer came first; and what waits to be sent comes last. */
 function place(shown: HTMLElement): void {
   const follow = atEnd() || shown.classList.contains("mine");
-  // What waits to be sent comes last.
-  const waits = letters.find((letter) => !letter.accepted && letter.shown.isConnected && letter.shown !== shown)?.shown ?? null;
-  list.insertBefore(shown, shown.dataset["id"] ? waits : null);
+  let next: Element | null = null;
+  for (let each = list.lastElementChild; each && (each === shown || rank(each) > rank(shown)); each = each.previousElementSibling) {
+    if (each !== shown) next = each;
+  }
+  if (!shown.isConnected || shown.nextElementSibling !== next) list.insertBefore(shown, next);
   start.hidden = true;
   if (follow) list.scrollTop = list.scrollHeight;
+}
+
+/** It stands for this message from now on. */
+function recorded(shown: HTMLElement, message: Pick<Message, "id" | "receipt">): void {
+  shown.dataset["id"] = message.id;
+  shown.dataset["seq"] = `${message.receipt.seq}`;
+  place(shown);
 }
 
 /** What stands in a message's place says that it does. */
@@ -111,9 +123,8 @@ function elementOf(message: Message): HTMLElement | null {
     return null;
   }
   const shown = letter?.shown ?? made(message.author.name, text(message), mine);
-  shown.dataset["id"] = message.id;
   letters = letters.filter((each) => each !== letter);
-  place(shown);
+  recorded(shown, message);
   return shown;
 }
 
@@ -234,19 +245,20 @@ async function attempt(letter: Letter, now: number): Promise<Response | null> {
   letter.accepted = true;
   state(letter.shown, "sent");
   say("Sent");
-  accepted(letter, ((await response.json()) as { id: string }).id, now);
+  accepted(letter, (await response.json()) as Message | { id: string }, now);
   return response;
 }
 
-/** The desk has it: as the message of this id, or as the beginning of the conversation of this id. */
-function accepted(letter: Letter, id: string, now: number): void {
+/** The desk has it: as this message, or as the beginning of the conversation of this id. */
+function accepted(letter: Letter, told: Message | { id: string }, now: number): void {
   keep();
   const begins = letter.path === BEGINS;
-  if (begins && thread === null) { thread = id; void poll(now); return; }
-  if (begins && thread === id && !first) return;
-  const message = begins ? (thread === id ? first : "") : id;
-  if (message && find(message)) letter.shown.remove();
-  else if (message) letter.shown.dataset["id"] = message;
+  if (begins && thread === null) { thread = told.id; void poll(now); return; }
+  if (begins && thread === told.id && !first) return;
+  const id = begins ? (thread === told.id ? first : "") : told.id;
+  const message = "receipt" in told && !begins ? told : aside.get(id);
+  if (find(id)) letter.shown.remove();
+  else if (message) recorded(letter.shown, message);
   letters = letters.filter((each) => each !== letter);
   takeAside();
 }
@@ -258,9 +270,9 @@ function keep(): void {
 
 /** What a former page of this tab left: it goes on its way under its own key, where the desk still knows that. */
 function resume(): void {
-  if (words.value || letters.length) return;
+  if (letters.length) return;
   const left = readWords(me);
-  words.value = left.text;
+  words.value ||= left.text;  // which the browser itself may have put there again
   for (const each of left.letters) enqueue({ ...each, shown: made(visitor(), each.body, true), accepted: false });
 }
 

@@ -99,12 +99,7 @@ def test_who_belongs_to_two_organisations_sees_where_to_switch(stage: Stage) -> 
     page.goto("/account")
     expect(page.locator("text=switch organisation")).to_have_count(0)
     stage.desk.populate("second-pier", ("Somebody", Role.ADMIN))
-    stage.desk.sql(
-        "insert into app.member (org_id, member_id, person_id, role, name) select $1, gen_random_uuid(), person_id, 'agent',"
-        " name from app.member where member_id = $2",
-        stage.desk.orgs["second-pier"],
-        person.member,
-    )
+    stage.desk.add(person, "second-pier", Role.AGENT)
     page.goto("/")
     page.click("text=switch organisation")
     page.click("#organisations .choice")
