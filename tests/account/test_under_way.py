@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from itertools import pairwise
+from uuid import UUID, uuid4
 
 import pytest
 from pyotp.totp import TOTP
@@ -105,6 +106,34 @@ async def test_what_an_ended_session_began_comes_to_nothing(world: World) -> Non
         assert tuple((await connection.fetch(left))[0].values()) == (0, 0)
     finally:
         await connection.close()
+
+
+async def test_what_an_ended_session_takes_away_stays(world: World) -> None:
+    """V7.4.1: whoever was shown out a moment ago changes no password, and takes no session, factor or code from who showed them out."""
+    agent, desk = world.acme.agent, world.desk
+    works = (
+        change_password(desk, agent, PASSWORD, NEXT, VISIT, end_others=True, end_tokens=True),
+        account.end_other_sessions(desk, agent, VISIT, tokens=True),
+        account.end_session(desk, agent, uuid4()),
+        account.vouch(desk, agent, uuid4()),
+        account.remove_factor(desk, agent, uuid4()),
+        account.renew_codes(desk, agent),
+        tokens_commands.revoke(desk, agent, await token_of(world)),
+    )
+    for work in works:
+        async with holding(world, PERSON) as connection:
+            (late,) = await waits(connection, work)
+            await connection.execute("update sec.session set ended_at = now() where hash = $1", agent.session_hash)
+        with pytest.raises(SignedOut):
+            await late
+        async with holding(world, PERSON) as connection:
+            await connection.execute("update sec.session set ended_at = null where hash = $1", agent.session_hash)
+
+
+async def token_of(world: World) -> UUID:
+    """A token of the agent's."""
+    _, shown = await tokens_commands.issue(world.desk, world.acme.agent, Wanted("x", frozenset({"thread.read"}), 1))
+    return shown.id
 
 
 async def test_an_old_password_confirms_nothing(world: World) -> None:

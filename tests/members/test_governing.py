@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from counts import count
 from holding import holding, waits
 from members.test_members import VISIT, sign_in, sql, whatever
 from newcomers import join
@@ -16,8 +17,8 @@ from redactions.test_redaction import said
 from sealdesk.abuse.commands import change_lexicon
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
-from sealdesk.account import password_commands
-from sealdesk.core.errors import SignedOut
+from sealdesk.account import email_commands, password_commands
+from sealdesk.core.errors import SignedOut, Stale
 from sealdesk.members import invitations, rules
 from sealdesk.members.commands import Wanted, change_member, end_sessions
 from sealdesk.members.invitations import InvitationOver, Newcomer
@@ -25,7 +26,7 @@ from sealdesk.redactions import erasure
 from sealdesk.widget import switching
 from sites import switched_on
 from threads.test_states import opened
-from world import World
+from world import PASSWORD, World
 
 STREAM = "select 1 from ledger.stream where org_id = $1 and stream_id = $2 for update"
 
@@ -163,3 +164,40 @@ async def test_who_chooses_the_password_is_who_joins(world: World) -> None:
         "select org_id from app.member join sec.person using (person_id) where email_norm = 'bea@host.test' and app.member.active",
     )
     assert joined == [(world.acme.org if isinstance(ended[0], InvitationOver) else world.globex.org,)]
+
+
+async def test_an_invitation_and_a_new_address_meet_in_one_order(world: World) -> None:
+    """T05: the address that an invitation was mailed to is taken while it is being accepted: one holds, and neither waits in vain."""
+    desk, agent, person = world.desk, world.acme.agent, "select 1 from sec.person where email_norm = $1 for update"
+    for number in range(count(2, 50)):
+        email = f"bea{number}@host.test"
+        await invitations.invite(desk, world.globex.admin, Newcomer(email, "Bea", Role.REQUESTER))
+        await email_commands.ask_change(desk, agent, email)
+        theirs, address = await link(world, "invitation", email), await link(world, "email", email)
+        works = (
+            invitations.accept(desk, theirs, "tamarisk and quartz 99", VISIT),
+            email_commands.settle_address(desk, address, agent),
+        )
+        async with holding(world, person, email) as held:
+            begun = await waits(held, *(works if number % 2 else works[::-1]))
+        ended = await asyncio.gather(*begun, return_exceptions=True)
+        over = [each for each in ended if isinstance(each, InvitationOver | email_commands.AddressLinkOver)]
+        assert len(over) == 1, ended
+
+
+async def test_an_old_password_accepts_nothing(world: World) -> None:
+    """T05, V7.4.3: whoever was checked against it is told, and no member of another organisation."""
+    email, desk = "agent@acme.test", world.desk
+    await invitations.invite(desk, world.globex.admin, Newcomer(email, "Agent", Role.REQUESTER))
+    token = await link(world, "invitation", email)
+    async with holding(world, "select 1 from sec.person where email_norm = $1 for update", email) as held:
+        (late,) = await waits(held, invitations.accept(desk, token, PASSWORD, VISIT))
+        await held.execute(
+            "update sec.person set credential_version = credential_version + 1 where email_norm = $1", email
+        )
+    with pytest.raises(Stale, match="Your password was changed"):
+        await late
+    joined = (
+        "select count(*) from app.member join sec.person using (person_id) where email_norm = $1 and app.member.active"
+    )
+    assert await sql(world, joined, email) == [(1,)]

@@ -50,7 +50,17 @@ def test_one_mailbox_is_one_person() -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["ſam@acme.test", "ａnna@acme.test", "anna@ａcme.test", "ﬁn@acme.test", "x²@acme.test", "ﬀ@ß.test"]
+    "email",
+    [
+        "ſam@acme.test",
+        "ａnna@acme.test",
+        "anna@ａcme.test",
+        "ﬁn@acme.test",
+        "x²@acme.test",
+        "ﬀ@ß.test",
+        "anna\ufe0f@acme.test",
+        "\u115f@acme.test",
+    ],
 )
 def test_what_only_looks_like_others_is_no_address(email: str) -> None:
     with pytest.raises(BadRequest, match="Type it with plain letters"):

@@ -27,12 +27,12 @@ def test_a_person_who_can_sign_in_already_is_not_given_a_password(twice: Running
     assert signed_in.status_code == 200
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 500, "turned \u202e name", "two\nlines"])
+@pytest.mark.parametrize("name", ["", " ", "\u3164", "x" * 500, "turned \u202e name", "two\nlines"])
 def test_a_name_that_is_none_leaves_nothing(twice: RunningDesk, name: str) -> None:
     before = twice.sql(LEFT)
     for command in ((*ADD, "--name", name, "dee@twice.test"), ("org", "add", "nameless", "--name", name)):
         done = twice.command(*command)
         assert done.returncode == 1
-        needed = "A name is one line that can be printed" if name.strip() else "A name is needed"
+        needed = "A name is one line that can be printed" if name.strip(" \u3164") else "A name is needed"
         assert done.stderr.startswith(needed)
     assert twice.sql(LEFT) == before

@@ -13,6 +13,7 @@ from sealdesk.core.errors import OutsideReach, SignedOut, StateConflict
 from sealdesk.core.transactions import sqlstate
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events
+from sealdesk.people.holding import hold_own
 from sealdesk.people.sessions import ABSOLUTE, IDLE, Issued, Visit
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import new_token, token_hash
@@ -27,6 +28,7 @@ async def end_session(desk: Desk, actor: Actor, session: UUID) -> None:
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         change.record(events.session_revoked(actor.member, "own"))
         if not await change.value(_END_ONE, session, None):
             raise OutsideReach
@@ -41,6 +43,7 @@ async def end_other_sessions(desk: Desk, actor: Actor, visit: Visit, *, tokens: 
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         ended = await end_rest(change, "own_others", sessions=True, tokens=tokens)
         await change.value("select sec.forget_own_devices($1)", visit.device_hash)
         change.nothing()  # where there was none
@@ -57,6 +60,7 @@ async def vouch(desk: Desk, actor: Actor, session: UUID) -> None:
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         if not await change.value("select sec.vouch($1, $2)", session, actor.session_hash):
             raise OutsideReach
         change.record(events.device_added(actor.member, "vouched"))
@@ -113,6 +117,7 @@ async def remove_factor(desk: Desk, actor: Actor, factor: UUID) -> None:
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         kind = await change.value("select sec.remove_factor($1)", factor)
         if kind is None:
             raise OutsideReach
@@ -124,6 +129,7 @@ async def renew_codes(desk: Desk, actor: Actor) -> tuple[str, ...]:
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         if not await change.value("select count(*) from sec.own_factors()"):
             raise StateConflict("Set up an authenticator app or a passkey first.")
         return await enrolment.renew_codes(change)

@@ -16,6 +16,7 @@ from sealdesk.core.errors import BadRequest, OutsideReach, SignedOut, Stale, Too
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, factors, guard, outbox, password_rules, passwords
 from sealdesk.people.commands import known_device, known_email
+from sealdesk.people.holding import hold_own
 from sealdesk.people.outbox import Mail
 from sealdesk.people.sessions import Visit
 from sealdesk.unit import Desk
@@ -148,6 +149,7 @@ async def change_password(
     async with desk.change(actor, paced=False) as change:
         change.demand(Permission.CREDENTIAL_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         changed = "select sec.change_password($1, $2, $3)"
         if not await change.value(changed, row["password_hash"], encoded, visit.device_hash):
             raise Stale("Your password was changed in the meantime, from another place.")

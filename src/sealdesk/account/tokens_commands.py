@@ -12,7 +12,7 @@ from sealdesk.account.tokens_queries import Token, grantable, own_tokens, tokens
 from sealdesk.core.errors import BadRequest, OutsideReach, StateConflict
 from sealdesk.ledger.events import Stream
 from sealdesk.people import guard
-from sealdesk.people.holding import hold_role
+from sealdesk.people.holding import hold_own, hold_role
 from sealdesk.unit import Desk, Key
 from sealdesk.web.tokens import new_api_token, token_hash
 
@@ -73,6 +73,7 @@ async def revoke(desk: Desk, actor: Actor, token: UUID) -> None:
             raise OutsideReach
         change.demand(Permission.API_OWN)
         await change.lock(Stream("user", actor.member))
+        await hold_own(change)
         if not await change.value("select sec.end_own_sessions($1, null, array['token'])", token):
             raise OutsideReach
         change.record(events.token_revoked(actor.member, token, "own"))

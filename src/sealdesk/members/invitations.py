@@ -9,7 +9,7 @@ import structlog
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.account.password_commands import LinkOver
-from sealdesk.core.errors import SignedOut, StateConflict
+from sealdesk.core.errors import SignedOut, Stale, StateConflict
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.members import events
@@ -140,6 +140,8 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
             await change.lock(Stream("user", invitation.member))
             person = await change.value("select sec.accept_invitation($1, $2)", token_hash(token), encoded)
             _check_theirs(known, person)
+            if known and not await change.value("select sec.own_credential_holds($1)", known.version):
+                raise Stale("Your password was changed in the meantime. Open the invitation again.")
             change.record(events.member_joined(invitation.member, str(invitation.role)))
     except SignedOut:
         raise InvitationOver from None  # somebody was quicker

@@ -4,12 +4,13 @@ import re
 import unicodedata
 
 from sealdesk.core.errors import BadRequest
+from sealdesk.people.names import UNSEEN
 
 # What needs no quotes in a header (RFC 5322, 3.2.3), in any script: so an address is one address wherever it is written.
 _LOCAL = re.compile(r"[^\s@<>()\[\],;:\\\"]+")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _UNPLAIN = (
-    "This address has a character that stands for others, such as a wide letter or two letters in one."
+    "This address has a character that stands for others or shows nothing, such as a wide letter or two letters in one."
     " Type it with plain letters instead."
 )
 
@@ -23,7 +24,7 @@ def checked_email(email: str) -> str:
     local, _, domain = kept.rpartition("@")
     if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain) and len(kept) <= 254 and kept.isprintable()):
         raise BadRequest("An e-mail address looks like name@example.org.")
-    if unicodedata.normalize("NFKC", kept) != kept:
+    if unicodedata.normalize("NFKC", kept) != kept or UNSEEN.search(kept):
         raise BadRequest(_UNPLAIN)
     if "=?" in kept:  # begins an encoded word (RFC 2047): in a header it would be read as something else
         raise BadRequest("An e-mail address can't hold an equals sign before a question mark.")

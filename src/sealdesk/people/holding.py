@@ -18,6 +18,15 @@ async def hold_role(change: Change, roles: tuple[Role, ...], *others: UUID) -> N
     await change.value("select sec.hold_role($1, $2, $3)", *held)
 
 
+async def hold_own(change: Change) -> None:
+    """From here to the end of the change the actor's own session has not ended; whoever would end it waits. `SignedOut` (401) otherwise.
+
+    For what a person does to their own account: whoever was shown out a moment ago changes no password and ends nobody's session.
+    In the order of locks it stands after the actor's stream.
+    """
+    await change.value("select sec.hold_own($1)", change.actor.session_hash)
+
+
 async def hold_visits(change: Change) -> None:
     """From here to the end of the change nobody begins a visit in the organisation. Whoever is on the way in is in before, and seen.
 
