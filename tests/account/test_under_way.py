@@ -21,11 +21,11 @@ from sealdesk.account.tokens_commands import Wanted
 from sealdesk.core import clock
 from sealdesk.core.errors import SignedOut
 from sealdesk.members import commands as members
-from sealdesk.people import commands, confirming, founding
+from sealdesk.people import commands, confirming, founding, second
 from sealdesk.people.factors import Shown, WrongFactor
 from sealdesk.people.founding import NewPerson
 from sealdesk.people.passkeys import Party
-from sealdesk.people.sessions import Choice, Issued, Visit
+from sealdesk.people.sessions import Choice, Issued, SecondNeeded, Visit
 from sealdesk.web.tokens import new_token, token_hash
 from world import PASSWORD, World
 
@@ -178,6 +178,30 @@ async def test_half_a_sign_in_ends_with_the_rest(world: World) -> None:
         with pytest.raises(SignedOut):
             await commands.choose(world.desk, asked.challenge, world.acme.org, VISIT)
         password = NEXT
+    # What an organisation ends is its own: they are half way into another one, and get in there.
+    asked = await commands.sign_in(world.desk, EMAIL, password, None, VISIT)
+    assert isinstance(asked, Choice)
+    await members.end_sessions(world.desk, admin, agent.member)
+    await members.end_all_sessions(world.desk, admin)
+    assert isinstance(await commands.choose(world.desk, asked.challenge, world.globex.org, VISIT), Issued)
+    began = await commands.sign_in(world.desk, EMAIL, password, world.acme.org, VISIT)
+    assert isinstance(began, Issued)
+    seed = await enrolment.begin_totp(world.desk, began.actor, VISIT)
+    app = TOTP(seed.text)
+    await enrolment.add_totp(
+        world.desk, began.actor, seed.challenge, app.at(int(clock.now().timestamp())), "App", VISIT
+    )
+    for org, inside in ((world.acme.org, False), (world.globex.org, True)):
+        asked = await commands.sign_in(world.desk, EMAIL, password, org, VISIT)
+        assert isinstance(asked, SecondNeeded)
+        await members.end_sessions(world.desk, admin, agent.member)
+        code = app.at(int(clock.now().timestamp()) + (30 if inside else 0))
+        answer = second.answer_second(world.desk, asked.challenge, Shown(PARTY, code=code), None, VISIT)
+        if inside:
+            assert isinstance(await answer, Issued)
+        else:
+            with pytest.raises(SignedOut):
+                await answer
 
 
 async def test_signing_out_is_not_outrun(world: World) -> None:

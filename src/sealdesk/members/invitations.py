@@ -1,6 +1,6 @@
 """Invitations: asked by an admin, mailed as a link that works once within a day, accepted by whoever has the mail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -147,8 +147,9 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
         raise InvitationOver from None  # somebody was quicker
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
-    factors, version, tries = (known.factors, known.version, known.tries) if known else (0, invitation.version, 1)
-    entered = Known(person, tuple(await memberships(desk, person)), factors, "password", version, tries)
+    where = tuple(await memberships(desk, person))
+    fresh = Known(person, where, 0, "password", invitation.version)
+    entered = replace(known, memberships=where) if known else fresh
     return await go_on(desk, entered, invitation.org, visit)
 
 

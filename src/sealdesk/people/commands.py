@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +57,7 @@ async def _judge(
 ) -> Known:
     guard.refuse_known(desk.counters, norm, device)
     pool = await desk.database.pool("desk_gate")
-    row = await pool.fetchrow("select * from sec.credential($1)", norm)
+    row = await pool.fetchrow("select *, clock_timestamp() as began from sec.credential($1)", norm)
     attempt = guard.Attempt(norm, device, tuple(row["org_ids"]) if row else (), row["person_id"] if row else None)
     number = await guard.admit(desk.counters, attempt)
     encoded = row["password_hash"] if row else None
@@ -74,7 +74,8 @@ async def _judge(
     if renewed:
         await pool.fetchval("select sec.set_password($1, $2, $3)", row["person_id"], encoded, renewed)
     found = await memberships(desk, row["person_id"])
-    return Known(row["person_id"], tuple(found), row["factors"], "password", row["credential_version"], number)
+    version, began = row["credential_version"], row["began"]
+    return Known(row["person_id"], tuple(found), row["factors"], "password", version, number, began)
 
 
 async def tell(desk: Desk, person: UUID, detail: str, about: dict[str, str] | None = None) -> None:
@@ -101,7 +102,7 @@ async def memberships(desk: Desk, person: UUID) -> list[Membership]:
 async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Issued | Choice | SecondNeeded:
     """After a first factor: ask for the second where the person has one, else for the organisation where there are several, else issue."""
     if known.factors and known.method == "password":
-        data = {"method": known.method, "org": str(org) if org else None}
+        data = {"method": known.method, "org": str(org) if org else None, "began": _written(known.began)}
         return await second_needed(
             desk, known.person, await pose(desk, "second", known.person, known.version, visit, data)
         )
@@ -109,9 +110,19 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
     if not chosen:
         raise SignedOut(WRONG)
     if len(chosen) > 1:
-        data = {"method": known.method, "factors": known.factors, "tries": known.tries}
+        told = {"method": known.method, "factors": known.factors, "tries": known.tries}
+        data = told | {"began": _written(known.began)}
         return Choice(tuple(chosen), await pose(desk, "choose", known.person, known.version, visit, data))
     return await issue(desk, known, chosen[0], visit)
+
+
+def began_of(data: dict[str, Any]) -> datetime | None:
+    """When what led to a challenge was shown, by what was noted with it."""
+    return datetime.fromisoformat(data["began"]) if data.get("began") else None
+
+
+def _written(began: datetime | None) -> str | None:
+    return began.isoformat() if began else None
 
 
 async def second_needed(desk: Desk, person: UUID, challenge: str) -> SecondNeeded:
@@ -126,7 +137,8 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     person, version, data = await attempt(desk, "choose", challenge, visit)
     for membership in await memberships(desk, person):
         if membership.org == org and await answered(desk, challenge):
-            known = Known(person, (membership,), data["factors"], data["method"], version, data["tries"])
+            shown = data["factors"], data["method"], version, data["tries"], began_of(data)
+            known = Known(person, (membership,), *shown)
             return await issue(desk, known, membership, visit)
     raise SignedOut(TOO_LATE)
 
@@ -156,7 +168,7 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
     pool = await desk.database.pool("desk_gate")
     try:
         member = await pool.fetchval(
-            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "select sec.open_session($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             session,
             known.person,
             known.version,
@@ -166,6 +178,7 @@ async def _opened(desk: Desk, known: Known, membership: Membership, visit: Visit
             known.method,
             visit.label,
             visit.old,
+            known.began,
         )
     except asyncpg.PostgresError as error:
         if sqlstate(error) == OVER:

@@ -37,7 +37,8 @@ async def answer_second(desk: Desk, challenge: str, shown: Shown, org: UUID | No
         raise SignedOut(commands.TOO_LATE)
     await guard.passed(desk.counters, tried)
     asked = org or (UUID(data["org"]) if data["org"] else None)
-    known = Known(person, found, 1, f"{data['method']}+{right.kind}", version)
+    began = commands.began_of(data)
+    known = Known(person, found, 1, f"{data['method']}+{right.kind}", version, began=began)
     return _entered(await commands.go_on(desk, known, asked, visit))
 
 
@@ -55,7 +56,8 @@ async def sign_in_with_passkey(
 ) -> Issued | Choice:
     """Sign in without a password: the authenticator has to have asked for a PIN or a finger. `SignedOut` (401) otherwise."""
     pool = await desk.database.pool("desk_gate")
-    posed = await pool.fetchrow("select * from sec.attempt($1, 'passkey', $2)", token_hash(challenge), visit.bound)
+    trying = "select clock_timestamp() as began from sec.attempt($1, 'passkey', $2)"
+    posed = await pool.fetchrow(trying, token_hash(challenge), visit.bound)
     if posed is None:
         raise SignedOut(commands.TOO_LATE)
     known = await factors.find_passkey(desk, shown.assertion) if shown.assertion else None
@@ -66,7 +68,8 @@ async def sign_in_with_passkey(
     if not await commands.answered(desk, challenge):
         raise SignedOut(commands.TOO_LATE)
     found = tuple(await commands.memberships(desk, known.person))
-    return _entered(await commands.go_on(desk, Known(known.person, found, 1, "passkey", known.version), org, visit))
+    entered = Known(known.person, found, 1, "passkey", known.version, began=posed["began"])
+    return _entered(await commands.go_on(desk, entered, org, visit))
 
 
 def _entered(found: Issued | Choice | SecondNeeded) -> Issued | Choice:

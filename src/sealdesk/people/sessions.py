@@ -1,7 +1,7 @@
 """Sessions and what stands around them. Only the hash of a token is stored; the token leaves once, in the cookie."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sealdesk.access.actor import Actor
@@ -51,7 +51,8 @@ class Known:
     """Somebody who showed a first factor by `method`: who, where they may enter, and how many second factors they have.
 
     `version` is that of the credential that it was checked against: where another one holds by now, nothing opens.
-    `tries` is at which attempt the password was right.
+    `tries` is at which attempt the password was right, `began` when what was shown was looked at, by the database's clock: where an
+    organisation ended the person's sessions since then, none opens there.
     """
 
     person: UUID
@@ -60,6 +61,7 @@ class Known:
     method: str
     version: int
     tries: int = 1
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
