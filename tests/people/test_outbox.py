@@ -151,6 +151,21 @@ def test_every_letter_can_be_written_and_escapes_what_people_typed() -> None:
     assert "<b>&x" in invitation.text
 
 
+def test_what_somebody_is_called_is_no_sentence_of_a_letter() -> None:
+    """ASVS V1.1.2: a letter comes from the desk, and whoever chose the name of its sender has written none of it."""
+    data = {
+        "organisation": "Acme",
+        "inviter": "Your account is locked: evil.test/now unlocks it",
+        "role": "agent",
+        "path": "/x",
+    }
+    letter = letters.write("a@b.test", "invitation", data, BASE)
+    assert "evil" not in letter.text + letter.html
+    assert "an admin invites you to Acme as agent." in letter.text
+    long = letters.write("a@b.test", "invitation", data | {"inviter": "prose " * 50}, BASE)
+    assert len(long.text) < len(letter.text) + 60
+
+
 async def test_what_happened_is_recorded_everywhere_and_told_once(world: World) -> None:
     """ASVS V6.3.5 and V6.3.7: an entry in each organisation of the person, one notice to the person."""
     (person,) = await sql(world, "select person_id, email from sec.person where email_norm = 'agent@acme.test'")

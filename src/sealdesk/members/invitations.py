@@ -97,7 +97,7 @@ async def invite(desk: Desk, actor: Actor, newcomer: Newcomer, key: Key | None =
         # One address for the record, for the page and for the mail: whose it leads to is who reads it there.
         email = str(await change.value("select sec.member_email($1)", member))
         change.record(events.member_invited(member, str(newcomer.role), name, email))
-        data = {"organisation": actor.org_name, "inviter": actor.name, "name": name, "role": str(newcomer.role)}
+        data = {"organisation": actor.org_name, "inviter": actor.name, "role": str(newcomer.role)}
         await outbox.queue(change, desk.sealer, Mail(email, "invitation", {**data, "path": f"/invitation/{token}"}))
     return member
 

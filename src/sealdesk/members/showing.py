@@ -23,7 +23,7 @@ HINTS = {
     Role.REQUESTER: "Opens requests and sees their own",
     Role.AGENT: "Answers requests and works on tickets",
     Role.ADMIN: "All of that, members and rules too",
-    Role.AUDITOR: "Reads everything, changes nothing",
+    Role.AUDITOR: "Reads everything; places legal holds, and is the second person where it takes two",
 }
 _TONES: dict[str, Tone] = {"active": "good", "invited": "warn", "deactivated": "plain"}
 DONE = {

@@ -1,5 +1,6 @@
 """What mails say. A letter is a row of this table and the two layouts, text and HTML; both say the same."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,13 @@ FACTS = {
     "code": "Code",
 }
 """What a letter says of the occasion, where it is known: keys of its data, and what they are called."""
+
+NAMES = dict.fromkeys(("organisation", "at_organisation"), "an organisation") | dict.fromkeys(
+    ("inviter", "asker"), "an admin"
+)
+"""What strangers may have chosen, and read in a letter of ours: what to say instead where it would say more than a name."""
+_LONGEST_NAME = 60
+_LINK = re.compile(r"://|\bwww\.|\w\.\w+/|@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ LETTERS: Mapping[str, Wording] = {
     "invitation": Wording(
         "{{ organisation }} invites you",
         (
-            "{{ inviter }} invites you, {{ name }}, to {{ organisation }} as {{ role }}.",
+            "{{ inviter }} invites you to {{ organisation }} as {{ role }}.",
             "The link works once, for 24 hours. If you did not expect it, nothing has to be done.",
         ),
         "Accept the invitation",
@@ -268,7 +276,7 @@ def wording_of(template: str) -> Wording:
 
 def write(to: str, template: str, data: Mapping[str, str], base: str) -> Letter:
     """The letter, with links to the desk at `base`, for example `https://desk.example`. `data` may hold `path`, the link's."""
-    wording = wording_of(template)
+    wording, data = wording_of(template), {key: _named(key, value) for key, value in data.items()}
     own = ((wording.link, data["path"]),) if wording.link else ()
     links = [(label, base + path) for label, path in (*own, *wording.ways)]
     facts = [(label, data[key]) for key, label in FACTS.items() if data.get(key)]
@@ -278,6 +286,15 @@ def write(to: str, template: str, data: Mapping[str, str], base: str) -> Letter:
     plain = {**view, **_said(_text, wording, data)}
     html = _layouts.get_template("letter.html").render({**view, **_said(_marked, wording, apart)})
     return Letter(to, str(plain["subject"]), _plain.get_template("letter.txt").render(plain), html)
+
+
+def _named(key: str, value: str) -> str:
+    # A letter of the desk's is trusted for the desk's name: what somebody is called is no sentence in it, and no link.
+    if key not in NAMES:
+        return value
+    if _LINK.search(value):
+        return NAMES[key]
+    return value if len(value) <= _LONGEST_NAME else f"{value[: _LONGEST_NAME - 1]}…"
 
 
 def _said(environment: Environment, wording: Wording, data: Mapping[str, str]) -> dict[str, str | list[str]]:
