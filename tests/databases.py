@@ -33,7 +33,7 @@ def prepare_template(cluster: Cluster) -> str:
 def clone(cluster: Cluster, template: str) -> Generator[Clone]:
     """A copy of `template` for as long as the block lasts."""
     name = f"test_{secrets.token_hex(6)}"
-    cluster.ensure_database(name, template)
+    cluster.sql(f'create database "{name}" template "{template}"')  # which is new, so it is not looked for
     file = cluster.data / f"{name}.json"
     admin_dsn = cluster.superuser_dsn(name)
     credentials.merge(

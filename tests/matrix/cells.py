@@ -133,9 +133,9 @@ def kinds_for(cell: Cell, *, full: bool) -> tuple[Kind, ...]:
     if full:
         return tuple(Kind)
     if cell.role is chosen:
-        # A fifth of the kinds on each route, another fifth on the next.
-        fifth = sum(cell.route.path.encode()) // len(may) % 5
-        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 5 == fifth)
+        # Two of the kinds on each route, two others on the next.
+        sixth = sum(cell.route.path.encode()) // len(may) % 6
+        return tuple(kind for place, kind in enumerate(Kind) if kind is Kind.SESSION or place % 6 == sixth)
     return (Kind.SESSION, Kind.VISITOR) if cell.role is Role.REQUESTER else (Kind.SESSION,)
 
 
