@@ -19,6 +19,7 @@ from sealdesk.core.faults import Fault
 from sealdesk.core.log import configure
 from sealdesk.core.mail import mailer_of
 from sealdesk.core.settings import Settings
+from sealdesk.exports import clearing
 from sealdesk.exports.follower import Builder
 from sealdesk.following import Following
 from sealdesk.ledger.clockwork import Clockwork
@@ -82,6 +83,7 @@ async def work(settings: Settings, reader: Reader) -> None:
             "sweep": partial(sweep, desk),
             "verification": Timers(desk, signer).run,
             "exports": builder.run,
+            "leftovers": partial(clearing.run, desk, Blobs(settings.blobs)),
             "rewriting": partial(rewriting.run, desk),
         }
         async with asyncio.TaskGroup() as group:

@@ -105,6 +105,10 @@ def test_what_was_erased_is_nowhere(running_desk: RunningDesk, four: Four) -> No
     turn(four, four.admin, "ask")
     turn(four, four.auditor, "approve")
     export = bundle(desk, four)
+    stored = (
+        desk.settings.blobs / desk.sql("select blob_name from app.export where export_id = $1", export)[0]["blob_name"]
+    )
+    assert stored.exists()
     commits = [
         bytes.fromhex(slot["commit"])
         for row in desk.sql(
@@ -132,6 +136,10 @@ def test_what_was_erased_is_nowhere(running_desk: RunningDesk, four: Four) -> No
     assert f"value='\"{waits['entry']}\"'" in unescape(old.text)
     four.act(four.auditor, "erasure/answer", waits["entry"], answer="approve")
     assert four.admin.get(f"/api/v1/exports/{export}").json()["state"] == "expired"
+    until = time.monotonic() + 15
+    while stored.exists():  # noise by now, and gone before the worker's round of a minute
+        assert time.monotonic() < until
+        time.sleep(0.1)
     until = time.monotonic() + 60
     while found(desk, [noise[1], noise[3]], "base"):  # the keys, by the worker's own round
         assert time.monotonic() < until

@@ -13,13 +13,13 @@ from sealdesk.exports.events import Digests, Origin, Request
 from sealdesk.exports.model import ErasedSince, Export, checked_purpose
 from sealdesk.exports.scope import Scope
 from sealdesk.ledger.events import Recorded, Stream
-from sealdesk.unit import Change, Desk, Key, Reading
+from sealdesk.unit import Change, Desk, Key
 
 _STREAMS = """insert into app.export_stream (org_id, export_id, kind, stream_id, seq, head)
 select $1, $2, * from unnest($3::text[], $4::uuid[], $5::bigint[], $6::bytea[])"""
 
 _COVERING = """select x.export_id from app.export_stream s join app.export x using (org_id, export_id)
-where s.org_id = $1 and s.kind = $2 and s.stream_id = $3 and x.state in ('queued', 'building', 'built')"""
+where s.org_id = $1 and s.kind = $2 and s.stream_id = $3 and x.state = 'built'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def _request(change: Change, asked: Asked) -> Export:
 async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin | None) -> Export:
     """Put a download on record; only after this has returned may the bundle's bytes leave.
 
-    `OutsideReach` (404), `NotPermitted` (403), `RedactedSince` or, if there is none, `NotBuilt` (409).
+    `OutsideReach` (404), `NotPermitted` (403), `ErasedSince`, `RedactedSince` or, if there is none, `NotBuilt` (409).
     """
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_READ, lock=("export",))
@@ -90,17 +90,26 @@ async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin 
     return export
 
 
-async def expire(desk: Desk, actor: Actor, export_id: UUID, reason: str) -> str:
-    """Give a kept bundle up: its key is destroyed with the entry. Gives the name of what is left in the store, to be deleted."""
+async def expire(desk: Desk, actor: Actor, export_id: UUID, reason: str) -> None:
+    """Give a kept bundle up: its key is destroyed with the entry, and `clearing` deletes what is left in the store."""
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_ANY, lock=("export",))
-        return await _expire(change, export, reason)
+        await _expire(change, export, reason)
 
 
-async def covering(work: Reading, stream: Stream) -> list[UUID]:
-    """The exports with a bundle, or one to come, that cover a stream of a conversation."""
-    rows = await work.rows(_COVERING, work.actor.org, stream.kind, stream.id)
+async def hold_covering(change: Change, stream: Stream) -> list[UUID]:
+    """The exports with a bundle that cover a stream of a conversation. Up to the end of the change there is none but these.
+
+    Ask before any stream is locked. Whoever is about to put one on record waits, and looks for erasures then (`complete`).
+    """
+    await change.value("select sec.hold_bundles()")
+    rows = await change.rows(_COVERING, change.actor.org, stream.kind, stream.id)
     return [row["export_id"] for row in rows]
+
+
+async def hold_erasures(change: Change) -> None:
+    """Up to the end of the change nothing is erased in the organisation. Ask before any stream is locked."""
+    await change.value("select sec.hold_erasures()")
 
 
 async def expire_in(change: Change, export_id: UUID, reason: str) -> None:
@@ -110,24 +119,22 @@ async def expire_in(change: Change, export_id: UUID, reason: str) -> None:
         await _expire(change, export, reason)
 
 
-async def _expire(change: Change, export: Export, reason: str) -> str:
+async def _expire(change: Change, export: Export, reason: str) -> None:
     change.record(export.expire(reason))
-    name, _ = export.kept
     await change.execute(
-        "update app.export set state = 'expired', blob_name = null, blob_key = null, version = version + 1"
-        " where org_id = $1 and export_id = $2",
+        "update app.export set state = 'expired', blob_key = null, version = version + 1 where org_id = $1 and export_id = $2",
         change.actor.org,
         export.id,
     )
-    return name
 
 
 async def complete(desk: Desk, actor: Actor, export_id: UUID, digests: Digests, kept: tuple[str, bytes]) -> Recorded:
     """Put a finished bundle on record with where it is kept and its wrapped key. `StateConflict` if somebody else finished it.
 
-    `ErasedSince` if content was erased meanwhile: whoever erases waits for this lock, or was before it and is seen.
+    `ErasedSince` if content was erased meanwhile: whoever erases waits for this, or was before it and is seen.
     """
     async with desk.change(actor) as change:
+        await hold_erasures(change)
         export = await change.find(Export, export_id, Permission.EXPORT_BUILD, lock=("export",))
         if await change.ledger(erased_since, export_id, digests.org_size):
             raise ErasedSince

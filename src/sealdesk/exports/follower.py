@@ -25,6 +25,7 @@ from sealdesk.exports.build.entries import ContentMissing
 from sealdesk.exports.build.excuses import erased_since
 from sealdesk.exports.build.pin import COMPONENT, Pin, pin
 from sealdesk.exports.build.stage import Stage
+from sealdesk.exports.clearing import clear
 from sealdesk.exports.model import KEEP_FOR, ErasedSince
 from sealdesk.ledger.seal import Unopenable
 from sealdesk.ledger.signer.client import SignerClient
@@ -95,7 +96,7 @@ class Builder:
         return False
 
     async def tidy(self) -> None:
-        """Give up bundles past their time and those that hold what was erased since; delete blobs that no row names."""
+        """Give up bundles past their time, and any that hold what was erased since; delete blobs that no row names."""
         async with self._desk.keep(system(NOBODY, COMPONENT)) as connection:
             rows = await connection.fetch(
                 "select org_id, export_id, org_size, finished_at from app.export where state = 'built'"
@@ -105,11 +106,12 @@ class Builder:
                 erased = await erased_since(connection, row["org_id"], row["export_id"], row["org_size"])
             if erased or row["finished_at"] + KEEP_FOR < clock.now():
                 await self._give_up(row["org_id"], row["export_id"], "erasure" if erased else "age")
+        await clear(self._desk, self._store)
         await self._delete_orphans()
 
     async def _give_up(self, org: UUID, export: UUID, reason: str) -> None:
         try:
-            await self._store.delete(await commands.expire(self._desk, system(org, COMPONENT), export, reason))
+            await commands.expire(self._desk, system(org, COMPONENT), export, reason)
         except StateConflict:
             log.info("exports.gone_already", export=str(export))
 
@@ -171,6 +173,9 @@ class Builder:
             if done in (0, total) or time.monotonic() - last_told >= TELL_EVERY:
                 last_told = time.monotonic()
                 await self._tell(each, done, total)
+                # Not at the end alone: of a large bundle what was erased would stand in the stage for minutes.
+                if await self._erased_since(each, found):
+                    raise Outdated
 
         async with Stage(self._folder / str(each.export)) as stage:
             try:

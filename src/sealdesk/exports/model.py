@@ -40,6 +40,7 @@ class ErasedSince(StateConflict):
 
     slug = "export-erased-since"
     title = "Content was erased since"
+    sentence = "The bundle shows a message that was erased after it was built, so nobody gets it. Ask for a new one."
 
 
 class RedactedSince(StateConflict):

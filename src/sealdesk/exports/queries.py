@@ -9,7 +9,7 @@ from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, OutsideReach
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import resolve
-from sealdesk.exports.model import COLUMNS, Export, NotBuilt, RedactedSince
+from sealdesk.exports.model import COLUMNS, ErasedSince, Export, NotBuilt, RedactedSince
 from sealdesk.exports.scope import Scope, describe
 from sealdesk.ledger.events import Ref
 from sealdesk.unit import Reading
@@ -138,11 +138,15 @@ async def built_entry(work: Reading, export_id: UUID) -> Ref:
 async def demand_handable(work: Reading, export: Export) -> None:
     """Before a bundle is handed out: that its reader may read now what it holds, whatever held when it was asked for.
 
-    `NotPermitted` (403) for one with internal notes to a token that reads none; `RedactedSince` (409) for one that shows what its reader
-    may read no more, where whoever reads originals gets it.
+    `NotPermitted` (403) for one with internal notes to a token that reads none; `ErasedSince` (409) for one that shows what was erased, to
+    whomever; `RedactedSince` (409) for one that shows what its reader may read no more, where whoever reads originals gets it.
     """
     audiences.demand_readable(work.actor, Role(export.audience))
-    if work.actor.may(Permission.ORIGINAL_READ) or export.state != "built":
+    if export.state != "built":
+        return
+    if await work.value("select sec.erased_since($1)", export.id):
+        raise ErasedSince
+    if work.actor.may(Permission.ORIGINAL_READ):
         return
     if await work.value("select sec.redacted_since($1)", export.id):
         raise RedactedSince

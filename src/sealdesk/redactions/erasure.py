@@ -1,6 +1,7 @@
 """Erasure: off until two people turn it on; then one admin asks, and a second person approves, unless a legal hold stands.
 
-Approving takes the locks of the conversation's streams and of every export that covers it, in one order. What is judged under them is
+Approving first keeps bundles from being put on record; then it takes the locks of every export with a bundle that covers the conversation,
+of the organisation's stream, where the switch stands, and of the conversation's streams, in one order. What is judged under them is
 judged again by `ledger.erase`, the only function that deletes content, which wants to see the entry of this transaction first. Killed
 before the COMMIT, nothing has happened; after it, all has: what is left in the store of a kept bundle is noise, because its key went
 with the entry.
@@ -107,8 +108,10 @@ async def ask(
     async with desk.change(actor, key) as change:
         if change.replay:
             return await queries.shown_of_entry(change, change.replay)
-        posted = await queries.find(change, thread, message, Permission.ERASURE_ASK, BOTH)
+        await queries.find(change, thread, message, Permission.ERASURE_ASK)
         told = checked_note(reason, needed=True)
+        await change.lock(*_judged(change, thread))
+        posted = await queries.find(change, thread, message, Permission.ERASURE_ASK)
         await hold_role(change, (Role.ADMIN,))
         event = posted.ask_erasure(basis, told)
         await _demand_possible(change, thread)
@@ -139,8 +142,8 @@ async def answer(
             return await queries.shown_of_entry(change, change.replay)
         posted = await queries.find(change, thread, message, Permission.ERASURE_APPROVE)
         told = checked_note(said.reason)
-        covering = await exports.covering(change, posted.stream)
-        await change.lock(*(Stream(kind, thread) for kind in BOTH), *(Stream("export", each) for each in covering))
+        covering = await exports.hold_covering(change, posted.stream) if said.approve else []
+        await change.lock(*_judged(change, thread), *(Stream("export", each) for each in covering))
         found = next(iter(await queries.waiting(change, message)), None)
         # Who approves needs whoever asked to be an admin still, up to the end.
         await hold_role(change, (Role.ADMIN, Role.AUDITOR), *([found.asked_by] if found and said.approve else []))
@@ -187,6 +190,11 @@ async def _commits(change: Change, posted: Posted) -> list[bytes]:
         elif entry.body["message"] == str(posted.id) and "redacted_body" in entry.commits:
             commits.append(entry.commits["redacted_body"])
     return commits
+
+
+def _judged(change: Change, thread: UUID) -> list[Stream]:
+    """Where what may stop an erasure is on record: the switch, and the conversation."""
+    return [Stream("org", change.actor.org), *(Stream(kind, thread) for kind in BOTH)]
 
 
 async def _demand_possible(change: Change, thread: UUID) -> None:

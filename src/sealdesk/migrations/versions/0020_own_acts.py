@@ -3,7 +3,7 @@
 from sealdesk.migrations import sqlfile
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0018"
 
 
 def upgrade() -> None:
