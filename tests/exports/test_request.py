@@ -8,16 +8,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from evidence import SECRET, WHERE, ask, build, bundle_of, converse, entry_types, fetch, found
+from holding import holding, waits
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.account.tokens_commands import Wanted as WantedToken
 from sealdesk.account.tokens_commands import issue
-from sealdesk.core.errors import KeyReused, NotPermitted, OutsideReach
+from sealdesk.core.errors import KeyReused, NotPermitted, OutsideReach, SignedOut
 from sealdesk.exports import commands, queries
 from sealdesk.exports.commands import Asked
 from sealdesk.exports.model import NotBuilt, RedactedSince
 from sealdesk.exports.scope import Query, Threads, Tickets
-from sealdesk.members.commands import Wanted, change_member
+from sealdesk.members.commands import Wanted, change_member, end_sessions
 from sealdesk.people import commands as people
 from sealdesk.people.sessions import Issued, Visit
 from sealdesk.redactions.commands import redact
@@ -141,6 +142,12 @@ async def test_whose_role_is_lowered_keeps_no_bundle_of_the_former_one(world: Wo
     async with world.desk.read(issued.actor) as work:
         listed, _ = await queries.exports(work, None)
         assert [each.export.id for each in listed] == [public]
+    # Who is shown out while they wait for it gets it no more: what leaves is not taken back.
+    async with holding(world, "select from ledger.stream where stream_id = $1 for update", public) as held:
+        (late,) = await waits(held, commands.download(world.desk, issued.actor, public, origin=None))
+        await end_sessions(world.desk, admin, agent.member)
+    with pytest.raises(SignedOut):
+        await late
 
 
 async def demand_out_of_reach(world: World, actor: Actor, export: UUID) -> None:

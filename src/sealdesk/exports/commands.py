@@ -13,6 +13,7 @@ from sealdesk.exports.events import Digests, Origin, Request
 from sealdesk.exports.model import ErasedSince, Export, checked_purpose
 from sealdesk.exports.scope import Scope
 from sealdesk.ledger.events import Recorded, Stream
+from sealdesk.people.holding import hold_own
 from sealdesk.unit import Change, Desk, Key
 
 _STREAMS = """insert into app.export_stream (org_id, export_id, kind, stream_id, seq, head)
@@ -81,10 +82,12 @@ async def _request(change: Change, asked: Asked) -> Export:
 async def download(desk: Desk, actor: Actor, export_id: UUID, *, origin: Origin | None) -> Export:
     """Put a download on record; only after this has returned may the bundle's bytes leave.
 
-    `OutsideReach` (404), `NotPermitted` (403), `ErasedSince`, `RedactedSince` or, if there is none, `NotBuilt` (409).
+    `OutsideReach` (404), `NotPermitted` (403), `ErasedSince`, `RedactedSince` or, if there is none, `NotBuilt` (409); `SignedOut` (401)
+    where the session ended while this waited: what leaves is not to be taken back.
     """
     async with desk.change(actor) as change:
         export = await change.find(Export, export_id, Permission.EXPORT_READ, lock=("export",))
+        await hold_own(change)
         await queries.demand_handable(change, export)
         change.record(export.download(await queries.built_entry(change, export_id), origin))
     return export
