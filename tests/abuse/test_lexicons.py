@@ -112,6 +112,10 @@ async def test_who_may(world: World) -> None:
         [f"term {n}" for n in range(1001)],
         [f"{'long ' * 70}{n}" for n in range(100)],
         [f"{{{'|'.join(f'word{k}' for k in range(60))}}} {n}" for n in range(90)],
+        ["{a|bzz"],
+        ["{{nightjar|owlery}|hawkish} leak"],
+        ["foo|bar"],
+        ["kill you}"],
     ],
 )
 def test_lines_that_are_refused(lines: list[str]) -> None:

@@ -31,6 +31,11 @@ MOST_STEPS: Final = 1_000_000
 """Letters of terms that are compared with one text. Only lines made for it come so far; what stands behind is not found."""
 
 
+def well_formed(line: str) -> bool:
+    """Whether its choices are all whole: braces pair and hold no others, and a bar stands in them."""
+    return not any(sign in _CHOICE.sub("", line) for sign in "{|}")
+
+
 def ways_through(line: str) -> int:
     """How many terms a line stands for."""
     return prod(choice.count("|") + 1 for choice in _CHOICE.findall(line))

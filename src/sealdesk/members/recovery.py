@@ -16,6 +16,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, NotPermitted, StateConflict
+from sealdesk.core.seen import shows
 from sealdesk.ledger.events import Ref
 from sealdesk.members import events
 from sealdesk.members.model import Member, NotThem
@@ -75,7 +76,7 @@ async def ask(desk: Desk, actor: Actor, member_id: UUID, reason: str) -> None:
     `NotThem` (409) where there is nothing to remove, `NotPermitted` (403) for oneself, `StateConflict` (409) where a request waits.
     """
     reason = reason.strip()
-    if not reason or len(reason.encode()) > MOST_BYTES:
+    if not shows(reason) or len(reason.encode()) > MOST_BYTES:
         raise BadRequest(f"Say in up to {MOST_BYTES:,} characters how you made sure who it is.", pointer="/reason")
     async with desk.change(actor, paced=False) as change:
         member = await change.find(Member, member_id, Permission.MEMBER_MANAGE, lock=("user",))

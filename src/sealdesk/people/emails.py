@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from sealdesk.core.errors import BadRequest
-from sealdesk.people.names import UNSEEN
+from sealdesk.core.seen import UNSEEN
 
 # What needs no quotes in a header (RFC 5322, 3.2.3), in any script: so an address is one address wherever it is written.
 _LOCAL = re.compile(r"[^\s@<>()\[\],;:\\\"]+")

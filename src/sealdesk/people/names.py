@@ -1,21 +1,18 @@
 """Names of people and organisations, as they are shown."""
 
-import re
-
 from sealdesk.core.errors import BadRequest
+from sealdesk.core.seen import shows
 
 MAX_NAME = 400
 """Bytes of UTF-8."""
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u202f\u3000"), " ")
 _JOINERS = dict.fromkeys(map(ord, "\u200c\u200d"))  # part of names in several scripts, and printed
-UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""What counts as printed and shows nothing by itself: fillers, the empty Braille cell, and what only varies the letter before it."""
 
 
 def checked_name(name: str) -> str:
     """The name on one line; `BadRequest` if it shows nothing, is too long, or holds what isn't printed (controls, turned direction)."""
     line = name.translate(_SPACES).strip()
-    if not UNSEEN.sub("", line).translate(_JOINERS):
+    if not shows(line):
         raise BadRequest("A name is needed.", pointer="/name")
     if len(line.encode("utf-8", "replace")) > MAX_NAME or not line.translate(_JOINERS).isprintable():
         raise BadRequest(

@@ -9,6 +9,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, StateConflict, TooLarge
 from sealdesk.core.ids import new_id
+from sealdesk.core.seen import shows
 from sealdesk.ledger.events import Event, Head, Stream
 from sealdesk.threads import events
 from sealdesk.threads.events import Origin
@@ -51,7 +52,7 @@ class Draft:
 def checked_subject(subject: str) -> str:
     """The subject on one line; `BadRequest` if it is empty or too long."""
     line = " ".join(subject.split())
-    if not line:
+    if not shows(line):
         raise BadRequest("Give the conversation a subject.", pointer="/subject")
     if len(line.encode()) > MAX_SUBJECT:
         raise BadRequest(f"A subject has at most {MAX_SUBJECT} bytes.", pointer="/subject")

@@ -1,0 +1,16 @@
+"""Whether a text shows anything: what only fills, joins or varies is on the page and says nothing."""
+
+import re
+from typing import Final
+from unicodedata import category
+
+UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What counts as printed and shows nothing by itself: fillers, the empty Braille cell, and what only varies the letter before it."""
+_UNPRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
+
+
+def shows(text: str) -> bool:
+    """Whether there is anything in it to be seen."""
+    return any(category(each) not in _UNPRINTED and not UNSEEN.match(each) for each in text)
