@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from needs import ROOT
 from people.test_hasher import gone
@@ -16,6 +17,7 @@ from sealdesk.abuse.follower import Abuse
 from sealdesk.abuse.lexicon import LEXICONS, Lexicon, Rule, Watch, shipped
 from sealdesk.abuse.reader import Reader, ReaderGone
 from sealdesk.abuse.watches import Look, Watches
+from sealdesk.core.companion import Companion
 from sealdesk.following import Following
 from watching import THREAT, flags, opened, say
 from world import World
@@ -43,6 +45,20 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     reader = Reader()
     yield reader
     reader.close()
+
+
+def test_one_that_hangs_is_replaced(reader: Reader) -> None:
+    reader._companion = Companion("sealdesk.abuse.reader", patience=3)
+    look = Look("x", "", "")
+    before = reader.find(look)
+    assert reader.process is not None
+    hung = reader.process.pid
+    os.kill(hung, signal.SIGSTOP)
+    with capture_logs() as logs:
+        assert reader.find(look) == before
+    assert reader.process.pid != hung
+    assert gone(hung)
+    assert [each["event"] for each in logs] == ["companion.lost"]
 
 
 async def test_it_works(world: World, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,28 @@ It reads a line of JSON, writes one, and ends when there is no more to read: so 
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
+import structlog
 
+PATIENCE: Final = 30.0
+"""Seconds after which a process that has not answered is taken for one that never will: it takes a second for its longest work."""
+_PARTING: Final = 5.0
 AskedT = TypeVar("AskedT")
+log = structlog.get_logger("worker")
 
 
 class Companion:
     """The process that `python -m` runs of a module, as seen by the one thread that asks it; `arguments` are asked for at each start."""
 
-    def __init__(self, module: str, arguments: Callable[[], Iterable[object]] = tuple) -> None:
-        self._module, self._arguments = module, arguments
+    def __init__(
+        self, module: str, arguments: Callable[[], Iterable[object]] = tuple, *, patience: float = PATIENCE
+    ) -> None:
+        self._module, self._arguments, self._patience = module, arguments, patience
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "subprocess.Popen[bytes]":
@@ -32,19 +40,32 @@ class Companion:
         return self.process
 
     def ask(self, question: object) -> bytes | None:
-        """The line that it answers; a process that died is replaced, once. None where that one died as well."""
+        """The line that it answers; a process that died or hangs is replaced, once. None where that one did as well."""
         for _ in range(2):
-            with suppress(OSError):
-                if line := _exchange(self.start(), msgspec.json.encode(question)):
-                    return line
+            process = self.start()
+            # It may hang while it reads as well as while it works, so nothing but its end is sure to be seen.
+            late = threading.Timer(self._patience, process.kill)
+            late.start()
+            try:
+                with suppress(OSError):
+                    if line := _exchange(process, msgspec.json.encode(question)):
+                        return line
+            finally:
+                late.cancel()
+            log.warning("companion.lost", module=self._module)
             self.close()
         return None
 
     def close(self) -> None:
         """Let it end."""
         process, self.process = self.process, None
-        if process is not None:
-            with suppress(OSError):
+        if process is None:
+            return
+        with suppress(OSError):
+            try:
+                process.communicate(timeout=_PARTING)
+            except subprocess.TimeoutExpired:
+                process.kill()
                 process.communicate()
 
 
