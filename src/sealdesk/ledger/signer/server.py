@@ -1,6 +1,7 @@
 """The signer's socket: one task per connection, one request at a time across all of them."""
 
 import asyncio
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from sealdesk.ledger.signer.signer import Signer
 _log = structlog.get_logger("sealdesk.signer")
 
 REPLY_PATIENCE: Final = 10.0  # seconds for a client to take its reply
+TOLD_EVERY: Final = 3600.0
+"""Seconds between two records of the same refusal to sign a frozen log."""
 
 
 class Server:
@@ -25,6 +28,7 @@ class Server:
         self._socket = socket
         self._connections: set[asyncio.Task[None]] = set()
         self._ending: asyncio.Future[None] | None = None
+        self._told: dict[str, tuple[str, float]] = {}
 
     def stop(self) -> None:
         """End `serve`; replies that are due are not given any more, and asking again is harmless."""
@@ -74,7 +78,7 @@ class Server:
                 body = await wire.read_frame(reader, wire.MAX_REQUEST)
             except wire.FrameTooLarge as error:
                 # What follows can't be told apart from the next frame, so the conversation is over.
-                await _send(writer, _refuse(None, SignerRefused(Code.TOO_LARGE, f"{error}.")))
+                await _send(writer, self._refuse(None, SignerRefused(Code.TOO_LARGE, f"{error}.")))
                 return
             await _send(writer, self._reply(body))
 
@@ -84,13 +88,21 @@ class Server:
             request = wire.decode_request(body)
             return self._signer.answer(request)
         except wire.NOT_A_MESSAGE as error:
-            return _refuse(None, SignerRefused(Code.MALFORMED, f"Not a request: {error}"))
+            return self._refuse(None, SignerRefused(Code.MALFORMED, f"Not a request: {error}"))
         except SignerRefused as refused:
-            return _refuse(request, refused)
+            return self._refuse(request, refused)
+
+    def _refuse(self, request: wire.Request | None, refused: SignerRefused) -> wire.Refused:
+        """The refusal as a reply, after it is in the log: that a frozen log is asked for every second is said once an hour."""
+        origin, now = str(getattr(request, "origin", None)), time.monotonic()
+        before, at = self._told.get(origin, ("", 0.0))
+        if refused.code is not Code.FROZEN or before != refused.sentence or now - at >= TOLD_EVERY:
+            self._told[origin] = refused.sentence, now
+            _tell(request, refused)
+        return wire.Refused(refused.code, refused.sentence)
 
 
-def _refuse(request: wire.Request | None, refused: SignerRefused) -> wire.Refused:
-    """The refusal as a reply, after it is on record."""
+def _tell(request: wire.Request | None, refused: SignerRefused) -> None:
     record = _log.critical if refused.code in ALARMS else _log.warning
     record(
         "signer.refused",
@@ -100,7 +112,6 @@ def _refuse(request: wire.Request | None, refused: SignerRefused) -> wire.Refuse
         size=getattr(request, "size", None),
         alarm=refused.alarm,
     )
-    return wire.Refused(refused.code, refused.sentence)
 
 
 async def _send(writer: asyncio.StreamWriter, reply: wire.Reply) -> None:
