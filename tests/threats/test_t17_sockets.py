@@ -351,10 +351,10 @@ def test_what_is_taken_away_ends_within_a_second(house: House, way: str) -> None
     whom = house.desk.client(who)
     thread = whom.open() if way == "removed" else house.thread
     with ExitStack() as stack:
-        raws = [stack.enter_context(house.watching(whom, thread)) for _ in range(2)]
         pool = stack.enter_context(ThreadPoolExecutor(1))
         waiting = pool.submit(whom.get, f"/api/v1/threads/{thread}/messages?after=9999.9999&wait=20")
         time.sleep(0.3)
+        raws = [stack.enter_context(house.watching(whom, thread)) for _ in range(2)]
         began = time.monotonic()
         take_away(house, way, who, whom, thread)
         taken = time.monotonic()
