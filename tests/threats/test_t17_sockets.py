@@ -127,6 +127,12 @@ def test_it_works(house: House) -> None:
         assert "secret" not in json.dumps([theirs.texts, ours.texts])
     with house.watching(house.agent) as raw:
         assert [each["seq"] for each in raw.texts[-1]["read"]] == [told["seq"]]
+        raw.say(type="watch", thread=(other := house.requester.open()), only=True)
+        raw.hear("watching")
+        for thread in (house.thread, other):
+            house.requester.say(thread, "where are you?")
+        assert raw.hear("bell")["thread"] == other
+        assert raw.silent("bell", 0.5) or raw.texts[-1]["thread"] == other, "it is watched in place of the former"
 
 
 def test_lists_are_the_desk_s_and_say_nothing_of_where(house: House) -> None:
@@ -300,6 +306,8 @@ NO_FRAMES = [
     b'{"type":"watch","thread":"%s","thread":"%s"}',
     b'{"type":"watch","type":"watch","thread":"%s"}',
     b'{"type":"watch","thread":"%s","on":1}',
+    b'{"type":"watch","thread":"%s","only":"yes"}',
+    b'{"type":"typing","thread":"%s","only":true}',
     b'{"type":"watch","thread":"../%s"}',
     b'{"type":"watch","thread":["%s"]}',
     b'{"type":"read","thread":"%s"}',
@@ -497,7 +505,7 @@ def test_frames_and_requests_are_one_count(two: House) -> None:
 
 
 def flood(raw: Raw, thread: str) -> int:
-    """Ask until the socket is closed or has had its own twenty; how many frames were taken."""
+    """Ask until the socket is closed, or eighteen times; how many frames were taken."""
     taken = 0
     try:
         for _ in range(18):
