@@ -6,7 +6,7 @@ import { clear, find, made, place, recorded, state } from "./log";
 import { patience, reason } from "./problem";
 import { say } from "./toast";
 import { call, member, visitor } from "./visit";
-import { dropWords, keepWords, readWords, type KeptLetter } from "./words";
+import { dropWords, keepWords, newKey, readWords, type KeptLetter } from "./words";
 
 interface Message {
   id: string; at: string; body: string | null;
@@ -68,10 +68,6 @@ function hurry(): void {
   for (const done of [...resting]) done();
 }
 
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** What stands in a message's place says that it does. */
 function text(message: Message): string {
   if (message.body !== null) return message.body;
@@ -84,7 +80,7 @@ function elementOf(message: Message): HTMLElement | null {
   const there = find(message.id);
   if (there) return there;
   const mine = message.author.id === me;
-  const letter = mine && message.id === first ? letters.find((each) => each.accepted) : undefined;
+  const letter = mine && message.id === first ? letters.find((each) => each.accepted && each.path === BEGINS) : undefined;
   const sent = mine && !letter ? letters.find((each) => each.path && !each.accepted && each.body === message.body) : undefined;
   if (sent) {
     aside.set(message.id, message);
@@ -190,12 +186,33 @@ async function send(letter: Letter): Promise<void> {
   }
 }
 
+/** Which conversation there is: another window of the same visitor may have begun it. Gives the answer, null where there is none that says it. */
+async function ask(now: number): Promise<Response | null> {
+  const response = await call("GET", BEGINS);
+  if (now !== turn || !response?.ok) return response;
+  const said = (await response.json().catch(() => null)) as { thread: string | null; member: string } | null;
+  if (now !== turn || !said) return null;
+  belongs(said.member);
+  thread ??= said.thread;
+  known = true;
+  if (thread) void poll(now);
+  return response;
+}
+
+/** Somebody comes back to a window without a conversation, which hears of none. */
+function returned(): void {
+  if (known && thread === null && document.visibilityState === "visible") void ask(turn);
+}
+
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
-  letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
-  keep();
-  const response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  let response = letter.path || thread ? undefined : await ask(now);
+  if (response === undefined || (response?.ok && now === turn)) {
+    letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
+    keep();
+    response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  }
   if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {
     if (response.status < 500 && response.status !== 401) letter.path = "";  // it was looked at, and is not there
@@ -207,10 +224,12 @@ async function attempt(letter: Letter, now: number): Promise<Response | null> {
     if (response.status === 401) over();
     return response;
   }
+  const told = (await response.json().catch(() => null)) as Message | { id: string } | null;
+  if (now !== turn || !told) return null;  // half an answer is none
   letter.accepted = true;
   state(letter.shown, "sent");
   say("Sent");
-  accepted(letter, (await response.json()) as Message | { id: string }, now);
+  accepted(letter, told, now);
   return response;
 }
 
@@ -279,12 +298,10 @@ function goes(letter: Letter): void {
 export async function beginTalk(): Promise<void> {
   const now = (turn += 1);
   if (member()) belongs(member());
-  const response = await call("GET", BEGINS);
+  const response = await ask(now);
   if (now !== turn) return;
   if (response?.status === 401) { over(); return; }
-  const said = response?.ok ? ((await response.json().catch(() => null)) as { thread: string | null; member: string } | null) : null;
-  if (now !== turn) return;
-  if (!said) {
+  if (!known) {
     trouble.textContent = "The desk can't be reached. Trying again.";
     trouble.hidden = false;
     await rest(patience(response) || 3);
@@ -292,11 +309,7 @@ export async function beginTalk(): Promise<void> {
     return;
   }
   trouble.hidden = true;
-  belongs(said.member);
-  thread = said.thread;
-  known = true;
   letters.forEach(goes);
-  if (thread) void poll(now);
 }
 
 /** Whoever comes next sees nothing of it. Where the visit ended by itself, what was not sent goes back into the field; or it stays kept for the
@@ -325,6 +338,8 @@ export function endTalk(keepTyped: boolean): void {
 export function setUpTalk(whenOver: () => void): void {
   over = whenOver;
   addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", returned);
+  addEventListener("focus", returned);
   words.addEventListener("input", keep);
   form.addEventListener("submit", (event) => { event.preventDefault(); write(); });
   words.addEventListener("keydown", (event) => {
