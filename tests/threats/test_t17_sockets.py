@@ -19,6 +19,7 @@ import pytest
 
 from raw_sockets import PING, TEXT, Over, Raw, frame
 from running import Client, Person, RunningDesk, running
+from sealdesk.abuse.patience import PATIENCE
 from sealdesk.access.permissions import Role
 from sealdesk.core.bells import Bells
 from sealdesk.core.settings import Settings
@@ -406,6 +407,9 @@ def test_five_of_a_member_and_twenty_of_an_address(two: House) -> None:
         with two.open(two.agent) as beyond:
             assert beyond.status == 429
             assert b"retry-after" in beyond.answer.lower()
+            kind = json.loads(beyond.body)["type"].rpartition("/")[2]
+        assert two.log("rate_limit_violation", member=two.member(two.agent))
+        assert ("rate.limited", kind.replace("-", "_")) not in PATIENCE, "many windows are no haste"
         with two.open(None) as beyond:
             beyond.say(type="ticket", ticket=two.ticket(two.agent))
             assert beyond.over().code == 1013
