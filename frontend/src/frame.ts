@@ -1,9 +1,8 @@
 // The conversation window inside another site's page. It keeps its token in memory and in this tab's storage, so it works where cookies of
 // third parties are blocked; it has none. What it hears from the page around it, it hears from an allowed site's exact origin.
 import { beginTalk, endTalk, setUpTalk } from "./talk";
-import { call, forget, kept, keep } from "./visit";
+import { call, forget, kept, keep, type Visit } from "./visit";
 
-interface Visit { token: string; name: string }
 interface Asked { challenge: string }
 
 const sites = JSON.parse(document.body.dataset["sites"] ?? "[]") as string[];
@@ -54,8 +53,8 @@ async function busy(form: HTMLFormElement, work: () => Promise<void>): Promise<v
   try { await work(); } finally { button.disabled = false; }
 }
 
-function enter(visit: Visit): void {
-  keep(visit.token, visit.name);
+function enter(visit: Required<Visit>): void {
+  keep(visit);
   ended.hidden = true;
   show(talk);
   void beginTalk();
@@ -78,7 +77,7 @@ async function answerWithCode(): Promise<void> {
   problem(answer, "");
   const response = await call("POST", `${place}/visit`, { challenge, code: `${new FormData(answer).get("code") ?? ""}` });
   if (!response?.ok) { problem(answer, await why(response)); return; }
-  enter((await response.json()) as Visit);
+  enter((await response.json()) as Required<Visit>);
 }
 
 /** What the site signed, anew; empty where it signs nothing or does not answer. */
@@ -94,7 +93,7 @@ function signed(): Promise<string> {
 async function identify(): Promise<void> {
   const token = await signed();
   const response = token ? await call("POST", `${place}/identity`, { token }) : null;
-  if (response?.ok) enter((await response.json()) as Visit);
+  if (response?.ok) enter((await response.json()) as Required<Visit>);
   else show(ask);
 }
 

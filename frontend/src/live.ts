@@ -1,6 +1,6 @@
 // A live socket beside the page: bells in place of waiting requests, who writes, who is there, who has read. It carries no words: what is
 // new is read as always. Without a socket the page asks by itself, so nothing here has to succeed.
-import { pollNow, setLive } from "./poll";
+import { pollNow, reached, setLive } from "./poll";
 
 interface Who { member: string; name: string; side: string }
 interface Mark { member: string; name: string; seq: number }
@@ -8,6 +8,11 @@ interface Told { type: string; status?: number; seconds?: number; thread?: strin
 
 const WRITES_FOR = 6_000;
 const SAY_EVERY = 3_000;
+/** Whoever steps through the list looks at none of what they pass; and nobody reads faster than so. */
+const SETTLED = 300;
+const WATCH_EVERY = 1_000;
+const READ_AFTER = 500;
+const READ_EVERY = 2_000;
 const HIDDEN_FOR = 30_000;
 const LONGEST = 60_000;
 const LATER = new Set([1008, 1013]);
@@ -17,14 +22,21 @@ let failures = 0;
 let again = 0;
 let over = false;
 let hidden = 0;
+/** The conversation that is shown, and the one that the desk was asked to watch. */
 let watched = "";
+let asked = "";
+let askedAt = 0;
+let asking = 0;
 let listening = false;
 let wanted = false;
 /** The list went on, or may have, while nobody saw it. */
 let missed = false;
 let later = 0;
 let said = 0;
+let writing = false;
 let readUpTo = 0;
+let readAt = 0;
+let reading = 0;
 const writers = new Map<string, { name: string; until: number }>();
 let present: Who[] = [];
 const marks = new Map<string, Mark>();
@@ -74,11 +86,18 @@ function readOn(): void {
   pollNow(element);
 }
 
+/** What is shown has been read once it stood there a moment; the marks of a burst are one. */
 function markRead(): void {
+  if (reading) return;
+  reading = window.setTimeout(() => { reading = 0; sayRead(); }, Math.max(READ_AFTER, readAt + READ_EVERY - Date.now()));
+}
+
+function sayRead(): void {
   const now = shown();
-  if (!now || now.thread !== watched || now.seq <= readUpTo || document.visibilityState !== "visible") return;
+  if (!now || !asked || now.thread !== asked || now.seq <= readUpTo || document.visibilityState !== "visible") return;
   if (new URLSearchParams(location.search).has("earlier")) return;
   readUpTo = now.seq;
+  readAt = Date.now();
   send({ type: "read", thread: now.thread, seq: now.seq });
 }
 
@@ -100,11 +119,19 @@ function refused(told: Told): void {
   setLive(false);
   if (told.status !== 429 || !told.seconds) return;
   clearTimeout(later);
-  later = window.setTimeout(() => { watched = ""; listening = false; look(); }, told.seconds * 1000);
+  later = window.setTimeout(anew, told.seconds * 1000);
+}
+
+/** Ask for everything again. */
+function anew(): void {
+  watched = "";
+  listening = false;
+  askedAt = 0;
+  look();
 }
 
 function hear(told: Told): void {
-  if (told.type === "ready") { watched = ""; listening = false; look(); return; }
+  if (told.type === "ready") { anew(); return; }
   if (told.type === "list") { failures = 0; readList(); return; }
   if (told.type === "refused") { refused(told); return; }
   if (told.thread !== watched) return;
@@ -133,27 +160,41 @@ function hear(told: Told): void {
 function look(): void {
   const now = shown();
   if ((now || list()) && !socket && !again) open();
-  if (socket?.readyState === WebSocket.OPEN && listening !== (list() !== null)) {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  if (listening !== (list() !== null)) {
     listening = !listening;
     send({ type: "list", on: listening });
   }
-  if (socket?.readyState !== WebSocket.OPEN || (now?.thread ?? "") === watched) return;
-  if (watched) send({ type: "watch", thread: watched, on: false });
+  if ((now?.thread ?? "") === watched) return;
   watched = now?.thread ?? "";
   readUpTo = 0;
+  writing = false;
   writers.clear();
   marks.clear();
   present = [];
   setLive(false);
-  if (watched) send({ type: "watch", thread: watched });
+  clearTimeout(asking);
+  const since = Date.now() - askedAt;
+  if (since > WATCH_EVERY + SETTLED) watch();
+  else asking = window.setTimeout(watch, Math.max(SETTLED, WATCH_EVERY - since));
   tell();
+}
+
+/** One frame takes the place of what was watched before. */
+function watch(): void {
+  if (watched) send({ type: "watch", thread: watched, only: true });
+  else if (asked) send({ type: "watch", thread: asked, on: false });
+  if (watched) askedAt = Date.now();
+  asked = watched;
 }
 
 /** Nothing comes over the socket any more. */
 function lost(): void {
   socket = null;
   clearTimeout(later);
-  watched = "";
+  clearTimeout(asking);
+  watched = asked = "";
+  writing = false;
   listening = false;
   writers.clear();
   present = [];
@@ -161,37 +202,46 @@ function lost(): void {
   tell();
 }
 
-function closed(event: CloseEvent): void {
+/** When to come again, in milliseconds: not before the desk says, nor soon where it is there and opens nothing: it has enough of them. */
+function patience(event: CloseEvent, opened: boolean): number {
+  const told = Number(/again in (\d+) s/.exec(event.reason)?.[1] ?? 0) * 1000;
+  const chance = 0.5 + crypto.getRandomValues(new Uint8Array(1))[0]! / 510;
+  const refused = LATER.has(event.code) || event.code === 4408 || (!opened && reached());
+  return told + chance * (refused ? LONGEST : Math.min(LONGEST, 1000 * 2 ** failures));
+}
+
+function closed(event: CloseEvent, opened: boolean): void {
   lost();
   // Signed out, or out of reach: the next question says so, in words, and is asked at once.
   if (event.code === 4401) over = true;
   if (event.code === 4404) { wanted = true; readOn(); }
   if (over || document.visibilityState !== "visible") return;
   failures += 1;
-  const chance = crypto.getRandomValues(new Uint8Array(1))[0]! / 255;
-  const wait = LATER.has(event.code) || event.code === 4408 ? LONGEST : Math.min(LONGEST, 1000 * 2 ** failures);
-  again = window.setTimeout(() => { again = 0; look(); }, wait * (0.5 + chance / 2));
+  again = window.setTimeout(() => { again = 0; look(); }, patience(event, opened));
 }
 
 function open(): void {
   if (over || document.visibilityState !== "visible") return;
   const made = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`, "sealdesk.live.v1");
+  let opened = false;
   socket = made;
+  made.addEventListener("open", () => { opened = true; });
   made.addEventListener("message", (event) => { if (socket === made) hear(JSON.parse(event.data as string) as Told); });
-  made.addEventListener("close", (event) => { if (socket === made) closed(event); });
+  made.addEventListener("close", (event) => { if (socket === made) closed(event, opened); });
 }
 
 /** A public answer is being written: said now and then, and taken back when it is sent or emptied. A note is nobody's business. */
 function typing(event: Event): void {
   const form = (event.target as Element).closest<HTMLFormElement>("#composer");
   const text = form?.querySelector("textarea")?.value.trim();
-  if (!form || !watched || new FormData(form).get("visibility") === "internal") return;
+  if (!form || !asked || asked !== watched || new FormData(form).get("visibility") === "internal") return;
   const now = Date.now();
   if (text && now - said > SAY_EVERY) {
     said = now;
+    writing = true;
     send({ type: "typing", thread: watched });
-  } else if (!text && said) {
-    said = 0;
+  } else if (!text && writing) {
+    writing = false;
     send({ type: "typing", thread: watched, on: false });
   }
 }

@@ -18,7 +18,7 @@ function start(tag: HTMLScriptElement): void {
   button.textContent = "Write to us";
   button.setAttribute("aria-expanded", "false");
   style(button, {
-    position: "fixed", insetBlockEnd: "1rem", insetInlineEnd: "1rem", zIndex: "2147483000", font: "600 1rem/1 system-ui, sans-serif",
+    position: "fixed", insetBlockEnd: "1rem", insetInlineEnd: "1rem", zIndex: "2147483002", font: "600 1rem/1 system-ui, sans-serif",
     padding: ".9rem 1.2rem", border: "2px solid #ffffff", borderRadius: "2rem", background: "#0b5c4a", color: "#ffffff", cursor: "pointer",
     boxShadow: "0 4px 16px rgb(0 0 0 / .25)",
   });
@@ -28,12 +28,19 @@ function start(tag: HTMLScriptElement): void {
     frame?.contentWindow?.postMessage({ sealdesk: 1, ...message }, desk);
   }
 
-  function show(open: boolean): void {
-    frame ??= framed(`${desk}/widget/${encodeURIComponent(id)}#${location.origin}`);
-    frame.style.display = open ? "block" : "none";
-    button.style.display = open ? "none" : "block";
+  /** While nothing came into the window, which closes itself once it is there, the button does, and the next try is a new one. */
+  function face(open: boolean): void {
+    button.style.display = open && there ? "none" : "block";
+    button.textContent = open ? "Close" : "Write to us";
     button.setAttribute("aria-expanded", `${open}`);
-    if (!open) { button.focus(); return; }
+  }
+
+  function show(open: boolean): void {
+    if (!open && !there) { frame?.remove(); frame = null; }
+    if (open) frame ??= framed(`${desk}/widget/${encodeURIComponent(id)}#${location.origin}`);
+    if (frame) frame.style.display = open ? "block" : "none";
+    face(open);
+    if (!open || !frame) { button.focus(); return; }
     frame.focus();
     if (there) say({ kind: "opened" });
   }
@@ -55,11 +62,12 @@ function start(tag: HTMLScriptElement): void {
     if (!frame || event.source !== frame.contentWindow || event.origin !== desk) return;
     const said = event.data as { sealdesk?: unknown; kind?: unknown } | null;
     if (typeof said !== "object" || said?.sealdesk !== 1) return;
-    there = true;
+    if (!there) { there = true; face(true); }
     if (said.kind === "identify") void identify();
     if (said.kind === "close") show(false);
   });
-  button.addEventListener("click", () => show(true));
+  button.addEventListener("click", () => show(button.getAttribute("aria-expanded") === "false"));
+  addEventListener("keydown", (event) => { if (event.key === "Escape" && frame && !there) show(false); });
   document.body.append(button);
 }
 

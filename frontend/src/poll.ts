@@ -16,6 +16,9 @@ export function setLive(on: boolean): void {
   live = on;
 }
 
+/** Whether what was asked for last was answered. */
+export const reached = (): boolean => failures === 0;
+
 const rung = (element: Element): boolean => live && element.id === "news";
 
 function pace(element: HTMLElement): number {

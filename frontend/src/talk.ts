@@ -2,10 +2,11 @@
 // not sent and why; it is tried again under the same key, so it is never there twice. While the desk can't be reached or asks to wait, it
 // waits, what was written after it waits behind it, and then it goes by itself.
 import { clockFace, countDown } from "./countdown";
+import { clear, find, made, place, recorded, state } from "./log";
 import { patience, reason } from "./problem";
 import { say } from "./toast";
-import { call, visitor } from "./visit";
-import { dropWords, keepWords, readWords } from "./words";
+import { call, member, visitor } from "./visit";
+import { dropWords, keepWords, newKey, readWords, type KeptLetter } from "./words";
 
 interface Message {
   id: string; at: string; body: string | null;
@@ -16,13 +17,11 @@ interface Message {
 /** `changed` are messages that read otherwise since they were here: redacted, shown again, erased. */
 interface Page { messages: Message[]; changed: Message[]; cursor: string; more: boolean }
 /** `path` is where it was sent to first; it is tried again there, and nowhere else. Empty while it was not tried. */
-interface Letter { key: string; body: string; path: string; at: number; shown: HTMLElement; accepted: boolean }
+interface Letter extends KeptLetter { shown: HTMLElement; accepted: boolean }
 
 const BEGINS = "/api/v1/widget/conversation";
 const WAIT = 25;
 const LONGEST = 15;
-const list = document.querySelector<HTMLElement>("#messages")!;
-const start = document.querySelector<HTMLElement>("#start")!;
 const trouble = document.querySelector<HTMLElement>("#trouble")!;
 const form = document.querySelector<HTMLFormElement>("#write")!;
 const words = document.querySelector<HTMLTextAreaElement>("#words")!;
@@ -34,6 +33,8 @@ let over = (): void => undefined;
 /** The visitor's own id: whose messages are "You", and nobody else's. */
 let me = "";
 let thread: string | null = null;
+/** The desk has said which conversation there is, if there is one. Until then what is written waits. */
+let known = false;
 let cursor = "0";
 /** The message that the conversation began with. */
 let first = "";
@@ -43,60 +44,28 @@ let letters: Letter[] = [];
 /** Own messages that may be a letter of which no answer came yet: that answer tells. */
 const aside = new Map<string, Message>();
 let queue: Promise<void> = Promise.resolve();
-/** The letter that waits for the desk, and what ends its wait early. */
+/** The letter that waits for the desk. */
 let held: Letter | null = null;
-let hurry = (): void => undefined;
+/** Ends each wait for the desk early. */
+const resting = new Set<() => void>();
 /** Another one with each visit: what still runs for the former one stops. */
 let turn = 0;
-let polling = false;
+/** The visit for which news are asked for. */
+let polling = 0;
 
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-const atEnd = (): boolean => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
 
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** So long, or until there is a sign that the desk can be reached. */
+function rest(seconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => { clearTimeout(timer); resting.delete(done); resolve(); };
+    const timer = setTimeout(done, seconds * 1000);
+    resting.add(done);
+  });
 }
 
-function made(name: string, body: string, mine: boolean): HTMLElement {
-  const template = document.querySelector<HTMLTemplateElement>("#message")!;
-  const shown = template.content.firstElementChild!.cloneNode(true) as HTMLElement;
-  shown.classList.toggle("mine", mine);
-  shown.querySelector(".who")!.textContent = mine ? "You" : name;
-  shown.querySelector(".words")!.textContent = body;
-  return shown;
-}
-
-function state(shown: HTMLElement, text: string, ...why: (string | Node)[]): void {
-  const mark = shown.querySelector<HTMLElement>(".state")!;
-  mark.textContent = text;
-  mark.classList.toggle("sealed", text === "sealed");
-  shown.classList.toggle("refused", text === "not sent");
-  shown.querySelector<HTMLElement>(".not-sent")!.hidden = why.length === 0;
-  shown.querySelector(".why")!.replaceChildren(...why);
-  const retry = shown.querySelector<HTMLElement>(".not-sent button")!;
-  retry.textContent = text === "not sent" ? "Try again" : "Try now";
-  retry.hidden = why.some((part) => part instanceof Node);  // a limit that is not over refuses again
-}
-
-const rank = (shown: Element): number => (shown === start ? 0 : Number((shown as HTMLElement).dataset["seq"] ?? Infinity));
-
-/** Where it belongs: in the order of the record, whichever answer came first; and what waits to be sent comes last. */
-function place(shown: HTMLElement): void {
-  const follow = atEnd() || shown.classList.contains("mine");
-  let next: Element | null = null;
-  for (let each = list.lastElementChild; each && (each === shown || rank(each) > rank(shown)); each = each.previousElementSibling) {
-    if (each !== shown) next = each;
-  }
-  if (!shown.isConnected || shown.nextElementSibling !== next) list.insertBefore(shown, next);
-  start.hidden = true;
-  if (follow) list.scrollTop = list.scrollHeight;
-}
-
-/** It stands for this message from now on. */
-function recorded(shown: HTMLElement, message: Pick<Message, "id" | "receipt">): void {
-  shown.dataset["id"] = message.id;
-  shown.dataset["seq"] = `${message.receipt.seq}`;
-  place(shown);
+function hurry(): void {
+  for (const done of [...resting]) done();
 }
 
 /** What stands in a message's place says that it does. */
@@ -106,16 +75,12 @@ function text(message: Message): string {
   return message.redaction?.state === "erased" ? "This message was erased." : "This message was withheld.";
 }
 
-function find(id: string): HTMLElement | null {
-  return list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
-}
-
 /** The element of a message: the one that stands here, the letter that began the conversation, or a new one; null where a letter may become it. */
 function elementOf(message: Message): HTMLElement | null {
   const there = find(message.id);
   if (there) return there;
   const mine = message.author.id === me;
-  const letter = mine && message.id === first ? letters.find((each) => each.accepted) : undefined;
+  const letter = mine && message.id === first ? letters.find((each) => each.accepted && each.path === BEGINS) : undefined;
   const sent = mine && !letter ? letters.find((each) => each.path && !each.accepted && each.body === message.body) : undefined;
   if (sent) {
     aside.set(message.id, message);
@@ -166,19 +131,19 @@ async function seal(now: number): Promise<void> {
 }
 
 async function poll(now: number): Promise<void> {
-  if (polling) return;
-  polling = true;
+  if (polling === now) return;
+  polling = now;
   let failures = 0;
   while (now === turn && thread) {
     const page = await read(cursor, failures ? 0 : WAIT);
     if (now !== turn) break;
-    if (page instanceof Response && page.status === 401) { polling = false; over(); return; }
+    if (page instanceof Response && page.status === 401) { over(); return; }
     if (page === null || page instanceof Response) {
       failures += 1;
       trouble.textContent = page?.status === 404 ? "This conversation is no longer here." : "Not connected. What comes meanwhile is shown later.";
       trouble.hidden = false;
       const told = Number(page?.headers.get("Retry-After") ?? 0);
-      await pause(told || Math.min(30, 2 ** failures));
+      await rest(told || Math.min(30, 2 ** failures));
       continue;
     }
     failures = 0;
@@ -190,7 +155,6 @@ async function poll(now: number): Promise<void> {
     cursor = page.cursor;
     if (page.messages.some((message) => message.receipt.state !== "sealed") && unsealed === null) { unsealed = before; void seal(now); }
   }
-  polling = false;
 }
 
 /** Hold this letter, and what comes after it, until the desk may be asked again. */
@@ -208,10 +172,7 @@ async function hold(letter: Letter, response: Response | null, failures: number)
   }
   if (letter.shown.isConnected) letter.shown.scrollIntoView({ block: "nearest" });
   held = letter;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, (seconds || Math.min(LONGEST, 2 ** (failures - 1))) * 1000);
-    hurry = () => { clearTimeout(timer); resolve(); };
-  });
+  await rest(seconds || Math.min(LONGEST, 2 ** (failures - 1)));
   held = null;
 }
 
@@ -225,12 +186,33 @@ async function send(letter: Letter): Promise<void> {
   }
 }
 
+/** Which conversation there is: another window of the same visitor may have begun it. Gives the answer, null where there is none that says it. */
+async function ask(now: number): Promise<Response | null> {
+  const response = await call("GET", BEGINS);
+  if (now !== turn || !response?.ok) return response;
+  const said = (await response.json().catch(() => null)) as { thread: string | null; member: string } | null;
+  if (now !== turn || !said) return null;
+  belongs(said.member);
+  thread ??= said.thread;
+  known = true;
+  if (thread) void poll(now);
+  return response;
+}
+
+/** Somebody comes back to a window without a conversation, which hears of none. */
+function returned(): void {
+  if (known && thread === null && document.visibilityState === "visible") void ask(turn);
+}
+
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
-  letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
-  keep();
-  const response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  let response = letter.path || thread ? undefined : await ask(now);
+  if (response === undefined || (response?.ok && now === turn)) {
+    letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
+    keep();
+    response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  }
   if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {
     if (response.status < 500 && response.status !== 401) letter.path = "";  // it was looked at, and is not there
@@ -242,16 +224,19 @@ async function attempt(letter: Letter, now: number): Promise<Response | null> {
     if (response.status === 401) over();
     return response;
   }
+  const told = (await response.json().catch(() => null)) as Message | { id: string } | null;
+  if (now !== turn || !told) return null;  // half an answer is none
   letter.accepted = true;
   state(letter.shown, "sent");
   say("Sent");
-  accepted(letter, (await response.json()) as Message | { id: string }, now);
+  accepted(letter, told, now);
   return response;
 }
 
 /** The desk has it: as this message, or as the beginning of the conversation of this id. */
 function accepted(letter: Letter, told: Message | { id: string }, now: number): void {
   keep();
+  hurry();
   const begins = letter.path === BEGINS;
   if (begins && thread === null) { thread = told.id; void poll(now); return; }
   if (begins && thread === told.id && !first) return;
@@ -263,17 +248,22 @@ function accepted(letter: Letter, told: Message | { id: string }, now: number): 
   takeAside();
 }
 
-/** What is being written and what was not taken yet, in this tab's storage. */
-function keep(): void {
-  if (me) keepWords({ member: me, text: words.value, letters: letters.filter((each) => !each.accepted).map(({ key, body, path, at }) => ({ key, body, path, at })) });
+/** What is being written and what was not taken yet, in this tab's storage. False where that is not to be had. */
+function keep(): boolean {
+  const unsent = letters.filter((each) => !each.accepted);
+  return me !== "" && keepWords({ member: me, text: words.value, letters: unsent.map(({ key, body, path, at }) => ({ key, body, path, at })) });
 }
 
-/** What a former page of this tab left: it goes on its way under its own key, where the desk still knows that. */
-function resume(): void {
-  if (letters.length) return;
+/** Whose visit this is: what a former page of this tab left of theirs comes before what is written here. */
+function belongs(to: string): void {
+  if (me) return;
+  me = to;
   const left = readWords(me);
-  words.value ||= left.text;  // which the browser itself may have put there again
-  for (const each of left.letters) enqueue({ ...each, shown: made(visitor(), each.body, true), accepted: false });
+  // Which the browser itself may have put there again.
+  if (left.text !== words.value) words.value = [left.text, words.value].filter(Boolean).join("\n\n");
+  letters = [...left.letters.map(letterOf), ...letters];
+  letters.forEach((each) => place(each.shown));
+  keep();
 }
 
 function write(): void {
@@ -283,65 +273,73 @@ function write(): void {
   problem.textContent = long ? "This is too long for one message. Send it in two." : "";
   if (!body.trim() || long) { words.focus(); return; }
   words.value = "";
-  enqueue({ key: newKey(), body, path: "", at: Date.now(), shown: made(visitor(), body, true), accepted: false });
+  const letter = letterOf({ key: newKey(), body, path: "", at: Date.now() });
+  letters.push(letter);
+  place(letter.shown);
+  if (known) goes(letter);
   keep();
   words.focus();
 }
 
-function enqueue(letter: Letter): void {
-  letters.push(letter);
-  letter.shown.querySelector("button")!.addEventListener("click", () => { if (held === letter) hurry(); else queue = queue.then(() => send(letter)); });
+/** A kept one goes on its way under its own key, where the desk still knows that. */
+function letterOf(kept: KeptLetter): Letter {
+  const letter = { ...kept, shown: made(visitor(), kept.body, true), accepted: false };
+  letter.shown.querySelector("button")!.addEventListener("click", () => { if (held === letter) hurry(); else goes(letter); });
   state(letter.shown, "waiting");
-  place(letter.shown);
+  return letter;
+}
+
+/** It goes once all before it went. */
+function goes(letter: Letter): void {
   queue = queue.then(() => send(letter));
 }
 
 /** Show the visitor's conversation, or the place for its first message. */
 export async function beginTalk(): Promise<void> {
   const now = (turn += 1);
-  const response = await call("GET", BEGINS);
+  if (member()) belongs(member());
+  const response = await ask(now);
   if (now !== turn) return;
   if (response?.status === 401) { over(); return; }
-  if (!response?.ok) {
+  if (!known) {
     trouble.textContent = "The desk can't be reached. Trying again.";
     trouble.hidden = false;
-    await pause(3);
+    await rest(patience(response) || 3);
     if (now === turn) void beginTalk();
     return;
   }
   trouble.hidden = true;
-  const said = (await response.json()) as { thread: string | null; member: string };
-  if (now !== turn) return;
-  me = said.member;
-  thread = said.thread;
-  resume();
-  if (thread) void poll(now);
+  letters.forEach(goes);
 }
 
-/** Whoever comes next sees nothing of it; where the visit ended by itself, what was not sent goes back into the field. */
+/** Whoever comes next sees nothing of it. Where the visit ended by itself, what was not sent goes back into the field; or it stays kept for the
+ * one who wrote it, where the desk never said who is there and so nothing of it went. */
 export function endTalk(keepTyped: boolean): void {
   turn += 1;
   hurry();
   const unsent = letters.filter((letter) => !letter.accepted).map((letter) => letter.body);
-  words.value = keepTyped ? [...unsent, words.value].filter(Boolean).join("\n\n") : "";
+  const back = keepTyped && (known || !keep());
+  if (back) words.value = [...unsent, words.value].filter(Boolean).join("\n\n");
   letters = [];
-  if (keepTyped) keep();
-  else dropWords();
+  if (back) keep();
+  if (!keepTyped) { words.value = ""; dropWords(); }
+  queue = Promise.resolve();
   aside.clear();
   me = "";
   first = "";
   thread = null;
+  known = false;
   cursor = "0";
   unsealed = null;
-  polling = false;
   trouble.hidden = true;
-  start.hidden = false;
-  list.replaceChildren(start);
+  clear();
 }
 
 export function setUpTalk(whenOver: () => void): void {
   over = whenOver;
-  addEventListener("online", () => hurry());
+  addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", returned);
+  addEventListener("focus", returned);
   words.addEventListener("input", keep);
   form.addEventListener("submit", (event) => { event.preventDefault(); write(); });
   words.addEventListener("keydown", (event) => {

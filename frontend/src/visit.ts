@@ -1,11 +1,14 @@
 // A visit's token, and requests under it. Storage may be forbidden in a frame: then the visit lasts as long as the page.
 
-const key = `visit:${document.body.dataset["widget"] ?? ""}`;
-let visit: { token: string; name: string } | null = read();
+/** `member` is missing where an older page of this tab kept it. */
+export interface Visit { token: string; name: string; member?: string }
 
-function read(): { token: string; name: string } | null {
+const key = `visit:${document.body.dataset["widget"] ?? ""}`;
+let visit: Visit | null = read();
+
+function read(): Visit | null {
   try {
-    return JSON.parse(sessionStorage.getItem(key) ?? "null") as { token: string; name: string } | null;
+    return JSON.parse(sessionStorage.getItem(key) ?? "null") as Visit | null;
   } catch {
     return null;
   }
@@ -13,9 +16,10 @@ function read(): { token: string; name: string } | null {
 
 export const kept = (): boolean => visit !== null;
 export const visitor = (): string => visit?.name ?? "";
+export const member = (): string => visit?.member ?? "";
 
-export function keep(token: string, name: string): void {
-  visit = { token, name };
+export function keep({ token, name, member }: Required<Visit>): void {
+  visit = { token, name, member };
   try { sessionStorage.setItem(key, JSON.stringify(visit)); } catch { /* memory has it */ }
 }
 

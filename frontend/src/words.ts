@@ -9,11 +9,19 @@ const name = `words:${document.body.dataset["widget"] ?? ""}`;
 /** The desk knows a key for a day. What is older is not sent blindly. */
 const KNOWN_FOR = 20 * 3_600_000;
 
-export function keepWords(words: Words): void {
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** False where memory alone has it. */
+export function keepWords(words: Words): boolean {
   try {
     if (words.text || words.letters.length) sessionStorage.setItem(name, JSON.stringify(words));
     else sessionStorage.removeItem(name);
-  } catch { /* memory has it */ }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function dropWords(): void {

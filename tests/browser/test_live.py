@@ -31,6 +31,18 @@ def heard(page: Page) -> list[dict[str, object]]:
     return told
 
 
+def spoken(page: Page) -> list[str]:
+    """What the page says over its sockets from now on: types of frames, and `closed`."""
+    told: list[str] = []
+
+    def take(socket: WebSocket) -> None:
+        socket.on("framesent", lambda payload: told.append(json.loads(payload)["type"]))
+        socket.on("close", lambda _: told.append("closed"))
+
+    page.on("websocket", take)
+    return told
+
+
 def tall(page: Page) -> float:
     """The height of the line that tells."""
     box = page.locator("#live").bounding_box()
@@ -40,7 +52,7 @@ def tall(page: Page) -> float:
 def test_it_works(stage: Stage) -> None:
     theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
     requester, agent = theirs.page(), ours.page()
-    told = heard(requester)
+    told, said = heard(requester), spoken(requester)
     address = opened(stage, requester)
     agent.goto(address)
     expect(agent.locator("#live")).to_contain_text("Robin Vale is here")
@@ -69,6 +81,16 @@ def test_it_works(stage: Stage) -> None:
     assert [url for url in asked if "wait=" in url] == []
     assert "considered" not in json.dumps(told)
     assert {each["type"] for each in told} >= {"ready", "watching", "bell", "typing"}
+    # Whoever writes a burst of short answers says little of it: frames are counted.
+    del said[:]
+    burst = [f"ok {number} {uuid4().hex[:6]}" for number in range(8)]
+    for text in burst:
+        say(requester, text)
+        requester.wait_for_timeout(150)
+    expect(agent.locator("#items article .body").last).to_have_text(burst[-1])
+    expect(requester.locator("#live")).to_contain_text("Read by Ada Lindqvist")
+    assert 0 < len(said) <= 8, said
+    assert "closed" not in said
     assert theirs.found + ours.found == []
 
 
@@ -102,7 +124,7 @@ def test_the_list_follows(stage: Stage) -> None:
     """Whoever only has the list open sees a new conversation within a few seconds, and what was typed into the filter stays."""
     theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
     requester, agent = theirs.page(), ours.page()
-    told = heard(agent)
+    told, said = heard(agent), spoken(agent)
     with agent.expect_websocket() as opening:
         agent.goto("/?view=open")
     while not told:
@@ -116,6 +138,19 @@ def test_the_list_follows(stage: Stage) -> None:
     expect(row).to_contain_text(text, timeout=8000)
     assert {each["type"] for each in told} == {"ready", "list"}
     expect(agent.locator("#filter")).to_have_value("Stuck")
+    # Whoever steps through the list looks at where they stay, and is no flood on the way.
+    agent.fill("#filter", "")
+    del said[:]
+    steps = [f"/c/{each}" for each in stage.threads] * 2 + [address]
+    for path in steps:
+        agent.locator(f"#row-{path.rpartition('/')[2]}").click()
+        expect(agent.locator("#conversation")).to_have_attribute("data-thread", path.rpartition("/")[2])
+    while told[-1].get("thread") != address.rpartition("/")[2]:
+        agent.wait_for_timeout(50)
+    say(requester, text := f"You stayed {uuid4().hex[:6]}")
+    expect(agent.locator("#items article .body").last).to_have_text(text)
+    assert 0 < len(said) <= len(steps), said
+    assert "closed" not in said
     assert theirs.found + ours.found == []
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from raw_sockets import PING, TEXT, Over, Raw, frame
 from running import Client, Person, RunningDesk, running
+from sealdesk.abuse.patience import PATIENCE
 from sealdesk.access.permissions import Role
 from sealdesk.core.bells import Bells
 from sealdesk.core.settings import Settings
@@ -127,6 +128,12 @@ def test_it_works(house: House) -> None:
         assert "secret" not in json.dumps([theirs.texts, ours.texts])
     with house.watching(house.agent) as raw:
         assert [each["seq"] for each in raw.texts[-1]["read"]] == [told["seq"]]
+        raw.say(type="watch", thread=(other := house.requester.open()), only=True)
+        raw.hear("watching")
+        for thread in (house.thread, other):
+            house.requester.say(thread, "where are you?")
+        assert raw.hear("bell")["thread"] == other
+        assert raw.silent("bell", 0.5) or raw.texts[-1]["thread"] == other, "it is watched in place of the former"
 
 
 def test_lists_are_the_desk_s_and_say_nothing_of_where(house: House) -> None:
@@ -300,6 +307,8 @@ NO_FRAMES = [
     b'{"type":"watch","thread":"%s","thread":"%s"}',
     b'{"type":"watch","type":"watch","thread":"%s"}',
     b'{"type":"watch","thread":"%s","on":1}',
+    b'{"type":"watch","thread":"%s","only":"yes"}',
+    b'{"type":"typing","thread":"%s","only":true}',
     b'{"type":"watch","thread":"../%s"}',
     b'{"type":"watch","thread":["%s"]}',
     b'{"type":"read","thread":"%s"}',
@@ -351,10 +360,10 @@ def test_what_is_taken_away_ends_within_a_second(house: House, way: str) -> None
     whom = house.desk.client(who)
     thread = whom.open() if way == "removed" else house.thread
     with ExitStack() as stack:
-        raws = [stack.enter_context(house.watching(whom, thread)) for _ in range(2)]
         pool = stack.enter_context(ThreadPoolExecutor(1))
         waiting = pool.submit(whom.get, f"/api/v1/threads/{thread}/messages?after=9999.9999&wait=20")
         time.sleep(0.3)
+        raws = [stack.enter_context(house.watching(whom, thread)) for _ in range(2)]
         began = time.monotonic()
         take_away(house, way, who, whom, thread)
         taken = time.monotonic()
@@ -398,6 +407,9 @@ def test_five_of_a_member_and_twenty_of_an_address(two: House) -> None:
         with two.open(two.agent) as beyond:
             assert beyond.status == 429
             assert b"retry-after" in beyond.answer.lower()
+            kind = json.loads(beyond.body)["type"].rpartition("/")[2]
+        assert two.log("rate_limit_violation", member=two.member(two.agent))
+        assert ("rate.limited", kind.replace("-", "_")) not in PATIENCE, "many windows are no haste"
         with two.open(None) as beyond:
             beyond.say(type="ticket", ticket=two.ticket(two.agent))
             assert beyond.over().code == 1013
@@ -497,7 +509,7 @@ def test_frames_and_requests_are_one_count(two: House) -> None:
 
 
 def flood(raw: Raw, thread: str) -> int:
-    """Ask until the socket is closed or has had its own twenty; how many frames were taken."""
+    """Ask until the socket is closed, or eighteen times; how many frames were taken."""
     taken = 0
     try:
         for _ in range(18):

@@ -8,6 +8,7 @@ import pytest
 
 from counts import count
 from raw_sockets import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Over, Raw, frame
+from sealdesk.web import caps
 from web.conftest import SECONDS, Served, serving
 
 KIB = 1024
@@ -75,11 +76,19 @@ BREACHES = {
     "a byte too many in fragments": (frame(TEXT, b"a" * CAP, fin=False) + frame(CONTINUATION, b"a"), 1009),
     "a byte too many of characters": (frame(TEXT, "ü".encode() * (CAP // 2 + 1)), 1009),
     "a terabyte": (b"\x81\xff" + struct.pack("!Q", 1 << 40) + b"mask" + b"a" * (CAP + KIB), 1009),
-    "21 pings": (frame(PING) * 21, 1008),
-    "21 pongs": (frame(PONG) * 21, 1008),
-    "21 fragments of nothing": (frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 20, 1008),
-    "21 messages": (frame(TEXT, b"x") * 21, 1008),
+    "41 pings": (frame(PING) * (caps.SOCKET_FRAMES + 1), 1008),
+    "41 pongs": (frame(PONG) * (caps.SOCKET_FRAMES + 1), 1008),
+    "41 fragments of nothing": (frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * caps.SOCKET_FRAMES, 1008),
+    "41 messages": (frame(TEXT, b"x") * (caps.SOCKET_FRAMES + 1), 1008),
 }
+
+
+def test_as_many_frames_as_may_be_are_taken(served: Served) -> None:
+    """One more is a breach; what is exactly within the count is answered, all of it."""
+    with opened(served) as raw:
+        raw.write(frame(PING) * (caps.SOCKET_FRAMES - 1) + frame(TEXT, b"x"))
+        heard = [raw.next_frame() for _ in range(caps.SOCKET_FRAMES)]
+        assert heard[-1][1] == b"x"
 
 
 @pytest.mark.parametrize("what", BREACHES)

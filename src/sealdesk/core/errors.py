@@ -188,6 +188,13 @@ class TooMany(Refusal):
         return self._said
 
 
+class TooManySockets(TooMany):
+    """So many live sockets are open as may be at once. Whoever has many windows open has not come too often."""
+
+    slug = "too-many-sockets"
+    title = "Too many live connections"
+
+
 class Overloaded(Refusal):
     """The desk can't take this now; nothing was done (RFC 9110, 15.6.4)."""
 

@@ -31,7 +31,7 @@ class Guests:
         return list(self._staying)
 
     def lose(self, stays: Iterable[Stay]) -> None:
-        """Tell whoever stays so that it is over."""
-        for stay in stays:
+        """Tell whoever stays so that it is over: first of sessions, then of the conversations that end with them."""
+        for stay in sorted(stays, key=lambda stay: stay[1] is not None):
             for lost in tuple(self._staying.get(stay, ())):
                 lost()

@@ -20,10 +20,11 @@ class Ticket(Input, frozen=True, tag="ticket"):
 
 
 class Watch(Input, frozen=True, tag="watch"):
-    """Look at a conversation, or no longer."""
+    """Look at a conversation, or no longer; `only`: and at no other."""
 
     thread: UUID
     on: bool = True
+    only: bool = False
 
 
 class Typing(Input, frozen=True, tag="typing"):

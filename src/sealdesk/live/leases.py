@@ -10,7 +10,7 @@ import structlog
 
 from sealdesk.core.counters import key_of
 from sealdesk.core.db import ABSENT, Database
-from sealdesk.core.errors import Overloaded, TooMany
+from sealdesk.core.errors import Overloaded, TooManySockets
 from sealdesk.core.ids import new_id
 from sealdesk.live.policy import Bounds
 from sealdesk.web.limits import address_bucket
@@ -35,7 +35,7 @@ class Leases:
 
     @asynccontextmanager
     async def counted(self, address: str) -> AsyncGenerator[UUID]:
-        """Count a socket by its address for as long as the block lasts. Raises `TooMany`."""
+        """Count a socket by its address for as long as the block lasts. Raises `TooManySockets`."""
         lease = new_id()
         self._held.add(lease)
         try:
@@ -46,7 +46,7 @@ class Leases:
             await self._call("select sec.drop_live_leases($1)", [lease])
 
     async def count_member(self, lease: UUID, member: UUID) -> None:
-        """Count it by its member too, once that is known. Raises `TooMany`."""
+        """Count it by its member too, once that is known. Raises `TooManySockets`."""
         await self._take(lease, "member", str(member), self._bounds.of_member)
 
     async def renew(self) -> None:
@@ -62,7 +62,7 @@ class Leases:
         except ABSENT as error:
             raise Overloaded("The database can't be reached right now.", headers={"Retry-After": "2"}) from error
         if full:
-            raise TooMany(_SENTENCE[kind].format(most), seconds=int(RENEW_EVERY))
+            raise TooManySockets(_SENTENCE[kind].format(most), seconds=int(RENEW_EVERY))
 
     async def _call(self, query: str, *arguments: object) -> None:
         try:

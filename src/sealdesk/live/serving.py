@@ -167,6 +167,8 @@ class Visit:
             case Ticket():
                 raise BadRequest("A ticket is a first frame.")
             case Watch() as frame:
+                if frame.only:
+                    await self._leave(*(self._rooms.keys() - {frame.thread}))
                 await (self._watch if frame.on else self._leave)(frame.thread)
             case Typing() as frame:
                 await self._typing(frame)
@@ -220,11 +222,12 @@ class Visit:
         seq, ticket = heads.get("thread", 0), heads.get("ticket", 0) if self.staff else None
         self._answer(Watching(thread, seq, ticket, present, read))
 
-    async def _leave(self, thread: UUID) -> None:
-        if (found := self._rooms.pop(thread, None)) is not None:
-            room, held = found
-            held.close()
-            self._hub.leave(self, room)
+    async def _leave(self, *threads: UUID) -> None:
+        for found in [self._rooms.pop(thread, None) for thread in threads]:
+            if found is not None:
+                room, held = found
+                held.close()
+                self._hub.leave(self, room)
 
     async def _typing(self, frame: Typing) -> None:
         if frame.thread not in self._rooms:

@@ -39,9 +39,10 @@ KEEP_ALIVE_SECONDS: Final = 30
 SOCKET_BYTES: Final = 65 * KIB
 """The largest message of a live socket: 64 KiB and what surrounds them."""
 
-SOCKET_FRAMES: Final = 20
+SOCKET_FRAMES: Final = 40
 SOCKET_FRAMES_SECONDS: Final = 10.0
-"""So many frames a socket takes in so many seconds: control frames and fragments are frames too."""
+"""So many frames a socket takes in so many seconds: control frames and fragments are frames too. Twice what a person may say on average
+(`live.policy`), so that whoever does much at once is not taken for a flood."""
 
 SOCKET_BUFFER: Final = 4 * KIB
 """What may wait for a reader in the process's memory before nothing more is sent to it."""

@@ -62,16 +62,17 @@ class AskedView(msgspec.Struct, frozen=True):
 
 
 class VisitView(msgspec.Struct, frozen=True):
-    """A visit: the bearer token, whose it is, and the seconds until it ends at the latest."""
+    """A visit: the bearer token, whose it is, as author of messages and by name, and the seconds until it ends at the latest."""
 
     token: str
+    member: UUID
     name: str
     seconds: int
 
     @classmethod
     def of(cls, visiting: Visiting) -> "VisitView":
         """As JSON."""
-        return cls(visiting.token, visiting.name, visiting.seconds)
+        return cls(visiting.token, visiting.member, visiting.name, visiting.seconds)
 
 
 class ConversationView(msgspec.Struct, frozen=True):

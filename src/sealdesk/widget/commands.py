@@ -181,7 +181,7 @@ async def _open_once(desk: Desk, widget: Widget, guest: Guest, visit: Visit, ref
         raise (_Overtaken if row["fresh"] else SignedOut)(refused).at(Tried(guest.norm, None))
     log.info("login", owasp="authn_login_success", org=str(widget.org), member=str(actor.member), method=METHOD)
     await guard.issued(desk.counters, widget.org, METHOD)
-    return Visiting(token, row["name"], int(MOST.total_seconds()))
+    return Visiting(token, actor.member, row["name"], int(MOST.total_seconds()))
 
 
 async def _begin(desk: Desk, actor: Actor, guest: Guest, *, fresh: bool) -> bool:

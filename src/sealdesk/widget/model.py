@@ -84,6 +84,7 @@ class Visiting:
     """A visit: its token leaves once, in the answer."""
 
     token: str
+    member: UUID
     name: str
     seconds: int
 
