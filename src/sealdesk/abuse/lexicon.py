@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from sealdesk.abuse.matching import Matcher, letters_through, shortest, ways_through
+from sealdesk.abuse.matching import Matcher, letters_through, misplaced, shortest, ways_through
 from sealdesk.core.errors import BadRequest
 
 LexiconName = Literal["threat", "abuse", "self-harm", "custom"]
@@ -67,8 +67,13 @@ def checked_lines(lines: Sequence[str]) -> tuple[str, ...]:
     wanted = tidied(lines)
     _measured(tuple(wanted))
     for text, number in wanted.items():
-        if len(text.encode()) > MOST_LINE or "\x00" in text:
+        if "\x00" in text:
+            raise BadRequest(f"Line {number} has a character that no text has (U+0000).", pointer="/lines")
+        if len(text.encode()) > MOST_LINE:
             raise BadRequest(f"Line {number} is longer than {MOST_LINE} bytes.", pointer="/lines")
+        if misplaced(text):
+            told = f"Line {number} has a brace or a bar too many: a choice is {{this|that}}, and no choice lies within another."
+            raise BadRequest(told, pointer="/lines")
         if ways_through(text) > MOST_WAYS:
             raise BadRequest(f"Line {number} stands for more than {MOST_WAYS} terms.", pointer="/lines")
     checked_lexicon(tuple(wanted))

@@ -36,6 +36,11 @@ def ways_through(line: str) -> int:
     return prod(choice.count("|") + 1 for choice in _CHOICE.findall(line))
 
 
+def misplaced(line: str) -> bool:
+    """Whether a brace belongs to no choice, lies within one, or a bar stands outside: it is not what whoever wrote it meant."""
+    return any(sign in part for part in _CHOICE.split(line)[::2] for sign in "{|}")
+
+
 def letters_through(line: str) -> int:
     """How many letters those terms have together, at most: counted, none of them is written out."""
     ways, total = ways_through(line), 0

@@ -76,7 +76,8 @@ class Strays:
             gone = sorted(name for name, mark in found.items() if self._seen.get(name) == mark)
             for name in gone:
                 os.unlink(name, dir_fd=folder)
-            os.fsync(folder)
+            if gone:
+                os.fsync(folder)
         if gone:
             log.warning("stray_files_deleted", files=gone, bytes=sum(found[name].size for name in gone))
         self._seen, self._running = {name: found[name] for name in found if name not in gone}, running
