@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sealdesk.core.db import Row
 from sealdesk.core.errors import BadRequest, StateConflict
+from sealdesk.core.visible import says_something
 from sealdesk.exports import events
 from sealdesk.exports.events import Digests, Origin
 from sealdesk.ledger.events import Event, Ref, Stream
@@ -152,7 +153,7 @@ _ABSENT = {
 def checked_purpose(purpose: str) -> str:
     """The purpose, trimmed; `BadRequest` if it is empty or too long."""
     trimmed = purpose.strip()
-    if not trimmed:
+    if not says_something(trimmed):
         raise BadRequest("Say what the bundle is for.", pointer="/purpose")
     if len(trimmed.encode()) > MAX_PURPOSE:
         raise BadRequest(f"A purpose has at most {MAX_PURPOSE:,} bytes.", pointer="/purpose")

@@ -5,6 +5,7 @@ from typing import Final, Literal, Self
 from uuid import UUID
 
 from sealdesk.core.errors import BadRequest, StateConflict, TooLarge
+from sealdesk.core.visible import says_something
 from sealdesk.ledger.events import Event, Ref, Stream
 from sealdesk.redactions import events
 from sealdesk.threads.model import MAX_BODY, Thread
@@ -88,7 +89,7 @@ class Wanted:
         """Itself; `BadRequest` for a mask without a text, or a text without a mask."""
         if self.mode == "withhold" and self.text:
             raise BadRequest("A withheld message has no text in its place; mask it instead.", pointer="/text")
-        if self.mode == "mask" and not (self.text or "").strip():
+        if self.mode == "mask" and not says_something(self.text or ""):
             raise BadRequest("Write what is to be read instead.", pointer="/text")
         if len((self.text or "").encode()) > MAX_BODY:
             raise TooLarge(f"What is read instead has at most {MAX_BODY:,} bytes.")
@@ -98,7 +99,7 @@ class Wanted:
 def checked_note(note: str, *, needed: bool = False) -> str:
     """The note without blanks around it; `BadRequest` where there is too much of it, or none where one is needed."""
     told = note.strip()
-    if len(told.encode()) > MOST_NOTE or (needed and not told):
+    if len(told.encode()) > MOST_NOTE or (needed and not says_something(told)):
         raise BadRequest(f"Say why, in at most {MOST_NOTE:,} bytes.", pointer="/reason" if needed else "/note")
     return told
 

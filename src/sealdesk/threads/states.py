@@ -12,6 +12,7 @@ from uuid import UUID
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.errors import BadRequest, StateConflict
+from sealdesk.core.visible import says_something
 from sealdesk.ledger.events import Ref
 from sealdesk.threads import events
 from sealdesk.threads.model import Thread
@@ -69,7 +70,7 @@ def needed(act: Act) -> Permission:
 def checked_reason(reason: str) -> str:
     """The reason without blanks around it; `BadRequest` where there is none, or too much of it."""
     told = reason.strip()
-    if not told or len(told.encode()) > MOST_REASON:
+    if not says_something(told) or len(told.encode()) > MOST_REASON:
         raise BadRequest(f"Say why, in at most {MOST_REASON:,} bytes.", pointer="/reason")
     return told
 
