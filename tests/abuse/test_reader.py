@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import Timer
 
 import pytest
 
@@ -16,6 +17,7 @@ from sealdesk.abuse.follower import Abuse
 from sealdesk.abuse.lexicon import LEXICONS, Lexicon, Rule, Watch, shipped
 from sealdesk.abuse.reader import Reader, ReaderGone
 from sealdesk.abuse.watches import Look, Watches
+from sealdesk.core import companion
 from sealdesk.following import Following
 from watching import THREAT, flags, opened, say
 from world import World
@@ -70,7 +72,7 @@ async def test_it_works(world: World, reader: Reader, monkeypatch: pytest.Monkey
 
 
 def test_killed_it_is_replaced(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once, and what it knew is asked for again; where none stays alive the text is not passed over."""
+    """Once, also where it only hangs, and what it knew is asked for again; where none stays alive the text is not passed over."""
     asked = Look(f"{THREAT} \n\0 é", "", "", SHIPPED)
     found = reader.find(asked)
     assert found == Watch(SHIPPED).find(asked.text) != ()
@@ -78,6 +80,14 @@ def test_killed_it_is_replaced(reader: Reader, monkeypatch: pytest.MonkeyPatch) 
     os.kill(reader.process.pid, signal.SIGKILL)
     assert reader.find(Look(THREAT, "", "")) is None
     assert reader.find(asked) == found
+    os.kill((hung := reader.process).pid, signal.SIGSTOP)
+
+    def timer(most: float, end: Callable[[object], None], of: tuple[object]) -> Timer:
+        return Timer(0.5 if of == (hung,) else most, end, of)  # the next may take its time
+
+    monkeypatch.setattr(companion, "Timer", timer)
+    assert reader.find(asked) == found
+    assert hung.returncode == -signal.SIGKILL
     monkeypatch.setattr(sys, "executable", "/bin/false")
     os.kill(reader.process.pid, signal.SIGKILL)
     with pytest.raises(ReaderGone):

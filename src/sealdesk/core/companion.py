@@ -7,11 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TypeVar
+from threading import Timer
+from typing import Final, TypeVar
 
 import msgspec
+import structlog
 
+PATIENCE: Final = 60.0
+"""Seconds until a process that does not answer is killed: many times what the longest answer takes on a busy machine."""
 AskedT = TypeVar("AskedT")
+
+
+log = structlog.get_logger("companion")
 
 
 class Companion:
@@ -32,13 +39,24 @@ class Companion:
         return self.process
 
     def ask(self, question: object) -> bytes | None:
-        """The line that it answers; a process that died is replaced, once. None where that one died as well."""
+        """The line that it answers; a process that died or hangs is replaced, once. None where that one did not answer either."""
         for _ in range(2):
-            with suppress(OSError):
-                if line := _exchange(self.start(), msgspec.json.encode(question)):
-                    return line
+            process = self.start()
+            watch = Timer(PATIENCE, self._end, (process,))
+            watch.daemon = True
+            watch.start()
+            try:
+                with suppress(OSError):
+                    if line := _exchange(process, msgspec.json.encode(question)):
+                        return line
+            finally:
+                watch.cancel()
             self.close()
         return None
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        log.warning("companion.hangs", module=self._module, pid=process.pid)
+        process.kill()
 
     def close(self) -> None:
         """Let it end."""
