@@ -29,6 +29,7 @@ from sealdesk.people import happenings
 from sealdesk.people.outbox import Outbox
 from sealdesk.record import refusals
 from sealdesk.redactions import rewriting
+from sealdesk.redactions.strays import Strays
 from sealdesk.tickets.queue import Queue
 from sealdesk.unit import Desk
 from sealdesk.verification.timers import Timers
@@ -86,6 +87,8 @@ async def work(settings: Settings, reader: Reader) -> None:
             "leftovers": partial(clearing.run, desk, Blobs(settings.blobs)),
             "rewriting": partial(rewriting.run, desk),
         }
+        if settings.embedded:
+            jobs["strays"] = Strays(desk, settings.postgres).run
         async with asyncio.TaskGroup() as group:
             for name, job in jobs.items():
                 group.create_task(keep_up(name, job, stop))

@@ -108,6 +108,10 @@ async def test_who_may(world: World) -> None:
         ["!!! ..."],
         ["{a|bee} "],
         ["x" * 401],
+        ["nul\x00s"],
+        ["{a fool|bazzle"],
+        ["a fool|bazzle}"],
+        ["a fool|bazzle"],
         ["{a|b|c|d}{a|b|c|d}{a|b|c|d}{a|b|c|d}{a|b|c|d} hello"],
         [f"term {n}" for n in range(1001)],
         [f"{'long ' * 70}{n}" for n in range(100)],
@@ -121,6 +125,13 @@ async def test_who_may(world: World) -> None:
 def test_lines_that_are_refused(lines: list[str]) -> None:
     with pytest.raises(BadRequest):
         checked_lexicon(checked_lines(lines))
+
+
+def test_letters_that_were_not_seen_through() -> None:
+    watch = Watch([Lexicon("threat", True, 0, shipped("threat"))])
+    assert [each for each in "қҝƙĸⱪ₭" if not watch.find(f"{each}ill you")] == []
+    assert watch.find("k¡ll you")
+    assert not watch.find("¡skill your hola!")
 
 
 WAYS = "{" + "|".join("bcdfghjkmp") + "}"

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from statistics import median
 
+import asyncpg
 import pytest
 
 from chaos.posting import THREAT, Acknowledged, Poster, posters
 from counts import count
-from running import Client, RunningDesk, running
+from running import Client, RunningDesk, apart, running
 from sealdesk.access.permissions import Role
+from sealdesk.core import credentials
 
 PEOPLE = 6
 KILLS = count(6, 200)
@@ -185,6 +187,30 @@ def test_fsck_is_clean(ordeal: Ordeal) -> None:
     assert document["clean"]
     assert document["differences"] == []
     assert sum(log["size"] for log in document["logs"]) > len(ordeal.acknowledged)
+
+
+def test_a_rewrite_that_is_killed_leaves_no_copy_of_the_keys(ordeal: Ordeal) -> None:
+    """PostgreSQL keeps the file for good that it was filling (`ledger.rewrite_keys`); the worker deletes it within seconds."""
+    desk = ordeal.desk
+    left = desk.settings.postgres / apart(killed_rewrite(desk))
+    until = time.monotonic() + 60
+    while left.exists() or not desk.answers():  # everybody is sent away first, and the database's own log played back
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert '"stray_files_deleted"' in desk.log.read_text()
+    assert desk.sql("select count(*) as n from ledger.content_key")[0]["n"] > len(ordeal.acknowledged)
+
+
+async def killed_rewrite(desk: RunningDesk) -> str:
+    """The file that was being filled when its process was killed, its COMMIT still to come."""
+    connection = await asyncpg.connect(str(credentials.read(desk.settings.credentials)["admin"]))
+    pid = await connection.fetchval("select pg_backend_pid()")
+    await connection.execute("begin")
+    await connection.execute("cluster ledger.content_key using content_key_pkey")
+    path = await connection.fetchval("select pg_relation_filepath('ledger.content_key')")
+    os.kill(pid, signal.SIGKILL)
+    connection.terminate()
+    return path
 
 
 def messages(reader: Client, thread: str) -> Iterator[dict[str, str]]:

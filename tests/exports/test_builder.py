@@ -64,7 +64,10 @@ async def test_killed_in_the_middle_it_begins_again(world: World) -> None:
         await process.wait()
     assert list((world.folder / "exports").iterdir()) != []
     await _wait_for_the_lock(world)
-    assert await builder(world).step()
+    works = builder(world)
+    await works.tidy()
+    assert list((world.folder / "exports").iterdir()) == []
+    assert await works.step()
     assert (await judge(world, await fetch(world, world.acme.auditor, export.id))).verdict is Verdict.SIGNED
     assert list((world.folder / "exports").iterdir()) == []
 

@@ -98,7 +98,7 @@ def test_who_was_put_out_finds_no_bundle(running_desk: RunningDesk, rita: Client
         assert answer.status_code < 300, answer.text
 
     def tried() -> set[int]:
-        page = place.removeprefix("/api/v1")
+        page = page_of(place)
         asked = [sam.get(path).status_code for path in (place, f"{place}/bundle", page, f"{page}/progress")]
         form = sam.act("POST", f"{page}/bundle", data={"csrf": sam.csrf})
         return {*asked, sam.request("HEAD", f"{place}/bundle").status_code, form.status_code}
@@ -111,6 +111,21 @@ def test_who_was_put_out_finds_no_bundle(running_desk: RunningDesk, rita: Client
     assert tried() == {404}
     for path in ("/api/v1/exports", "/exports"):
         assert place.rpartition("/")[2] not in sam.get(path).text
+    put(present=True)
+    shown = sam.get(place)
+    assert (shown.json()["refused"], "Download bundle" in sam.get(page_of(place)).text) == (None, True)
+    message = ada.get(f"/api/v1/threads/{thread}/messages").json()["messages"][0]["id"]
+    ada.act("POST", f"/api/v1/threads/{thread}/messages/{message}/redaction", json={"mode": "withhold", "code": "pii"})
+    told = sam.get(place, headers={"if-none-match": shown.headers["etag"]}).json()
+    assert told["bundle"] is None
+    page = sam.get(page_of(place), headers={"accept": "text/html"}).text
+    assert ("Download bundle" in page, told["refused"] in page) == (False, True)
+    assert sam.get(shown.json()["bundle"]).json()["detail"] == told["refused"]
+
+
+def page_of(place: str) -> str:
+    """The page of what programs find there."""
+    return place.removeprefix("/api/v1")
 
 
 def test_refusals(running_desk: RunningDesk, rita: Client, people: list[Person]) -> None:

@@ -177,8 +177,9 @@ async def test_the_switch_takes_two_people(world: World) -> None:
         await answer(world, thread, message)
     with pytest.raises(Stale):
         await erasure.turn(world.desk, acme.admin, "ask", "x", _stale)
-    with pytest.raises(BadRequest):
-        await erasure.turn(world.desk, acme.admin, "ask", " ", whichever)
+    for nothing in (" ", "\u200b", "\u3164 \u2800\u0301"):
+        with pytest.raises(BadRequest):
+            await erasure.turn(world.desk, acme.admin, "ask", nothing, whichever)
     assert await differences(world) == []
 
 

@@ -144,7 +144,7 @@ async def test_who_may_and_who_reaches(world: World) -> None:
     "wanted",
     [
         Wanted("mask", "pii"),
-        Wanted("mask", "pii", " \n"),
+        Wanted("mask", "pii", " \n\u200b"),
         Wanted("withhold", "pii", "text"),
         Wanted("withhold", "pii", None, "x" * 1001),
     ],

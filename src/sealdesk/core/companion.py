@@ -45,6 +45,7 @@ class Companion:
             process = self.start()
             # It may hang while it reads as well as while it works, so nothing but its end is sure to be seen.
             late = threading.Timer(self._patience, process.kill)
+            late.daemon = True
             late.start()
             try:
                 with suppress(OSError):

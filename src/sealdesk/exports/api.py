@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.blobs import Blobs
-from sealdesk.core.errors import BadRequest
+from sealdesk.core.errors import BadRequest, Refusal
 from sealdesk.exports import commands, queries, scope
 from sealdesk.exports.commands import Asked
 from sealdesk.exports.handing import ASKING, FETCHING, LOOKING, QUERYING, hand_out
@@ -91,7 +91,10 @@ class DigestsView(msgspec.Struct, frozen=True):
 
 
 class ExportView(msgspec.Struct, frozen=True):
-    """An export. `done` of `total` entries are in the bundle; `bundle` is where to fetch it while it is kept."""
+    """An export. `done` of `total` entries are in the bundle; `bundle` is where to fetch it while it is kept.
+
+    `refused` says why its reader does not get it all the same; the list does not look so far.
+    """
 
     id: UUID
     state: Literal["queued", "building", "built", "failed", "expired"]
@@ -109,9 +112,10 @@ class ExportView(msgspec.Struct, frozen=True):
     failure: str | None
     digests: DigestsView | None
     bundle: str | None
+    refused: str | None
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: Shown, refused: Refusal | None = None) -> Self:
         """As JSON."""
         found = shown.export
         digests = found.digests
@@ -140,7 +144,8 @@ class ExportView(msgspec.Struct, frozen=True):
             )
             if digests
             else None,
-            f"/api/v1/exports/{found.id}/bundle" if found.state == "built" else None,
+            f"/api/v1/exports/{found.id}/bundle" if found.state == "built" and not refused else None,
+            refused.detail if refused and found.state == "built" else None,
         )
 
 
@@ -182,7 +187,9 @@ async def show_export(desk: Desk, actor: Actor, export: UUID) -> Answer[ExportVi
     """One export, and how far it is."""
     async with desk.read(actor) as work:
         shown = await queries.export(work, export)
-    return Answer(ExportView.of(shown), etag=etag(shown.export.version))
+        refused = await queries.refused(work, shown.export)
+    version = f"{shown.export.version}.{refused.slug}" if refused else shown.export.version
+    return Answer(ExportView.of(shown, refused), etag=etag(version))
 
 
 @get("/api/v1/exports/{export:str}/bundle", limit=FETCHING, permission=Permission.EXPORT_READ)

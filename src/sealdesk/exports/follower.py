@@ -6,6 +6,7 @@ next builder finds the row `building`, puts it back, clears the stage and begins
 """
 
 import asyncio
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from sealdesk.access.actor import NOBODY, system
 from sealdesk.core import clock
 from sealdesk.core.blobs import Blobs
 from sealdesk.core.db import Connection
-from sealdesk.core.errors import StateConflict
+from sealdesk.core.errors import Overloaded, StateConflict
 from sealdesk.exports import commands, keeping
 from sealdesk.exports.build import bundle
 from sealdesk.exports.build.entries import ContentMissing
@@ -108,6 +109,7 @@ class Builder:
                 await self._give_up(row["org_id"], row["export_id"], "erasure" if erased else "age")
         await clear(self._desk, self._store)
         await self._delete_orphans()
+        await self._delete_stages()
 
     async def _give_up(self, org: UUID, export: UUID, reason: str) -> None:
         try:
@@ -124,6 +126,19 @@ class Builder:
         if not building:
             for name in set(names) - {row["blob_name"] for row in rows}:
                 await self._store.delete(name)
+
+    async def _delete_stages(self) -> None:
+        """What killed builders left: plain content, whatever was erased since. Who works on an export has its lock."""
+        left = [path for path in self._folder.iterdir() if path.is_dir()] if self._folder.is_dir() else []
+        if not left:
+            return
+        connection = await self._desk.database.connect("desk_worker")
+        try:
+            for stage in left:
+                if await connection.fetchval("select pg_try_advisory_lock($1, hashtext($2))", _LOCK, stage.name):
+                    await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
+        finally:
+            connection.terminate()
 
     async def _waiting(self) -> list[Waiting]:
         async with self._desk.keep(system(NOBODY, COMPONENT)) as connection:
@@ -145,6 +160,11 @@ class Builder:
             await self._build(each, found)
         except (SignerRefused, SignerUnavailable) as error:
             log.warning("exports.not_sealed", export=str(each.export), reason=str(error))
+            await self._put_back(each)
+            return False
+        except Overloaded as error:
+            # Somebody erases at length, or the database is away: no fault of what is built.
+            log.warning("exports.interrupted", export=str(each.export), reason=str(error))
             await self._put_back(each)
             return False
         except Outdated:

@@ -97,7 +97,8 @@ async def request_export(
 async def show_export(desk: Desk, actor: Actor, page: Page, export: UUID) -> Html:
     """One export."""
     async with desk.read(actor) as work:
-        view = showing.export(await queries.export(work, export))
+        shown = await queries.export(work, export)
+        view = showing.export(shown, await queries.refused(work, shown.export))
         around = await frame(work, page, view.scope, PLACE)
     return page.render("export.html", frame=around, view=view)
 
@@ -106,7 +107,8 @@ async def show_export(desk: Desk, actor: Actor, page: Page, export: UUID) -> Htm
 async def show_progress(desk: Desk, actor: Actor, page: Page, export: UUID) -> Html:
     """The part of the page that changes while the bundle is built."""
     async with desk.read(actor) as work:
-        view = showing.export(await queries.export(work, export))
+        shown = await queries.export(work, export)
+        view = showing.export(shown, await queries.refused(work, shown.export))
         around = await frame(work, page, view.scope, PLACE)
     return page.render("export_progress.html", frame=around, view=view)
 

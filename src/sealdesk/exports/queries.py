@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core.db import Row
-from sealdesk.core.errors import BadRequest, OutsideReach
+from sealdesk.core.errors import BadRequest, OutsideReach, Refusal
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import resolve
 from sealdesk.exports.model import COLUMNS, ErasedSince, Export, NotBuilt, RedactedSince
@@ -150,6 +150,15 @@ async def demand_handable(work: Reading, export: Export) -> None:
         return
     if await work.value("select sec.redacted_since($1)", export.id):
         raise RedactedSince
+
+
+async def refused(work: Reading, export: Export) -> Refusal | None:
+    """Why its reader would not be handed it now."""
+    try:
+        await demand_handable(work, export)
+    except Refusal as refusal:
+        return refusal
+    return None
 
 
 async def _shown(work: Reading, rows: list[Row]) -> list[Shown]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
+from sealdesk.core.errors import Refusal
 from sealdesk.exports import audience as audiences
 from sealdesk.exports import queries, view
 from sealdesk.exports.model import KEEP_FOR, Export
@@ -65,8 +66,8 @@ def history(found: list[Shown], older: Before | None) -> ExportsView:
     return ExportsView(rows=rows, empty=_EMPTY, older_href=f"/exports?before={written_key(older)}" if older else None)
 
 
-def export(shown: Shown) -> ExportView:
-    """One export."""
+def export(shown: Shown, refused: Refusal | None) -> ExportView:
+    """One export; `refused` is why its reader gets no bundle that is there."""
     found, now = shown.export, clock.now()
     ready = found.state == "built"
     digests = found.digests
@@ -93,10 +94,14 @@ def export(shown: Shown) -> ExportView:
         if digests
         else (),
         expires=Moment.of(found.finished_at + KEEP_FOR, now) if ready and found.finished_at else None,
-        problem=_PROBLEMS.get(found.failure, "The bundle could not be built. Ask for it again.")
-        if found.failure
-        else None,
+        problem=_problem(found, refused),
     )
+
+
+def _problem(found: Export, refused: Refusal | None) -> str | None:
+    if found.failure:
+        return _PROBLEMS.get(found.failure, "The bundle could not be built. Ask for it again.")
+    return refused.detail if refused and found.state == "built" else None
 
 
 def holdings(found: queries.Holdings) -> view.Holdings:

@@ -90,7 +90,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportView:
-    """One export. `done` of `total` are items written; `problem` says why it failed and what to do.
+    """One export. `done` of `total` are items written; `problem` says why it failed, or why its reader does not get it, and what to do.
 
     `file_name`, `size`, `digests` and `download_action` are there once it is ready.
     """

@@ -109,7 +109,7 @@ class HoldView(msgspec.Struct, frozen=True):
 class WaitingView(msgspec.Struct, frozen=True):
     """An erasure that waits for a second person. `entry` asked for it: the answer names it in `If-Match`.
 
-    It is `void` where whoever asked is no admin any more, and can only be refused then.
+    It is `void` as long as whoever asked is no admin, and can only be refused then.
     """
 
     message: UUID

@@ -54,12 +54,12 @@ class NothingWaits(StateConflict):
 
 
 class Void(StateConflict):
-    """Whoever asked is no admin any more."""
+    """Whoever asked is no admin now."""
 
     slug = "erasure-void"
     title = "The request is void"
     sentence = (
-        "Whoever asked for this is no admin any more, so it can only be refused. Another admin may ask for it anew."
+        "Whoever asked for this is no admin now, so it can only be refused. Another admin may ask for it anew then."
     )
 
 

@@ -45,7 +45,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An erasure that waits for a second person. It is void, and can only be refused, where whoever asked is no admin any more."""
+    """An erasure that waits for a second person. It is void, and can only be refused, as long as whoever asked is no admin."""
 
     message_id: UUID
     thread_id: UUID
