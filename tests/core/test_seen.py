@@ -10,7 +10,7 @@ from sealdesk.redactions.model import Wanted, checked_note
 from sealdesk.threads.model import checked_subject
 from sealdesk.threads.states import checked_reason
 
-BLANK = ("", " \t", "\u200b", "\u2800\u3164", "\u115f\ufe0f\u200d", "\u202e\u00ad")
+BLANK = ("", " \t", "\u200b", "\u2800\u3164", "\u115f\ufe0f\u200d", "\u202e\u00ad", "\u2800\u0301")
 
 
 def test_it_works() -> None:
