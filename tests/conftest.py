@@ -20,7 +20,8 @@ __all__ = ["drill", "scene", "stage"]
 def cluster() -> Iterator[Cluster]:
     """A real PostgreSQL server, for the whole run."""
     with places.folder() as folder:
-        server = Cluster(folder, settings={"max_wal_size": "256MB"})  # it may lie in memory
+        # It may lie in memory; and what an operator prepares is none of ours to spoil.
+        server = Cluster(folder, settings={"max_wal_size": "256MB", "max_prepared_transactions": "2"})
         server.start()
         yield server
         server.stop()

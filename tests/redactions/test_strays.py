@@ -56,6 +56,21 @@ async def test_what_belongs_to_nobody_goes(world: World, cluster: Cluster, tmp_p
     assert await differences(world) == []
 
 
+async def test_what_was_prepared_is_somebodys(world: World, cluster: Cluster) -> None:
+    """It goes by another name than while it ran, and its files are in no catalogue until it is committed."""
+    superuser, strays = await world.superuser(), Strays(world.desk, cluster.folder)
+    await superuser.execute("begin")
+    await superuser.execute("create table public.prepared as select generate_series(1, 1000) as n")
+    assert await strays.look() == []
+    await superuser.execute("prepare transaction 'on its way'")
+    assert [await strays.look() for _ in range(3)] == [[], [], []]
+    await superuser.execute("commit prepared 'on its way'")
+    assert await strays.look() == []
+    assert await superuser.fetchval("select count(*) from public.prepared") == 1000
+    await superuser.execute("drop table public.prepared")
+    await superuser.close()
+
+
 async def test_another_servers_folder_is_left_alone(world: World, cluster: Cluster, tmp_path: Path) -> None:
     """A copy of it too: its files belong to what nobody can ask."""
     superuser = await world.superuser()

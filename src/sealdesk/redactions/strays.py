@@ -26,8 +26,8 @@ EVERY: Final = 15.0
 AGAIN: Final = 1.0
 _FILE: Final = re.compile(r"(\d+)(?:_(?:fsm|vm))?(?:\.\d+)?")
 _PLACE = "select pg_relation_filepath('ledger.content_key') as path, pg_postmaster_start_time() as began"
-_RUNNING = """select array(select virtualtransaction from pg_locks where locktype = 'virtualxid' and pid <> pg_backend_pid())
-  || array(select gid from pg_prepared_xacts) as running"""
+_RUNNING = """select array(select virtualtransaction from pg_locks where locktype = 'virtualxid' and pid <> pg_backend_pid()) as running,
+  exists (select from pg_prepared_xacts) as prepared"""
 # By the index, and once more by the rows: a damaged index is no reason to delete anything.
 _NOBODYS = """select n from unnest($1::bigint[]) n where pg_filenode_relation(0, n::oid) is null
   and n not in (select pg_relation_filenode(c.oid)::bigint from pg_class c where pg_relation_filenode(c.oid) is not null)"""
@@ -62,13 +62,16 @@ class Strays:
         with _folder(self._cluster, Path(place["path"]).parent) as folder:
             there = _files(folder)
             # In this order: whoever made a file that is there runs now, or has ended, and is in the catalogue when that is asked.
-            running = set(await pool.fetchval(_RUNNING))
+            under_way = await pool.fetchrow(_RUNNING)
+            assert under_way is not None
+            running = set(under_way["running"])
             numbers = sorted({int(match[1]) for name in there if (match := _FILE.fullmatch(name))})
             nobodys = {row["n"] for row in await pool.fetch(_NOBODYS, numbers)}
             found = {
                 name: mark for name, mark in there.items() if int(name.partition(".")[0].partition("_")[0]) in nobodys
             }
-            if self._seen and self._running & running:
+            # What was prepared goes by another name than while it ran: as long as anything is, nothing is sure to be nobody's.
+            if self._seen and (under_way["prepared"] or self._running & running):
                 # Who came in since the first look is no matter; what came since is looked at once they have gone.
                 self._seen = {name: mark for name, mark in self._seen.items() if found.get(name) == mark}
                 self._tell()
