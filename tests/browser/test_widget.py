@@ -328,6 +328,7 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     expect(page.get_by_text("Your visit has ended.")).to_be_visible()
     assert page.locator("#words").input_value() == "Too late"
     look(eyes, page, "widget-ask")
+    _what_waits_outlasts_the_visit(street, page)
     assert [what for what in problems(street, eyes) if "net::ERR_FAILED" not in what] == []
     context.close()
 
@@ -347,6 +348,35 @@ def _two_windows_have_one_conversation(context: BrowserContext, page: Page) -> N
         expect(each.get_by_role("log").locator(".words")).to_have_text(["Kept in this tab", "From another"])
         expect(each.get_by_role("log").locator(".who")).to_have_text(["You", "You"])
     other.close()
+
+
+def _what_waits_outlasts_the_visit(street: Street, page: Page) -> None:
+    """For the same visitor, also where the page comes anew and only then hears that the visit has ended."""
+    messages = re.compile(r"/api/v1/threads/.*/messages")
+    page.route(messages, lambda route: route.abort())
+    _come_back(street, page)
+    expect(page.get_by_label("Your message")).to_have_value("Too late")
+    page.get_by_label("Your message").press("Enter")
+    expect(page.get_by_role("log").locator(".message").last).to_contain_text("can't be reached")
+    street.desk.sql("update sec.session set ended_at = now() where kind = 'visitor' returning 1")
+    page.reload()
+    page.unroute(messages)
+    _come_back(street, page)
+    expect(page.get_by_role("log").locator(".words").last).to_have_text("Too late")
+    expect(page.get_by_role("log").locator(".state").last).to_have_text("sealed")
+
+
+def _come_back(street: Street, page: Page) -> None:
+    """Enter once more by a code, which is not the former one."""
+    former = code_for(street.desk, "otto@visitor.test")
+    page.get_by_label("Your e-mail address").fill("otto@visitor.test")
+    page.get_by_role("button", name="Mail me a code").click()
+    expect(page.get_by_label("The code")).to_be_visible()
+    while (code := code_for(street.desk, "otto@visitor.test")) == former:
+        page.wait_for_timeout(50)
+    page.get_by_label("The code").fill(code)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_label("Your message")).to_be_visible()
 
 
 def _nobody_waits_for_the_desk(page: Page) -> None:
