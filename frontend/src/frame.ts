@@ -1,6 +1,6 @@
 // The conversation window inside another site's page. It keeps its token in memory and in this tab's storage, so it works where cookies of
 // third parties are blocked; it has none. What it hears from the page around it, it hears from an allowed site's exact origin.
-import { beginTalk, endTalk, setUpTalk } from "./talk";
+import { beginTalk, endTalk, setUpTalk, untold } from "./talk";
 import { call, forget, kept, keep, type Visit } from "./visit";
 
 interface Asked { challenge: string }
@@ -116,7 +116,11 @@ ask.addEventListener("submit", (event) => { event.preventDefault(); void busy(as
 answer.addEventListener("submit", (event) => { event.preventDefault(); void busy(answer, answerWithCode); });
 document.querySelector("#again")!.addEventListener("click", () => show(ask));
 leave.addEventListener("click", () => {
-  void call("DELETE", "/api/v1/widget/visit").then(() => { forget(); endTalk(false); ask.reset(); show(ask); });
+  void call("DELETE", "/api/v1/widget/visit").then((response) => {
+    // The visit would go on there, and what waits to be sent would be gone here.
+    if (!response || response.status >= 500) { untold("The desk can't be reached, so you are still here. Try again in a moment."); return; }
+    forget(); endTalk(false); ask.reset(); show(ask);
+  });
 });
 close.hidden = !host;
 close.addEventListener("click", () => say("close"));

@@ -22,6 +22,7 @@ interface Letter extends KeptLetter { shown: HTMLElement; accepted: boolean }
 const BEGINS = "/api/v1/widget/conversation";
 const WAIT = 25;
 const LONGEST = 15;
+const SELDOM = 30;
 const trouble = document.querySelector<HTMLElement>("#trouble")!;
 const form = document.querySelector<HTMLFormElement>("#write")!;
 const words = document.querySelector<HTMLTextAreaElement>("#words")!;
@@ -112,21 +113,33 @@ function take(message: Message): void {
   state(shown, message.receipt.state === "sealed" ? "sealed" : "sent");
 }
 
+/** What is in the way, until there is news again. */
+export function untold(sentence: string): void {
+  trouble.textContent = sentence;
+  trouble.hidden = false;
+}
+
 async function read(after: string, wait: number): Promise<Page | Response | null> {
   const path = `/api/v1/threads/${thread}/messages?after=${encodeURIComponent(after)}&wait=${wait}`;
   const response = await call("GET", path, undefined, undefined, (wait + 15) * 1000);
   return response?.ok ? ((await response.json()) as Page) : response;
 }
 
+/** Look again until all of it is sealed, ever more rarely: the desk may be away for long, and seals what it has once it is back. */
 async function seal(now: number): Promise<void> {
-  for (const seconds of [1, 2, 4, 8, 16]) {
+  for (let seconds = 1; ; seconds = Math.min(SELDOM, seconds * 2)) {
     await pause(seconds);
     if (now !== turn || unsealed === null) return;
-    const from = unsealed;
+    const from = unsealed, until = cursor;
     const page = await read(from, 0);
-    if (now !== turn || page === null || page instanceof Response) continue;
+    if (now !== turn) return;
+    if (page === null || page instanceof Response) continue;
     page.messages.forEach(take);
-    if (!page.more && page.messages.every((message) => message.receipt.state === "sealed") && unsealed === from) unsealed = null;
+    if (!page.messages.every((message) => message.receipt.state === "sealed") || unsealed !== from) continue;
+    // What came while this was on its way may be too new to be in it.
+    unsealed = page.more ? page.cursor : cursor === until ? null : until;
+    if (unsealed === null) return;
+    seconds = 0.5;
   }
 }
 
@@ -140,8 +153,7 @@ async function poll(now: number): Promise<void> {
     if (page instanceof Response && page.status === 401) { over(); return; }
     if (page === null || page instanceof Response) {
       failures += 1;
-      trouble.textContent = page?.status === 404 ? "This conversation is no longer here." : "Not connected. What comes meanwhile is shown later.";
-      trouble.hidden = false;
+      untold(page?.status === 404 ? "This conversation is no longer here." : "Not connected. What comes meanwhile is shown later.");
       const told = Number(page?.headers.get("Retry-After") ?? 0);
       await rest(told || Math.min(30, 2 ** failures));
       continue;
@@ -302,8 +314,7 @@ export async function beginTalk(): Promise<void> {
   if (now !== turn) return;
   if (response?.status === 401) { over(); return; }
   if (!known) {
-    trouble.textContent = "The desk can't be reached. Trying again.";
-    trouble.hidden = false;
+    untold("The desk can't be reached. Trying again.");
     await rest(patience(response) || 3);
     if (now === turn) void beginTalk();
     return;

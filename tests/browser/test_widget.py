@@ -1,6 +1,8 @@
 """The widget in real Chromium with the cookies of third parties blocked, on the site that the demonstration has for an example."""
 
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -280,6 +282,29 @@ def test_the_words_of_another_customer_are_theirs(street: Street) -> None:
     said = [each["author"]["name"] for each in read if each["body"] == "ok thanks"]
     assert said == ["Sam Okafor", "Robin Vale"]
     assert [what for what in problems(street, eyes) if expected not in what] == []
+    context.close()
+
+
+def test_a_seal_that_takes_long_is_shown_all_the_same(street: Street) -> None:
+    """The signer is away for minutes, by the clock of the window, and then seals what it has."""
+    context, eyes = context_of(street)
+    context.clock.install()
+    page, window = visited(eyes, street.shop.origin + "/account")
+    (signer,) = street.desk.pids("signer")
+    states = window.get_by_role("log").locator(".state")
+    os.kill(signer, signal.SIGSTOP)
+    try:
+        say(window, "Is this on record?")
+        expect(states.last).to_have_text("sent")
+        for _ in range(8):
+            context.clock.run_for(31_000)
+            page.wait_for_timeout(150)
+        expect(states.last).to_have_text("sent")
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    street.desk.settled()
+    context.clock.run_for(31_000)
+    expect(states.last).to_have_text("sealed")
     context.close()
 
 
