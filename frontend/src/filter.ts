@@ -13,7 +13,7 @@ export function filter(): void {
     item.hidden = !wanted.every((word) => text.includes(word));
     if (!item.hidden) shown += 1;
   }
-  const none = document.querySelector<HTMLElement>(".no-match");
+  const none = document.querySelector("[data-clear-filter]")?.closest<HTMLElement>(".no-match");
   if (none) none.hidden = shown > 0 || all.length === 0;
 }
 

@@ -15,7 +15,7 @@ from post import link
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Role
 from sealdesk.account import commands as account
-from sealdesk.account import enrolment, tokens_commands
+from sealdesk.account import email_commands, enrolment, tokens_commands
 from sealdesk.account.password_commands import ask_reset, change_password, reset
 from sealdesk.account.tokens_commands import Wanted
 from sealdesk.core import clock
@@ -119,6 +119,9 @@ async def test_what_an_ended_session_takes_away_stays(world: World) -> None:
         account.remove_factor(desk, agent, uuid4()),
         account.renew_codes(desk, agent),
         tokens_commands.revoke(desk, agent, await token_of(world)),
+        email_commands.ask_change(desk, agent, "thief@host.test"),
+        email_commands.drop_change(desk, agent),
+        email_commands.ask_verification(desk, agent),
     )
     for work in works:
         async with holding(world, PERSON) as connection:

@@ -86,6 +86,8 @@ def test_members_are_filtered_and_long_names_stay_in_their_sentence(stage: Stage
         page.fill("#filter", "nobody at all")
         page.click("text=Clear the filter")
         expect(page.locator(".members li:visible")).to_have_count(2)
+    page.goto("/members?q=nobody+at+all")
+    expect(page.locator(".no-match")).to_contain_text("Nobody matches")
     # The dot stands behind the last word, not in a line of its own.
     page.goto("/account")
     assert page.locator("h1 + .soft bdi").first.evaluate("it => getComputedStyle(it).display") == "inline"

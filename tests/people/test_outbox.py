@@ -145,7 +145,7 @@ def test_every_letter_can_be_written_and_escapes_what_people_typed() -> None:
         assert letter.subject
         for part in (letter.text, letter.html):
             assert f"{BASE}/x" in part or not letters.LETTERS[name].link
-    assert "<bdi>&lt;b&gt;&amp;x</bdi> invites you" in letters.write("a@b.test", "invitation", data, BASE).html
+    assert "by <bdi>&lt;b&gt;&amp;x</bdi>." in letters.write("a@b.test", "invitation", data, BASE).html
     invitation = letters.write("a@b.test", "invitation", data, BASE)
     assert "&lt;b&gt;&amp;x" in invitation.html
     assert "<b>&x" in invitation.text
@@ -159,9 +159,13 @@ def test_what_somebody_is_called_is_no_sentence_of_a_letter() -> None:
         "role": "agent",
         "path": "/x",
     }
+    for link in ("EVIL.com", "//evil", "https:evil.com:8080", "see evil.com?x=1 now", "write to me@evil", "evil．com／x", "tel:+49 evil", "evil․com"):
+        other = letters.write("a@b.test", "recovery.waits", data | {"asker": link, "name": link}, BASE)
+        assert "evil" not in (other.subject + other.text + other.html).lower()
+    assert "Ann O'Neil jr." in letters.write("a@b.test", "invitation", data | {"inviter": "Ann O'Neil jr."}, BASE).text
     letter = letters.write("a@b.test", "invitation", data, BASE)
     assert "evil" not in letter.text + letter.html
-    assert "an admin invites you to Acme as agent." in letter.text
+    assert "You are invited to Acme as agent, by an admin." in letter.text
     long = letters.write("a@b.test", "invitation", data | {"inviter": "prose " * 50}, BASE)
     assert len(long.text) < len(letter.text) + 60
 

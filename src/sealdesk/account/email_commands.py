@@ -14,6 +14,7 @@ from sealdesk.ledger.events import Stream
 from sealdesk.people import events, outbox
 from sealdesk.people.commands import known_email
 from sealdesk.people.emails import checked_email, normalise_email
+from sealdesk.people.holding import HOLD_OWN
 from sealdesk.people.outbox import Mail
 from sealdesk.unit import Desk
 from sealdesk.web.tokens import is_token, new_token, token_hash
@@ -80,6 +81,7 @@ async def ask_verification(desk: Desk, actor: Actor) -> None:
     address = await own_address(desk, actor)
     token = new_token()
     async with desk.keep(actor) as connection:
+        await connection.execute(HOLD_OWN, actor.session_hash)
         await connection.execute(
             "select sec.own_link($1, 'verification', $2, $3, $4)",
             token_hash(token),
@@ -98,6 +100,7 @@ async def ask_change(desk: Desk, actor: Actor, email: str) -> None:
     if known_email(old.email) == norm:
         raise BadRequest("This is your address already.", pointer="/email")
     async with desk.keep(actor) as connection:
+        await connection.execute(HOLD_OWN, actor.session_hash)
         await connection.execute(
             "select sec.own_link($1, 'email', $2, $3, $4)", token_hash(token), email, norm, CHANGE_LIFE
         )
@@ -115,6 +118,7 @@ async def drop_change(desk: Desk, actor: Actor) -> None:
     """No link to a new address works any more; a second time it finds nothing to do."""
     actor.demand(Permission.CREDENTIAL_OWN)
     async with desk.keep(actor) as connection:
+        await connection.execute(HOLD_OWN, actor.session_hash)
         await connection.execute("select sec.drop_own_email()")
     log.info("email_change_dropped", owasp="authn_password_change", org=str(actor.org), member=str(actor.member))
 

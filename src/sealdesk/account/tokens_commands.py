@@ -10,6 +10,7 @@ from sealdesk.access.permissions import Permission, Role
 from sealdesk.account import tokens_events as events
 from sealdesk.account.tokens_queries import Token, grantable, own_tokens, tokens_of_all
 from sealdesk.core.errors import BadRequest, OutsideReach, StateConflict
+from sealdesk.core.seen import shows
 from sealdesk.ledger.events import Stream
 from sealdesk.people import guard
 from sealdesk.people.holding import hold_own, hold_role
@@ -95,7 +96,7 @@ async def revoke_of_member(desk: Desk, actor: Actor, token: UUID) -> None:
 
 
 def _check(actor: Actor, name: str, wanted: Wanted) -> None:
-    if not name or not name.isprintable() or len(name.encode()) > MOST_NAME:
+    if not shows(name) or not name.isprintable() or len(name.encode()) > MOST_NAME:
         raise BadRequest(f"A token needs a name, in one line of at most {MOST_NAME} bytes.", pointer="/name")
     if not LEAST_DAYS <= wanted.days <= MOST_DAYS:
         raise BadRequest(f"A token lives from {LEAST_DAYS} to {MOST_DAYS} days.", pointer="/days")

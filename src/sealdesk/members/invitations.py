@@ -132,6 +132,8 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
     else:
         password_rules.check(password, invitation.words, admin=admin)
         encoded, known = await passwords.hashed(password), None
+    pool = await desk.database.pool("desk_gate")
+    began = await pool.fetchval("select clock_timestamp()")
     # The invitation acts for itself: the database lets its token do this one thing.
     guest = Actor(token_hash(token), invitation.org, invitation.member, invitation.role, kind="invitation")
     try:
@@ -148,7 +150,7 @@ async def accept(desk: Desk, token: str, password: str, visit: Visit) -> Issued 
     assert isinstance(person, UUID)
     log.info("invitation_accepted", owasp="authz_change", org=str(invitation.org), member=str(invitation.member))
     where = tuple(await memberships(desk, person))
-    fresh = Known(person, where, 0, "password", invitation.version)
+    fresh = Known(person, where, 0, "password", invitation.version, began=began)
     entered = replace(known, memberships=where) if known else fresh
     return await go_on(desk, entered, invitation.org, visit)
 

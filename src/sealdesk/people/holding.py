@@ -5,6 +5,9 @@ from uuid import UUID
 from sealdesk.access.permissions import Role
 from sealdesk.unit import Change
 
+HOLD_OWN = "select sec.hold_own($1)"
+"""As `hold_own`, of the session with this hash."""
+
 
 async def hold_role(change: Change, roles: tuple[Role, ...], *others: UUID) -> None:
     """From here to the end of the change the actor has one of `roles`, and their session; whoever would take either waits.
@@ -24,7 +27,7 @@ async def hold_own(change: Change) -> None:
     For what a person does to their own account: whoever was shown out a moment ago changes no password and ends nobody's session.
     In the order of locks it stands after the actor's stream.
     """
-    await change.value("select sec.hold_own($1)", change.actor.session_hash)
+    await change.value(HOLD_OWN, change.actor.session_hash)
 
 
 async def hold_visits(change: Change) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,12 +26,10 @@ FACTS = {
 }
 """What a letter says of the occasion, where it is known: keys of its data, and what they are called."""
 
-NAMES = dict.fromkeys(("organisation", "at_organisation"), "an organisation") | dict.fromkeys(
-    ("inviter", "asker"), "an admin"
-)
-"""What strangers may have chosen, and read in a letter of ours: what to say instead where it would say more than a name."""
-_LONGEST_NAME = 60
-_LINK = re.compile(r"://|\bwww\.|\w\.\w+/|@")
+NAMES = {"organisation": "", "at_organisation": "", "inviter": "an admin", "asker": "an admin", "name": "a member"}
+"""Names that people chose, in a letter of ours, and what to say instead of one that is a link. Organisations are named by the operator."""
+_LONGEST_NAME = 40
+_LINK = re.compile(r"//|\w\.\w{2,}|@|:\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ LETTERS: Mapping[str, Wording] = {
     "invitation": Wording(
         "{{ organisation }} invites you",
         (
-            "{{ inviter }} invites you to {{ organisation }} as {{ role }}.",
+            "You are invited to {{ organisation }} as {{ role }}, by {{ inviter }}.",
             "The link works once, for 24 hours. If you did not expect it, nothing has to be done.",
         ),
         "Accept the invitation",
@@ -292,7 +291,7 @@ def _named(key: str, value: str) -> str:
     # A letter of the desk's is trusted for the desk's name: what somebody is called is no sentence in it, and no link.
     if key not in NAMES:
         return value
-    if _LINK.search(value):
+    if NAMES[key] and _LINK.search(normalize("NFKC", value)):
         return NAMES[key]
     return value if len(value) <= _LONGEST_NAME else f"{value[: _LONGEST_NAME - 1]}…"
 
