@@ -2,6 +2,8 @@
 // After ten minutes without a key or a pointer the pace drops to a sixth, except where something waits to be sealed. While the desk can't be
 // reached, or fails, it is asked ever more seldom, so that it isn't overrun when it is back.
 
+import { patience } from "./problem";
+
 const TICK = 250;
 const IDLE_AFTER = 600_000;
 const SELDOM = 4_000;
@@ -10,6 +12,8 @@ const lastOfId = new Map<string, number>();
 let active = Date.now();
 let live = false;
 let failures = 0;
+/** Until when the desk wants to be left alone. */
+let quietUntil = 0;
 
 /** With a live socket nobody waits at the desk: a bell says when to ask, and now and then it is asked all the same. */
 export function setLive(on: boolean): void {
@@ -27,6 +31,7 @@ function pace(element: HTMLElement): number {
 }
 
 function due(element: HTMLElement, now: number): boolean {
+  if (now < quietUntil) return false;
   const every = pace(element);
   const since = last.get(element) ?? lastOfId.get(element.id);
   if (since === undefined) {
@@ -52,13 +57,14 @@ function tick(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-poll]")) if (due(element, now)) pollNow(element);
 }
 
-interface Asked { ctx: { sourceElement?: Element; response?: { status: number } } }
+interface Asked { ctx: { sourceElement?: Element; response?: { status: number; raw: Response } } }
 
 /** Count what failed in a row, of what is asked again and again. */
 function told(event: Event): void {
   const { ctx } = (event as CustomEvent<Asked>).detail;
   if (!ctx?.sourceElement?.hasAttribute("data-poll")) return;
   failures = ctx.response && ctx.response.status < 500 ? 0 : failures + 1;
+  quietUntil = Math.max(quietUntil, Date.now() + patience(ctx.response?.raw ?? null) * 1000);
 }
 
 export function startPolling(): void {

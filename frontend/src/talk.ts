@@ -47,8 +47,8 @@ const aside = new Map<string, Message>();
 let queue: Promise<void> = Promise.resolve();
 /** The letter that waits for the desk. */
 let held: Letter | null = null;
-/** Ends each wait for the desk early. */
-const resting = new Set<() => void>();
+/** Ends each wait for the desk early; those for as long as the desk asked for, only with the visit. */
+const resting = new Map<() => void, boolean>();
 /** Another one with each visit: what still runs for the former one stops. */
 let turn = 0;
 /** The visit for which news are asked for. */
@@ -57,16 +57,16 @@ let polling = 0;
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** So long, or until there is a sign that the desk can be reached. */
-function rest(seconds: number): Promise<void> {
+function rest(seconds: number, asked = false): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => { clearTimeout(timer); resting.delete(done); resolve(); };
     const timer = setTimeout(done, seconds * 1000);
-    resting.add(done);
+    resting.set(done, asked);
   });
 }
 
-function hurry(): void {
-  for (const done of [...resting]) done();
+function hurry(over = false): void {
+  for (const [done, asked] of [...resting]) if (over || !asked) done();
 }
 
 /** What stands in a message's place says that it does. */
@@ -133,7 +133,7 @@ async function seal(now: number): Promise<void> {
     const from = unsealed, until = cursor;
     const page = await read(from, 0);
     if (now !== turn) return;
-    if (page === null || page instanceof Response) continue;
+    if (page === null || page instanceof Response) { await rest(patience(page), true); continue; }
     page.messages.forEach(take);
     if (!page.messages.every((message) => message.receipt.state === "sealed") || unsealed !== from) continue;
     // What came while this was on its way may be too new to be in it.
@@ -153,9 +153,10 @@ async function poll(now: number): Promise<void> {
     if (page instanceof Response && page.status === 401) { over(); return; }
     if (page === null || page instanceof Response) {
       failures += 1;
-      untold(page?.status === 404 ? "This conversation is no longer here." : "Not connected. What comes meanwhile is shown later.");
-      const told = Number(page?.headers.get("Retry-After") ?? 0);
-      await rest(told || Math.min(30, 2 ** failures));
+      const told = patience(page);
+      const why = page?.status === 404 ? "This conversation is no longer here." : told ? "Too many at once." : "Not connected.";
+      untold(page?.status === 404 ? why : `${why} What comes meanwhile is shown later.`);
+      await (told ? rest(told, true) : rest(Math.min(30, 2 ** failures)));
       continue;
     }
     failures = 0;
@@ -184,7 +185,7 @@ async function hold(letter: Letter, response: Response | null, failures: number)
   }
   if (letter.shown.isConnected) letter.shown.scrollIntoView({ block: "nearest" });
   held = letter;
-  await rest(seconds || Math.min(LONGEST, 2 ** (failures - 1)));
+  await rest(seconds || Math.min(LONGEST, 2 ** (failures - 1)), seconds > 0);
   held = null;
 }
 
@@ -327,7 +328,7 @@ export async function beginTalk(): Promise<void> {
  * one who wrote it, where the desk never said who is there and so nothing of it went. */
 export function endTalk(keepTyped: boolean): void {
   turn += 1;
-  hurry();
+  hurry(true);
   const unsent = letters.filter((letter) => !letter.accepted).map((letter) => letter.body);
   const back = keepTyped && (known || !keep());
   if (back) words.value = [...unsent, words.value].filter(Boolean).join("\n\n");
@@ -348,7 +349,7 @@ export function endTalk(keepTyped: boolean): void {
 
 export function setUpTalk(whenOver: () => void): void {
   over = whenOver;
-  addEventListener("online", hurry);
+  addEventListener("online", () => hurry());
   document.addEventListener("visibilitychange", returned);
   addEventListener("focus", returned);
   words.addEventListener("input", keep);

@@ -159,7 +159,16 @@ def test_what_somebody_is_called_is_no_sentence_of_a_letter() -> None:
         "role": "agent",
         "path": "/x",
     }
-    for link in ("EVIL.com", "//evil", "https:evil.com:8080", "see evil.com?x=1 now", "write to me@evil", "evil．com／x", "tel:+49 evil", "evil․com"):
+    for link in (
+        "EVIL.com",
+        "//evil",
+        "https:evil.com:8080",
+        "see evil.com?x=1 now",
+        "write to me@evil",
+        "evil．com／x",
+        "tel:+49 evil",
+        "evil․com",
+    ):
         other = letters.write("a@b.test", "recovery.waits", data | {"asker": link, "name": link}, BASE)
         assert "evil" not in (other.subject + other.text + other.html).lower()
     assert "Ann O'Neil jr." in letters.write("a@b.test", "invitation", data | {"inviter": "Ann O'Neil jr."}, BASE).text

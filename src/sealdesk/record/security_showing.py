@@ -58,6 +58,7 @@ _WORDS = {
     "bad_origin": "Sent from another site",
     "bad_token": "Form without its token",
     "too_many_requests": "More often than allowed",
+    "crowded": "More often than allowed to all who share a limit",
     "too_many_sockets": "More pages open at once than are kept live",
     "foreign_id": "Asked for something of another organisation",
     "probed": "Somebody of another organisation asked for something here",

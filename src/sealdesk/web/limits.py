@@ -173,7 +173,12 @@ class Limiter:
 
 
 class Crowded(TooMany):
-    """The limit of a conversation or of an organisation: whoever is refused need not be who used it up."""
+    """The limit of an address, a conversation or an organisation: whoever is refused need not be who used it up.
+
+    It is of a kind of its own on record, as it says nothing of them.
+    """
+
+    slug = "crowded"
 
 
 def _over(limit: Limit, kind: str, count: Count) -> TooMany:
@@ -185,7 +190,7 @@ def _refusal(limit: Limit, kind: str, seconds: int) -> TooMany:
     announced = ", ".join(
         f'"{limit.name}-{name}";q={item.amount};w={item.get_expiry()}' for name, item in policies.items()
     )
-    return (Crowded if kind in ("target", "org") else TooMany)(
+    return (Crowded if kind in ("address", "target", "org") else TooMany)(
         "Too many requests of this kind; nothing was changed.",
         seconds=seconds,
         headers={

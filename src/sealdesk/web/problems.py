@@ -20,6 +20,7 @@ _KINDS: Final = "https://sealdesk.invalid/problems/"
 _OURS: Final = "The fault is on our side. Give the request id when you report it."
 _REGISTERED: Final = {
     # draft-ietf-httpapi-ratelimit-headers-11, 7: the type it registers for a used-up quota.
+    "crowded": "https://iana.org/assignments/http-problem-types#quota-exceeded",
     "too-many-requests": "https://iana.org/assignments/http-problem-types#quota-exceeded",
 }
 

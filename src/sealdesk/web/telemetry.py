@@ -21,6 +21,7 @@ _NAMES: Final = {
     "confirm-first": ("authorization_failure", "authz_fail"),
     "factor-needed": ("authorization_failure", "authz_fail"),
     "too-many-requests": ("rate_limit_violation", "excess_rate_limit_exceeded"),
+    "crowded": ("rate_limit_violation", "excess_rate_limit_exceeded"),
     "too-many-sockets": ("rate_limit_violation", "excess_rate_limit_exceeded"),
     "unknown-field": ("bad_input", "malicious_extraneous"),
     "invalid": ("bad_input", "input_validation_fail"),
