@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -201,3 +202,21 @@ async def test_an_old_password_accepts_nothing(world: World) -> None:
         "select count(*) from app.member join sec.person using (person_id) where email_norm = $1 and app.member.active"
     )
     assert await sql(world, joined, email) == [(1,)]
+
+
+async def test_a_newcomer_half_way_in_is_not_let_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T05, V7.4.5: between the act that makes them a member and their session, an admin ends what they have open."""
+    email, desk = "bea@host.test", world.desk
+    await invitations.invite(desk, world.acme.admin, Newcomer(email, "Bea", Role.AGENT))
+    (member,) = (await sql(world, "select member_id from app.member where name = 'Bea'"))[0]
+    honest = invitations.memberships
+
+    async def late(*given: Any) -> Any:
+        await end_sessions(desk, world.acme.admin, member)
+        return await honest(*given)
+
+    monkeypatch.setattr(invitations, "memberships", late)
+    with pytest.raises(SignedOut):
+        await invitations.accept(desk, await link(world, "invitation", email), "tamarisk and quartz 99", VISIT)
+    alive = "select count(*) from sec.session where member_id = $1 and kind = 'session' and ended_at is null"
+    assert await sql(world, alive, member) == [(0,)]
