@@ -7,6 +7,7 @@ import pytest
 
 import needs
 import places
+from counts import FULL
 from databases import Clone, clone, prepare_template
 from running import RunningDesk, running
 from scenery import drill, scene, stage
@@ -65,8 +66,15 @@ def running_desk() -> Iterator[RunningDesk]:
 LONG = ("matrix/test_matrix.py", "chaos/test_kills.py")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first: at the end of a run they would keep one process busy and the others waiting."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The files that take longest come first: at the end of a run they would keep one process busy and the others waiting.
+
+    What is marked `full` is left to full counts.
+    """
+    later = [] if FULL else [item for item in items if item.get_closest_marker("full")]
+    if later:
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
     order = {str(needs.ROOT / "tests" / name): place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(str(item.path), len(order)))
 

@@ -8,7 +8,6 @@ from pyotp.totp import TOTP
 
 from browser.conftest import Eyes, Stage
 from browser.test_walk import sign_in
-from counts import FULL
 from running import PASSWORD, Person
 from sealdesk.access.permissions import Role
 
@@ -160,9 +159,8 @@ def test_an_app_with_the_keyboard_alone(stage: Stage, somebody: Person) -> None:
     assert "/sign-in" in page.url
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(1440, "light"), *([(320, "light"), (1440, "dark"), (320, "dark")] if FULL else [])]
-)
+@pytest.mark.full
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (320, "light"), (1440, "dark"), (320, "dark")])
 def test_every_page_at_every_width_in_both_schemes(stage: Stage, width: int, scheme: str) -> None:
     portal = stage.desk.populate("quay", ("A requester with a rather long name", Role.REQUESTER))[0]
     for person, name in ((stage.agent, "agent"), (portal, "portal")):

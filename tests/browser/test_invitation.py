@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Stage
-from counts import FULL
 from running import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -194,7 +193,8 @@ def mailed_notice(stage: Stage, to: str) -> None:
     raise AssertionError("no notice came")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), *([(1440, "dark")] if FULL else [])])
+@pytest.mark.full
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1440, "dark")])
 def test_every_new_page_at_every_width(stage: Stage, width: int, scheme: str) -> None:
     eyes = stage.open(stage.admin, width=width, scheme="dark" if scheme == "dark" else "light")
     own = f"/members/{stage.agent.member}"

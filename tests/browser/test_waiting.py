@@ -14,7 +14,7 @@ from sealdesk.core.counters import key_of
 
 pytestmark = pytest.mark.browser
 
-SECONDS = 4
+SECONDS = 6
 LISTEN = """() => {
   window.told = [];
   new MutationObserver(() => window.told.push(document.querySelector("#said").textContent))

@@ -149,6 +149,7 @@ async def test_the_kept_bundle_is_sealed(world: World) -> None:
     assert str(export.id) not in name
 
 
+@pytest.mark.full
 async def test_memory_does_not_grow_with_the_bundle(world: World) -> None:
     """A process that builds a large bundle stays within the same bound as one that builds a small one."""
     peaks: list[int] = []

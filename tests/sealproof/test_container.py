@@ -88,6 +88,7 @@ def test_what_changes_while_it_is_written_is_noticed() -> None:
             container.write(lambda _: None, [member])
 
 
+@pytest.mark.full
 def test_more_members_than_sixteen_bits_count(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     for members in (65_534, 65_535):

@@ -30,7 +30,7 @@ from world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REQUESTS = count(1_200, 10_000)
+REQUESTS = count(1_800, 10_000)
 STRAYS = count(2, 20)
 KINDS = {
     "organisation", "member", "email", "subject", "other", "body", "answer", "note", "purpose", "token", "factor", "device",
