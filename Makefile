@@ -10,6 +10,8 @@ WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); [ "$$cores" -ge 4 ] &&
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PYTHONUTF8 := 1
+# Tests start processes by the hundred, and each would compile all of the desk anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak tamper check fix bench lock clean runtime dev assets

@@ -37,10 +37,9 @@ def main() -> None:
         make_environment()
     stamp.unlink(missing_ok=True)
     print(f"Installing the locked {wanted} requirements into .venv ...", flush=True)
-    # The lock names all there is. A developer's modules are compiled as they are first used; whoever only runs it may not write there.
-    quick = ["--no-compile"] if wanted == "dev" else []
+    # The lock names all there is, so nothing is left to be resolved.
     locked = str(ROOT / "requirements" / f"{wanted}.txt")
-    pip("--require-hashes", "--no-deps", "--only-binary=:all:", *quick, "--requirement", locked)
+    pip("--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement", locked)
     if wanted == "dev":
         source = str(ROOT / "requirements" / "source.txt")
         pip("--require-hashes", "--no-deps", "--no-build-isolation", "--requirement", source)
