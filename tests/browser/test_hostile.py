@@ -45,7 +45,7 @@ def naughty() -> list[str]:
     with gzip.open(needs.shared("payloads/naughty-strings.json.gz"), "rt") as file:
         strings: list[str] = json.load(file)
     assert len(strings) == 515
-    return [*CRAFTED, *(text for text in strings[:: count(6, 1)] if text.strip() and "\0" not in text)]
+    return [*CRAFTED, *(text for text in strings[:: count(10, 1)] if text.strip() and "\0" not in text)]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from sealdesk.access.permissions import Role
 from sealdesk.core import credentials
 
 PEOPLE = 6
-KILLS = count(6, 200)
+KILLS = count(5, 200)
 VICTIMS = ("web server", "worker", "signer", "postgres", "backend")
 WITHIN = 5.0  # seconds
 AT_WORST = 20.0
