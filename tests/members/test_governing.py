@@ -209,6 +209,7 @@ async def test_a_newcomer_half_way_in_is_not_let_in(world: World, monkeypatch: p
     email, desk = "bea@host.test", world.desk
     await invitations.invite(desk, world.acme.admin, Newcomer(email, "Bea", Role.AGENT))
     (member,) = (await sql(world, "select member_id from app.member where name = 'Bea'"))[0]
+    assert isinstance(member, UUID)
     honest = invitations.memberships
 
     async def late(*given: Any) -> Any:
