@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sealdesk.core.mail import Letter
+from sealdesk.core.seen import UNSEEN
 
 _HERE = Path(__file__).parent / "templates" / "mail"
 _NOT_YOU = "If this was not you, choose a new password now and tell an admin of your organisation."
@@ -29,6 +30,7 @@ FACTS = {
 NAMES = {"organisation": "", "at_organisation": "", "inviter": "an admin", "asker": "an admin", "name": "a member"}
 """Names that people chose, in a letter of ours, and what to say instead of one that is a link. Organisations are named by the operator."""
 _LONGEST_NAME = 40
+_JOINERS = dict.fromkeys((0x200C, 0x200D), "")
 _LINK = re.compile(r"//|\w\.\w{2,}|@|:\S")
 
 
@@ -287,11 +289,16 @@ def write(to: str, template: str, data: Mapping[str, str], base: str) -> Letter:
     return Letter(to, str(plain["subject"]), _plain.get_template("letter.txt").render(plain), html)
 
 
+def _as_read(value: str) -> str:
+    """As an eye and an address bar take it: without what shows nothing, and with one kind of dot."""
+    return normalize("NFKC", UNSEEN.sub("", value.translate(_JOINERS)).replace("\u3002", ".").replace("\uff61", "."))
+
+
 def _named(key: str, value: str) -> str:
     # A letter of the desk's is trusted for the desk's name: what somebody is called is no sentence in it, and no link.
     if key not in NAMES:
         return value
-    if NAMES[key] and _LINK.search(normalize("NFKC", value)):
+    if NAMES[key] and _LINK.search(_as_read(value)):
         return NAMES[key]
     return value if len(value) <= _LONGEST_NAME else f"{value[: _LONGEST_NAME - 1]}…"
 
