@@ -30,7 +30,7 @@ FACTS = {
 NAMES = {"organisation": "", "at_organisation": "", "inviter": "an admin", "asker": "an admin", "name": "a member"}
 """Names that people chose, in a letter of ours, and what to say instead of one that is a link. Organisations are named by the operator."""
 _LONGEST_NAME = 40
-_JOINERS = dict.fromkeys((0x200C, 0x200D), "")
+_JOINERS = str.maketrans("", "", "\u200c\u200d")
 _LINK = re.compile(r"//|\w\.\w{2,}|@|:\S")
 
 
