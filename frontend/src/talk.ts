@@ -54,8 +54,6 @@ let turn = 0;
 /** The visit for which news are asked for. */
 let polling = 0;
 
-const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-
 /** So long, or until there is a sign that the desk can be reached. */
 function rest(seconds: number, asked = false): Promise<void> {
   return new Promise((resolve) => {
@@ -128,7 +126,7 @@ async function read(after: string, wait: number): Promise<Page | Response | null
 /** Look again until all of it is sealed, ever more rarely: the desk may be away for long, and seals what it has once it is back. */
 async function seal(now: number): Promise<void> {
   for (let seconds = 1; ; seconds = Math.min(SELDOM, seconds * 2)) {
-    await pause(seconds);
+    await rest(seconds, true);
     if (now !== turn || unsealed === null) return;
     const from = unsealed, until = cursor;
     const page = await read(from, 0);

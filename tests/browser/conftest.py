@@ -23,9 +23,6 @@ from needs import ROOT
 from running import Person, RunningDesk
 from sealdesk.access.permissions import Role
 
-# Minutes even when it is short; every run has `test_a_chat_of_two_browsers`.
-collect_ignore = [] if FULL else ["test_two_browsers.py"]
-
 PICTURES = ROOT / "screenshots"  # git-ignored
 FLAGS = [
     "--headless",

@@ -5,7 +5,7 @@ import time
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocket, WebSocketRoute, expect
 
 from browser.conftest import Stage
 from browser.test_states import opened, say
@@ -124,6 +124,19 @@ def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
         text = f"Still there {number} {uuid4().hex[:6]}"
         say(requester, text)
         expect(agent.locator("#items article", has_text=text)).to_have_count(1)
+    # Asked to wait, it waits.
+    ours.expected.add(429)
+    asked = list[str]()
+
+    def wait(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=429, headers={"retry-after": "20"})
+
+    agent.route("**/news?*", wait)
+    while not asked:
+        agent.wait_for_timeout(50)
+    agent.wait_for_timeout(2_000)
+    assert len(asked) == 1
     assert theirs.found + ours.found == []
 
 

@@ -17,7 +17,8 @@ from running import RunningDesk, running
 from sealdesk.access.permissions import Role
 from wire import Wire
 
-pytestmark = pytest.mark.browser
+# Minutes even when it is short; every run has `test_a_chat_of_two_browsers`.
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 MESSAGES = count(16, 1000)
 EVERY = 3  # messages between two troubles

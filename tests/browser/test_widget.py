@@ -305,6 +305,20 @@ def test_a_seal_that_takes_long_is_shown_all_the_same(street: Street) -> None:
     street.desk.settled()
     context.clock.run_for(31_000)
     expect(states.last).to_have_text("sealed")
+    # Asked to wait, it waits, whatever else goes through meanwhile.
+    asked = list[str]()
+
+    def wait(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=429, headers={"retry-after": "60"})
+
+    page.route(re.compile(r"/messages\?after="), wait)
+    for number in range(4):
+        say(window, f"One more {number}")
+        expect(states).to_have_count(number + 2)
+        expect(states.last).to_have_text("sent")
+        page.wait_for_timeout(300)
+    assert sorted(url.rpartition("=")[2] for url in asked) == ["0", "25"], "once for news, once for seals"
     context.close()
 
 

@@ -29,6 +29,9 @@ from sealdesk.core.valkey import prefix_of
 from threats.test_t17_sockets import House, processes, source
 from valkeyserver import Server
 
+# A desk of its own and a minute of waiting; every run has `core/test_counters.py` and T17's count over sockets and requests.
+pytestmark = pytest.mark.full
+
 EIGHT = 8
 WINDOW = 8
 MOST = {"person": 30, "target": 40, "org": 80, "address": 24}

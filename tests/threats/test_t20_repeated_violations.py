@@ -75,14 +75,21 @@ def test_the_newest_conversations_are_named() -> None:
         assert ("newest 64" in card.said) == (len(named) == 64)
 
 
-async def noted(world: World, actor: Actor, minutes: float, count: int = 1, thread: UUID | None = None) -> None:
+async def noted(
+    world: World,
+    actor: Actor,
+    minutes: float,
+    count: int = 1,
+    thread: UUID | None = None,
+    kind: str = "too_many_requests",
+) -> None:
     """Refusals by a rate limit as they stand on record, so many minutes from the world's beginning."""
     stream, when = Stream("user", actor.member), BEGIN + minutes * MINUTE
     async with world.desk.change(system(actor.org)) as change:
         change.demand(Permission.REFUSAL_RECORD)
         await change.lock(stream)
         where = events.Where(ROUTE, thread)
-        change.record(events.refused(stream, "rate.limited", "too_many_requests", where, count, when, when))
+        change.record(events.refused(stream, "rate.limited", kind, where, count, when, when))
 
 
 @pytest.fixture
@@ -239,6 +246,18 @@ async def test_sabotage_of_the_memory(world: World, monkeypatch: pytest.MonkeyPa
         await noted(world, world.acme.requester, number / 10)
         await follow(world)
     assert len(await entries(world, "actor.escalated")) == 4
+
+
+@pytest.mark.usefixtures("set_clock")
+async def test_what_others_used_up_escalates_nobody(world: World) -> None:
+    """Nor do windows more than are kept live: neither says anything of whoever was refused."""
+    for kind in ("crowded", "too_many_sockets"):
+        await noted(world, world.acme.requester, 0, count=40, kind=kind)
+    await follow(world)
+    assert await entries(world, "actor.escalated") == []
+    await noted(world, world.acme.requester, 1, count=3)
+    await follow(world)
+    assert len(await entries(world, "actor.escalated")) == 1
 
 
 @pytest.mark.usefixtures("set_clock")

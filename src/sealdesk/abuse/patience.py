@@ -27,9 +27,8 @@ PATIENCE: Final[dict[tuple[str, str], Patience]] = {
     ("suspicious.activity", "foreign_id"): Patience("cross-tenant", 2, WINDOW),
 }
 """By type and kind of a refusal. Others are no violations of the member they stand with: somebody else's tries at their account, a form
-sent by another site, a confirmation that was asked for, one window more than is kept live, a
-limit that others behind an address used up. One id of another organisation may be a link
-from one's own other membership."""
+sent by another site, a confirmation that was asked for, one window more than is kept live, a limit that others behind an address used
+up. One id of another organisation may be a link from one's own other membership."""
 
 
 @dataclass(frozen=True, slots=True)

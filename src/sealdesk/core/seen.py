@@ -8,6 +8,8 @@ UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d159\U000e0100-\U000e01ef]"
 )
 """What counts as printed and shows nothing by itself: fillers, the empty Braille cell, and what only varies the letter before it."""
+JOINERS: Final = str.maketrans("", "", "\u200c\u200d")
+"""Takes out what joins letters or keeps them apart: part of names in several scripts, and seen by what it does to them."""
 _UNPRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zs", "Zl", "Zp"})
 """Categories of characters that are blank, or marks on others."""
 

@@ -25,13 +25,20 @@ log = structlog.get_logger("exports")
 
 
 async def clear(desk: Desk, store: Blobs) -> None:
-    """Delete what is left."""
+    """Delete what is left. What can't be deleted holds up nothing else; raises why the first of them could not."""
+    failed: list[Exception] = []
     async with desk.keep(system(NOBODY, COMPONENT)) as connection:
         left = await connection.fetch(_LEFT)
     for row in left:
-        await store.delete(row["blob_name"])
+        try:
+            await store.delete(row["blob_name"])
+        except Exception as error:
+            failed.append(error)
+            continue
         async with desk.keep(system(row["org_id"], COMPONENT)) as connection:
             await connection.execute(_DELETED, row["org_id"], row["export_id"])
+    if failed:
+        raise failed[0]
 
 
 async def run(desk: Desk, store: Blobs, stop: asyncio.Event) -> None:

@@ -110,8 +110,12 @@ async def go_on(desk: Desk, known: Known, org: UUID | None, visit: Visit) -> Iss
     if not chosen:
         raise SignedOut(WRONG)
     if len(chosen) > 1:
-        told = {"method": known.method, "factors": known.factors, "tries": known.tries}
-        data = told | {"began": _written(known.began)}
+        data = {
+            "method": known.method,
+            "factors": known.factors,
+            "tries": known.tries,
+            "began": _written(known.began),
+        }
         return Choice(tuple(chosen), await pose(desk, "choose", known.person, known.version, visit, data))
     return await issue(desk, known, chosen[0], visit)
 
@@ -137,8 +141,8 @@ async def choose(desk: Desk, challenge: str, org: UUID, visit: Visit) -> Issued:
     person, version, data = await attempt(desk, "choose", challenge, visit)
     for membership in await memberships(desk, person):
         if membership.org == org and await answered(desk, challenge):
-            shown = data["factors"], data["method"], version, data["tries"], began_of(data)
-            known = Known(person, (membership,), *shown)
+            began, tries = began_of(data), data["tries"]
+            known = Known(person, (membership,), data["factors"], data["method"], version, tries, began)
             return await issue(desk, known, membership, visit)
     raise SignedOut(TOO_LATE)
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sealdesk.core.mail import Letter
-from sealdesk.core.seen import UNSEEN
+from sealdesk.core.seen import JOINERS, UNSEEN
 
 _HERE = Path(__file__).parent / "templates" / "mail"
 _NOT_YOU = "If this was not you, choose a new password now and tell an admin of your organisation."
@@ -30,7 +30,6 @@ FACTS = {
 NAMES = {"organisation": "", "at_organisation": "", "inviter": "an admin", "asker": "an admin", "name": "a member"}
 """Names that people chose, in a letter of ours, and what to say instead of one that is a link. Organisations are named by the operator."""
 _LONGEST_NAME = 40
-_JOINERS = str.maketrans("", "", "\u200c\u200d")
 _LINK = re.compile(r"//|\w\.\w{2,}|@|:\S")
 
 
@@ -291,7 +290,7 @@ def write(to: str, template: str, data: Mapping[str, str], base: str) -> Letter:
 
 def _as_read(value: str) -> str:
     """As an eye and an address bar take it: without what shows nothing, and with one kind of dot."""
-    return normalize("NFKC", UNSEEN.sub("", value.translate(_JOINERS)).replace("\u3002", ".").replace("\uff61", "."))
+    return normalize("NFKC", UNSEEN.sub("", value.translate(JOINERS)).replace("\u3002", ".").replace("\uff61", "."))
 
 
 def _named(key: str, value: str) -> str:

@@ -47,18 +47,13 @@ begin
       where s.org_id = o and s.member_id = any (p_members) and s.ended_at is null and s.kind = any (p_kinds) returning s.member_id)
     select u.member_id, count(*)::int from u group by 1 order by 1;
 end $$;
+-- Whoever was invited at most, and gives way, is held with the person, in one order: before their invitation, which takes them first too.
 do $$
-declare f record; was text; becomes text;
+declare was text := pg_get_functiondef('sec.settle_email(bytea, bytea)'::regprocedure);
+  becomes text := replace(was, 'perform from sec.person where person_id = p for update;',
+    'perform from sec.person where person_id = p or email_norm = (select k.email_norm from sec.link k where k.hash = p_hash) order by person_id for update;');
 begin
-  for f in select * from (values
-      -- Whoever was invited at most, and gives way, is held with the person, in one order: before their invitation, which takes them first too.
-      ('sec.settle_email(bytea, bytea)', 'perform from sec.person where person_id = p for update;',
-        'perform from sec.person where person_id = p or email_norm = (select k.email_norm from sec.link k where k.hash = p_hash) order by person_id for update;')
-      ) as t (name, old, new) loop
-    was := pg_get_functiondef(f.name::regprocedure);
-    becomes := replace(was, f.old, f.new);
-    if becomes = was then raise exception '% is not as it was', f.name; end if;
-    execute becomes;
-  end loop;
+  if becomes = was then raise exception 'sec.settle_email is not as it was'; end if;
+  execute becomes;
 end $$;
 reset role;
