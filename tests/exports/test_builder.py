@@ -9,11 +9,16 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from obstore.exceptions import GenericError
 
 from counts import count
 from erasing import erase
 from evidence import ask, builder, converse, entry_types, fetch, found, judge, working
+from sealdesk.access.actor import system
 from sealdesk.access.permissions import Permission
+from sealdesk.core.blobs import Blobs
+from sealdesk.exports import clearing, commands
+from sealdesk.exports.build.pin import COMPONENT
 from sealdesk.exports.model import ErasedSince, Export
 from sealdesk.exports.rebuilding import rebuild
 from sealdesk.exports.scope import Query
@@ -135,6 +140,26 @@ async def test_erased_afterwards_it_is_given_up_and_not_built_again(world: World
     assert not (world.folder / "blobs" / name).exists()
     async with world.desk.read(world.acme.auditor) as work:
         assert await entry_types(work, export.id) == ["export.requested", "export.built", "export.expired"]
+
+
+async def test_one_that_can_not_be_deleted_holds_up_no_other(world: World) -> None:
+    auditor, works, names = world.acme.auditor, builder(world), list[str]()
+    for _ in range(2):
+        export = (await ask(world, auditor, await converse(world, world.acme))).id
+        await world.seal()
+        assert await works.step()
+        names.append((await found(world, auditor, export)).kept[0])
+        await commands.expire(world.desk, system(world.acme.org, COMPONENT), export, "age")
+    stuck, free = (world.folder / "blobs" / name for name in names)
+    stuck.unlink()
+    (stuck / "in the way").mkdir(parents=True)
+    store = Blobs(world.folder / "blobs")
+    with pytest.raises(GenericError, match=stuck.name):
+        await clearing.clear(world.desk, store)
+    assert not free.exists()
+    (stuck / "in the way").rmdir()
+    stuck.rmdir()
+    await clearing.clear(world.desk, store)
 
 
 async def test_the_kept_bundle_is_sealed(world: World) -> None:
