@@ -1,8 +1,14 @@
 // The list: opens a conversation in its pane without loading the page anew, moves with j and k.
 import htmx from "htmx.org";
+import { pollNow } from "./poll";
 import { say } from "./toast";
 
 const wide = matchMedia("(min-width: 45.01rem)");
+
+/** A row is pressed and not yet let go. */
+let pressed = false;
+/** News of the list came meanwhile. */
+let missed = false;
 
 const rows = (): HTMLAnchorElement[] => [...document.querySelectorAll<HTMLAnchorElement>(".row")].filter((row) => row.offsetParent !== null);
 
@@ -53,8 +59,32 @@ function click(event: MouseEvent): void {
   void open(row);
 }
 
+/** What is pressed stays under the pointer: a list that moved meanwhile would leave the click to no row, or to another. */
+function press(event: Event): void {
+  pressed = (event.target as Element).closest(".row") !== null;
+}
+
+function hold(event: Event): void {
+  const { sourceElement } = (event as CustomEvent<{ ctx: { sourceElement?: Element } }>).detail.ctx;
+  if (!pressed || sourceElement?.id !== "rows") return;
+  event.preventDefault();
+  missed = true;
+}
+
+/** Its click comes right after; a finger's a little later. */
+function letGo(): void {
+  setTimeout(() => {
+    const list = document.querySelector<HTMLElement>("#rows");
+    if (missed && list) pollNow(list);
+    pressed = missed = false;
+  }, 50);
+}
+
 export function startRows(): void {
   if (!document.querySelector(".list")) return;
   document.addEventListener("click", click);
+  document.addEventListener("pointerdown", press);
+  document.addEventListener("htmx:before:swap", hold);
+  for (const sign of ["pointerup", "pointercancel"]) addEventListener(sign, letGo);
   document.addEventListener("htmx:after:settle", markCurrent);
 }

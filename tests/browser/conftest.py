@@ -14,6 +14,7 @@ from playwright.sync_api import (
     Dialog,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
@@ -34,6 +35,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# How long a page may take on a busy machine. What must be quick says its own limit.
+expect.set_options(timeout=15_000)
 REQUESTS = (
     (
         "Refund for order 88214 never arrived",

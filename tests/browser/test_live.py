@@ -18,6 +18,7 @@ SEEN = """state => {
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
 """Shows or hides the tab, as far as the page can tell."""
+IDS = "rows => rows.map(row => row.id)"
 
 
 def heard(page: Page) -> list[dict[str, object]]:
@@ -67,7 +68,7 @@ def test_it_works(stage: Stage) -> None:
     height = tall(requester)
     agent.fill("#composer-body", "I am")
     agent.locator("#composer-body").press_sequentially(" thinking")
-    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is writing…")
+    expect(requester.locator("#live")).to_have_text("Somebody of the desk is writing…")
     say(agent, "A considered answer")
     expect(requester.locator("#items article", has_text="A considered answer")).to_be_visible()
     expect(agent.locator("#live")).to_contain_text("Read by Robin Vale")
@@ -168,7 +169,25 @@ def test_the_list_follows(stage: Stage) -> None:
         agent.wait_for_timeout(300)
     agent.wait_for_timeout(700)
     quiet(said, began)
+    _the_list_stays_under_the_pointer(stage, agent)
     assert theirs.found + ours.found == []
+
+
+def _the_list_stays_under_the_pointer(stage: Stage, agent: Page) -> None:
+    """A row that is pressed while the list goes on is what the click is for, and the news come after it."""
+    rows = agent.locator("#rows .row")
+    thread, moves = stage.threads[0], stage.threads[-1]
+    row = agent.locator(f"#row-{thread}")
+    before = rows.evaluate_all(IDS)
+    row.hover()
+    agent.mouse.down()
+    with agent.expect_response(lambda answer: answer.url.endswith("/?view=open") and "Are you there?" in answer.text()):
+        stage.desk.client(stage.requester).say(moves, "Are you there?")
+    agent.wait_for_timeout(300)
+    assert rows.evaluate_all(IDS) == before
+    agent.mouse.up()
+    expect(agent.locator(f"#conversation[data-thread='{thread}']")).to_be_visible()
+    expect(rows.first).to_have_id(f"row-{moves}")
 
 
 def test_a_bell_that_nobody_saw_is_answered_when_the_tab_is_seen(stage: Stage) -> None:

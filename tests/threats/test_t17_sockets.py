@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count as counting
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -176,6 +176,11 @@ def test_of_the_desk_s_own_work_requesters_hear_nothing(house: House) -> None:
         assert [each["type"] for each in theirs.texts] == ["ready", "watching"]
         assert theirs.texts[-1] == {**theirs.texts[-1], "ticket": None, "present": [], "read": []}
         assert house.requester.get(f"/api/v1/threads/{thread}/read").json() == []
+        for on in (True, False):
+            ours.say(type="typing", thread=thread, on=on)
+            told = theirs.hear("typing")
+            assert (told["who"]["name"], UUID(told["who"]["member"]).int, told["on"]) == ("Somebody of the desk", 0, on)
+        assert house.member(house.agent) not in json.dumps(theirs.texts)
         auditor = stack.enter_context(house.open(house.auditor))
         auditor.say(type="watch", thread=thread)
         auditor.hear("watching")
@@ -186,6 +191,8 @@ def test_of_the_desk_s_own_work_requesters_hear_nothing(house: House) -> None:
         ours.say(type="read", thread=thread, seq=3)
         assert theirs.hear("read")["mark"]["seq"] == 3
         assert [each["name"] for each in theirs.hear("present")["present"]] == ["Agent"], "who has written is seen"
+        ours.say(type="typing", thread=thread)
+        assert theirs.hear("typing")["who"]["name"] == "Agent"
     marks = house.requester.get(f"/api/v1/threads/{thread}/read").json()
     assert [each["member"] for each in marks] == [house.member(house.agent)]
 
@@ -481,6 +488,8 @@ def test_what_happens_in_one_process_is_told_in_the_other(two: House) -> None:
         theirs[0].say(type="read", thread=two.thread, seq=3)
         assert {raw.hear("typing")["who"]["name"] for raw in ours} == {"Requester"}
         assert {raw.hear("read")["mark"]["seq"] for raw in ours} == {3}
+        ours[0].say(type="typing", thread=two.thread)
+        assert {raw.hear("typing")["who"]["name"] for raw in theirs} == {"Somebody of the desk"}
         for raw in theirs:
             raw.connection.close()
         for raw in ours:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from sealdesk.core.db import ABSENT
-from sealdesk.live.frames import Mark, Who
+from sealdesk.live.frames import Mark
 from sealdesk.live.leases import RENEW_EVERY, Leases
 from sealdesk.live.policy import Bounds
 from sealdesk.live.rooms import Attendant, Guest, Room
@@ -102,11 +102,11 @@ class Hub:
 
     # What they do.
 
-    def writes(self, org: UUID, thread: UUID, who: Who, *, on: bool) -> None:
-        """Somebody writes, or no longer."""
-        if (room := self._rooms.get((org, thread))) is not None:
-            room.tell_writes(who, on=on)
-        self._say(Word("typing", self._process, org, thread, (Attendant(who, shown=True),), on=on))
+    def writes(self, guest: Guest, room: Room, *, on: bool) -> None:
+        """Somebody who is there writes, or no longer."""
+        writer = Attendant(guest.who, shown=room.guests.get(guest, False))
+        room.tell_writes(writer, on=on)
+        self._say(Word("typing", self._process, room.org, room.thread, (writer,), on=on))
 
     def has_read(self, org: UUID, thread: UUID, mark: Mark, shown: bool) -> None:  # noqa: FBT001 - as `marks.mark_read` gives it
         """Somebody has read on."""
@@ -130,7 +130,7 @@ class Hub:
                 room.elsewhere[word.process] = time.monotonic(), word.people
                 room.tell_present()
             case "typing":
-                room.tell_writes(word.people[0].who, on=word.on)
+                room.tell_writes(word.people[0], on=word.on)
             case "read" if word.mark is not None:
                 room.tell_read(word.mark, shown=word.on)
             case _:

@@ -14,6 +14,8 @@ from sealdesk.live.frames import Bell, HasRead, Mark, Present, Who, Writes, enco
 GONE_AFTER: Final = 50.0
 """Seconds after which who is in another process is gone unless that process says again that they are there."""
 MOST_NAMED: Final = 10
+SOMEBODY: Final = Who(UUID(int=0), "Somebody of the desk", "desk")
+"""Who writes, for a requester to whom that one has not written yet."""
 
 
 class Guest(Protocol):
@@ -80,11 +82,15 @@ class Room:
                 self.told[guest] = people
                 guest.push(("present", self.thread), encode(Present(self.thread, people)))
 
-    def tell_writes(self, who: Who, *, on: bool) -> None:
-        """Say who writes."""
-        text = encode(Writes(self.thread, who, on))
-        for guest in self._who(staff=False, but=who.member):
-            guest.push(("typing", self.thread, who.member), text)
+    def tell_writes(self, writer: Attendant, *, on: bool) -> None:
+        """Say who writes; to requesters, that somebody of the desk does, where they are not told who."""
+        named, unnamed = (encode(Writes(self.thread, who, on)) for who in (writer.who, SOMEBODY))
+        for guest in self._who(staff=False, but=writer.who.member):
+            if guest.staff or writer.shown:
+                guest.push(("typing", self.thread, writer.who.member), named)
+            # The first answer makes its author known, and ends what was said of them before.
+            if not guest.staff and writer.who.side == "desk" and not (on and writer.shown):
+                guest.push(("typing", self.thread, SOMEBODY.member), unnamed)
 
     def tell_read(self, mark: Mark, *, shown: bool) -> None:
         """Say who has read how far."""

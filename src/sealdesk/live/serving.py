@@ -238,7 +238,7 @@ class Visit:
             async with self._desk.read(self._actor) as work:
                 if (await work.find(Thread, frame.thread, Permission.THREAD_READ)).locked:
                     return  # nobody writes there, so nobody is shown to
-        self._hub.writes(self._actor.org, frame.thread, self.who, on=frame.on)
+        self._hub.writes(self, self._rooms[frame.thread][0], on=frame.on)
 
     def _staying(self, thread: UUID | None, code: int, reason: str) -> "ExitStack":
         held = ExitStack()
