@@ -12,8 +12,9 @@ const lastOfId = new Map<string, number>();
 let active = Date.now();
 let live = false;
 let failures = 0;
-/** Until when the desk wants to be left alone. */
+/** Until when the desk wants to be left alone, and what is to be asked at once when that is over. */
 let quietUntil = 0;
+const owed = new Set<string>();
 
 /** With a live socket nobody waits at the desk: a bell says when to ask, and now and then it is asked all the same. */
 export function setLive(on: boolean): void {
@@ -32,6 +33,7 @@ function pace(element: HTMLElement): number {
 
 function due(element: HTMLElement, now: number): boolean {
   if (now < quietUntil) return false;
+  if (owed.has(element.id)) return !element.classList.contains("htmx-request");
   const every = pace(element);
   const since = last.get(element) ?? lastOfId.get(element.id);
   if (since === undefined) {
@@ -43,9 +45,11 @@ function due(element: HTMLElement, now: number): boolean {
   return now - since >= patient && !element.classList.contains("htmx-request");
 }
 
-/** Ask at once, whatever the pace. */
+/** Ask at once, whatever the pace; or as soon as the desk may be asked again. */
 export function pollNow(element: HTMLElement): void {
   const now = Date.now();
+  if (now < quietUntil) { owed.add(element.id); return; }
+  owed.delete(element.id);
   last.set(element, now);
   lastOfId.set(element.id, now);
   element.dispatchEvent(new CustomEvent("poll"));

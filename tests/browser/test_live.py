@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -102,6 +103,25 @@ def test_it_works(stage: Stage) -> None:
     assert theirs.found + ours.found == []
 
 
+def _no_bell_hurries_a_page_that_is_to_wait(agent: Page, ring: Callable[[], None]) -> None:
+    """And what rang meanwhile is asked for as soon as the desk may be asked again."""
+    asked = list[float]()
+
+    def wait(route: Route) -> None:
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            route.fulfill(status=429, headers={"retry-after": "3"})
+        else:
+            route.continue_()
+
+    agent.route("**/news?*", wait)
+    while len(asked) < 2:
+        ring()
+        agent.wait_for_timeout(200)
+    assert 2.9 < asked[1] - asked[0] < 6
+    agent.unroute("**/news?*")
+
+
 def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
     """Also where there was one, and it breaks: nothing is lost, and nothing comes twice."""
     theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
@@ -119,6 +139,9 @@ def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
     agent.route_web_socket("**/api/v1/live", route)
     agent.goto(address)
     expect(agent.locator("#live")).to_contain_text("Robin Vale is here")
+    ours.expected.add(429)
+    bell = {"type": "bell", "thread": address.rpartition("/")[2], "stream": "thread", "seq": 1}
+    _no_bell_hurries_a_page_that_is_to_wait(agent, lambda: routes[0].send(json.dumps(bell)))
     routes[0].close(code=1012)
     expect(agent.locator("#live")).to_have_text("")
     for number in range(3):
@@ -126,7 +149,6 @@ def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
         say(requester, text)
         expect(agent.locator("#items article", has_text=text)).to_have_count(1)
     # Asked to wait, it waits.
-    ours.expected.add(429)
     asked = list[str]()
 
     def wait(route: Route) -> None:

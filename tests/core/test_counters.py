@@ -249,3 +249,22 @@ async def test_without_the_database_nothing_is_let_in() -> None:
         await nowhere.hit(Hit("a", 60))
     with pytest.raises(Overloaded):
         await nowhere.counts("a")
+
+
+async def test_whoever_insists_is_refused_for_themselves(counters: Counters) -> None:
+    """A limit that others may have used up is nobody's, until somebody tries more often than anybody may."""
+    limiter = Limiter(ProcessCounters(), shared=counters)
+    limit = Limit("redaction", per_person="5/minute", per_target="2/minute")
+
+    async def refusals(member: str, tries: int) -> list[str]:
+        slugs = list[str]()
+        for _ in range(tries):
+            try:
+                await limiter.admit_change(limit, None, member, "/thread", "acme")
+            except TooMany as refusal:
+                slugs.append(refusal.slug if refusal.wait else "without a time")
+        return slugs
+
+    assert await refusals("ada", 2) == []
+    assert await refusals("ada", 10) == ["crowded"] * 6 + [TooMany.slug] * 4
+    assert await refusals("bo", 3) == ["crowded"] * 3

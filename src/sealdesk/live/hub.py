@@ -129,6 +129,9 @@ class Hub:
             case "here":
                 room.elsewhere[word.process] = time.monotonic(), word.people
                 room.tell_present()
+                for each in word.people:
+                    if each.shown:
+                        self.show(each.who.member, room)
             case "typing":
                 room.tell_writes(word.people[0], on=word.on)
             case "read" if word.mark is not None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from sealdesk.live.frames import Bell, HasRead, Mark, Present, Who, Writes, encode
+from sealdesk.live.frames import TYPING_SECONDS, Bell, HasRead, Mark, Present, Who, Writes, encode
 
 GONE_AFTER: Final = 50.0
 """Seconds after which who is in another process is gone unless that process says again that they are there."""
@@ -46,6 +46,7 @@ class Room:
     guests: dict[Guest, bool] = field(default_factory=dict["Guest", bool])
     told: dict[Guest, tuple[Who, ...]] = field(default_factory=dict["Guest", tuple[Who, ...]])
     heads: dict[str, int] = field(default_factory=dict[str, int])
+    writing: dict[UUID, float] = field(default_factory=dict[UUID, float])
     elsewhere: dict[bytes, tuple[float, tuple[Attendant, ...]]] = field(
         default_factory=dict[bytes, tuple[float, tuple[Attendant, ...]]]
     )
@@ -84,13 +85,25 @@ class Room:
 
     def tell_writes(self, writer: Attendant, *, on: bool) -> None:
         """Say who writes; to requesters, that somebody of the desk does, where they are not told who."""
-        named, unnamed = (encode(Writes(self.thread, who, on)) for who in (writer.who, SOMEBODY))
-        for guest in self._who(staff=False, but=writer.who.member):
+        member, unnamed = writer.who.member, writer.who.side == "desk" and self._unnamed(writer, on=on)
+        named, somebody = encode(Writes(self.thread, writer.who, on)), encode(Writes(self.thread, SOMEBODY, on))
+        for guest in self._who(staff=False, but=member):
             if guest.staff or writer.shown:
-                guest.push(("typing", self.thread, writer.who.member), named)
-            # The first answer makes its author known, and ends what was said of them before.
-            if not guest.staff and writer.who.side == "desk" and not (on and writer.shown):
-                guest.push(("typing", self.thread, SOMEBODY.member), unnamed)
+                guest.push(("typing", self.thread, member), named)
+            if unnamed and not guest.staff:
+                guest.push(("typing", self.thread, SOMEBODY.member), somebody)
+
+    def _unnamed(self, writer: Attendant, *, on: bool) -> bool:
+        """Whether this changes what is said of those without a name: one of them writes, or the last of them no longer does.
+
+        The first answer makes its author known, and ends what was said of them before.
+        """
+        now = time.monotonic()
+        if on and not writer.shown:
+            self.writing[writer.who.member] = now + TYPING_SECONDS
+            return True
+        self.writing.pop(writer.who.member, None)
+        return not on and all(until < now for until in self.writing.values())
 
     def tell_read(self, mark: Mark, *, shown: bool) -> None:
         """Say who has read how far."""
