@@ -25,20 +25,26 @@ export function step(by: 1 | -1): void {
   next?.scrollIntoView({ block: "nearest" });
 }
 
+/** The conversation that is shown. */
+const conversation = (): string | undefined => document.querySelector<HTMLElement>("#conversation")?.dataset["thread"];
+
 /** Mark the row of the conversation that is shown; a list that came anew does not know it. */
 function markCurrent(): void {
-  const shown = document.querySelector<HTMLElement>("#conversation")?.dataset["thread"];
+  const shown = conversation();
   for (const row of document.querySelectorAll(".row")) {
     if (row.id === `row-${shown}`) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
   }
 }
 
+/** Whichever is opened last is what is shown: the list asks for one conversation at a time, and gives the former up. */
 export async function open(row: HTMLAnchorElement): Promise<void> {
   if (!wide.matches) { location.assign(row.href); return; }
+  row.setAttribute("hx-sync", "closest .list:replace");
   await htmx.ajax("GET", row.href, {
     source: row, target: "#conversation", select: "#conversation", swap: "outerHTML", selectOOB: "#details", push: "true",
   });
+  if (row.id !== `row-${conversation()}`) return;
   document.querySelector(".desk.panes")?.classList.add("reading");
   row.classList.remove("unread");
   row.querySelector(".unread-dot")?.remove();
