@@ -114,9 +114,10 @@ function readList(): void {
   pollNow(element);
 }
 
-/** The page asks by itself; where others have used a limit up, until that is over. */
+/** The page asks by itself, and says nothing of the conversation; where others have used a limit up, until that is over. */
 function refused(told: Told): void {
   setLive(false);
+  asked = "";
   if (told.status !== 429 || !told.seconds) return;
   clearTimeout(later);
   later = window.setTimeout(anew, told.seconds * 1000);

@@ -49,6 +49,8 @@ let queue: Promise<void> = Promise.resolve();
 let held: Letter | null = null;
 /** Ends each wait for the desk early; those for as long as the desk asked for, only with the visit. */
 const resting = new Map<() => void, boolean>();
+/** Seconds until the seals are looked for. */
+let sealsIn = 1;
 /** Another one with each visit: what still runs for the former one stops. */
 let turn = 0;
 /** The visit for which news are asked for. */
@@ -125,8 +127,8 @@ async function read(after: string, wait: number): Promise<Page | Response | null
 
 /** Look again until all of it is sealed, ever more rarely: the desk may be away for long, and seals what it has once it is back. */
 async function seal(now: number): Promise<void> {
-  for (let seconds = 1; ; seconds = Math.min(SELDOM, seconds * 2)) {
-    await rest(seconds, true);
+  for (sealsIn = 1; ; sealsIn = Math.min(SELDOM, sealsIn * 2)) {
+    await rest(sealsIn);
     if (now !== turn || unsealed === null) return;
     const from = unsealed, until = cursor;
     const page = await read(from, 0);
@@ -137,8 +139,14 @@ async function seal(now: number): Promise<void> {
     // What came while this was on its way may be too new to be in it.
     unsealed = page.more ? page.cursor : cursor === until ? null : until;
     if (unsealed === null) return;
-    seconds = 0.5;
+    sealsIn = 0.5;
   }
+}
+
+/** There is a sign that the desk is there: what waits for it goes on, and seals may be near. */
+function hear(): void {
+  sealsIn = 0.5;
+  hurry();
 }
 
 async function poll(now: number): Promise<void> {
@@ -157,6 +165,7 @@ async function poll(now: number): Promise<void> {
       await (told ? rest(told, true) : rest(Math.min(30, 2 ** failures)));
       continue;
     }
+    if (failures) hear();
     failures = 0;
     trouble.hidden = true;
     const before = cursor;
@@ -247,7 +256,7 @@ async function attempt(letter: Letter, now: number): Promise<Response | null> {
 /** The desk has it: as this message, or as the beginning of the conversation of this id. */
 function accepted(letter: Letter, told: Message | { id: string }, now: number): void {
   keep();
-  hurry();
+  hear();
   const begins = letter.path === BEGINS;
   if (begins && thread === null) { thread = told.id; void poll(now); return; }
   if (begins && thread === told.id && !first) return;
