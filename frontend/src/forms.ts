@@ -20,8 +20,16 @@ async function copy(event: Event): Promise<void> {
   await navigator.clipboard.writeText(button.dataset["copy"] ?? "").then(() => toast("Copied."), () => toast("The browser does not allow copying here."));
 }
 
+type Asked = CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>;
+
+/** What was asked for once, and never came: a pane that stays as it was would be all there is to see. */
+function unreached(event: Event): void {
+  const { ctx } = (event as Asked).detail;
+  if (!ctx.sourceElement?.hasAttribute("data-poll") && !ctx.response) void tellWhy(null);
+}
+
 function refused(event: Event): void {
-  const { ctx } = (event as CustomEvent<{ ctx: { sourceElement?: Element; response?: { raw?: Response } } }>).detail;
+  const { ctx } = (event as Asked).detail;
   const polls = ctx.sourceElement?.hasAttribute("data-poll");
   if (polls && ctx.response?.raw?.status === 404) gone(ctx.sourceElement!);
   else if (ctx.response?.raw?.status === 401) signedOut();
@@ -38,5 +46,6 @@ export function startForms(): void {
   document.addEventListener("submit", once);
   document.addEventListener("click", (event) => void copy(event));
   document.addEventListener("htmx:response:error", refused);
+  document.addEventListener("htmx:error", unreached);
   sendAtOnce();
 }

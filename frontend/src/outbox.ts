@@ -24,6 +24,8 @@ let failures = 0;
 /** The letter that waits for the desk, and what ends its wait early. */
 let held: Sending | null = null;
 let hurry = (): void => undefined;
+/** That wait is as long as the desk asked for: being on the network again changes nothing. */
+let asked = false;
 
 const openThread = (): string => document.querySelector<HTMLElement>("#conversation")?.dataset["thread"] ?? "";
 const keep = (): void => keepLetters(letters.filter((letter) => !letter.entry));
@@ -131,10 +133,12 @@ async function wait(letter: Sending, seconds: number, busy: boolean): Promise<vo
   }
   if (failures === 1) letter.shown?.scrollIntoView({ block: "nearest" });
   held = letter;
+  asked = seconds > 0;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, (seconds || Math.min(LONGEST, 2 ** (failures - 1))) * 1000);
     hurry = () => { clearTimeout(timer); resolve(); };
   });
+  asked = false;
   held = null;
 }
 
@@ -238,6 +242,6 @@ export function startOutbox(): void {
     if (target.closest("[data-edit]")) edit(letter);
     else void sendAgain(letter);
   });
-  addEventListener("online", () => hurry());
+  addEventListener("online", () => { if (!asked) hurry(); });
   resume();
 }

@@ -61,12 +61,12 @@ function tick(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-poll]")) if (due(element, now)) pollNow(element);
 }
 
-interface Asked { ctx: { sourceElement?: Element; response?: { status: number; raw: Response } } }
+interface Asked { ctx: { sourceElement?: Element; status?: string; response?: { status: number; raw: Response } } }
 
-/** Count what failed in a row, of what is asked again and again. */
+/** Count what failed in a row, of what is asked again and again; not what was given up. */
 function told(event: Event): void {
   const { ctx } = (event as CustomEvent<Asked>).detail;
-  if (!ctx?.sourceElement?.hasAttribute("data-poll")) return;
+  if (!ctx?.sourceElement?.hasAttribute("data-poll") || ctx.status?.startsWith("error: AbortError")) return;
   failures = ctx.response && ctx.response.status < 500 ? 0 : failures + 1;
   quietUntil = Math.max(quietUntil, Date.now() + patience(ctx.response?.raw ?? null) * 1000);
 }

@@ -66,12 +66,14 @@ function click(event: MouseEvent): void {
 }
 
 /** What is pressed stays under the pointer: a list that moved meanwhile would leave the click to no row, or to another. */
-function press(event: Event): void {
-  pressed = (event.target as Element).closest(".row") !== null;
+function press(event: PointerEvent): void {
+  pressed = event.button === 0 && (event.target as Element).closest(".row") !== null;
 }
 
-function hold(event: Event): void {
-  const { sourceElement } = (event as CustomEvent<{ ctx: { sourceElement?: Element } }>).detail.ctx;
+function swap(event: Event): void {
+  const { sourceElement, target } = (event as CustomEvent<{ ctx: { sourceElement?: Element; target?: Element } }>).detail.ctx;
+  // Who waits for news of the conversation that goes holds one of the six connections that a browser has.
+  if (target?.id === "conversation") document.querySelector("#news")?.dispatchEvent(new CustomEvent("htmx:abort"));
   if (!pressed || sourceElement?.id !== "rows") return;
   event.preventDefault();
   missed = true;
@@ -90,7 +92,7 @@ export function startRows(): void {
   if (!document.querySelector(".list")) return;
   document.addEventListener("click", click);
   document.addEventListener("pointerdown", press);
-  document.addEventListener("htmx:before:swap", hold);
-  for (const sign of ["pointerup", "pointercancel"]) addEventListener(sign, letGo);
+  document.addEventListener("htmx:before:swap", swap);
+  for (const sign of ["pointerup", "pointercancel", "contextmenu", "blur"]) addEventListener(sign, letGo);
   document.addEventListener("htmx:after:settle", markCurrent);
 }

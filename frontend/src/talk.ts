@@ -322,8 +322,9 @@ export async function beginTalk(): Promise<void> {
   if (now !== turn) return;
   if (response?.status === 401) { over(); return; }
   if (!known) {
-    untold("The desk can't be reached. Trying again.");
-    await rest(patience(response) || 3);
+    const told = patience(response);
+    untold(told ? "Too many at once. Trying again soon." : "The desk can't be reached. Trying again.");
+    await (told ? rest(told, true) : rest(3));
     if (now === turn) void beginTalk();
     return;
   }
