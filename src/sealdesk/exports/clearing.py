@@ -16,9 +16,7 @@ from sealdesk.unit import Desk
 EVERY: Final = 1.0
 AT_MOST: Final = 60.0
 """Seconds between looks, and between tries where the store does not answer."""
-_LEFT = (
-    "select org_id, export_id, blob_name from app.export where state = 'expired' and blob_name is not null order by random() limit 1000"
-)
+_LEFT = "select org_id, export_id, blob_name from app.export where state = 'expired' and blob_name is not null order by random() limit 1000"
 _DELETED = "update app.export set blob_name = null where org_id = $1 and export_id = $2 and state = 'expired'"
 
 log = structlog.get_logger("exports")
