@@ -6,7 +6,7 @@ import { clockFace, countDown } from "./countdown";
 import { dropDraft } from "./draft";
 import { keepLetters, newKey, readLetters, type Letter } from "./letters";
 import { pollNow } from "./poll";
-import { patience, reason } from "./problem";
+import { patience, reason, tooMuch } from "./problem";
 import { renew, signInHref, token } from "./session";
 import { say, toast } from "./toast";
 
@@ -101,7 +101,7 @@ async function deliver(letter: Sending): Promise<void> {
   if (answer && [401, 403].includes(answer.status) && await renew() === "renewed") answer = await post(letter);
   letter.uncertain = before || answer === null || answer.status >= 500;
   if (answer?.ok) await taken(letter, answer);
-  else if (answer === null || patience(answer)) await wait(letter, patience(answer), answer?.status === 503);
+  else if (answer === null || patience(answer)) await wait(letter, answer);
   else await refuse(letter, answer);
 }
 
@@ -119,8 +119,8 @@ async function taken(letter: Sending, answer: Response): Promise<void> {
 }
 
 /** Hold this letter, and what comes after it, until the desk may be asked again. */
-async function wait(letter: Sending, seconds: number, busy: boolean): Promise<void> {
-  const why = busy ? "The desk is busy." : "Too many at once.";
+async function wait(letter: Sending, answer: Response | null): Promise<void> {
+  const seconds = patience(answer), why = tooMuch(answer);
   failures += 1;
   if (seconds) {
     const face = clockFace(seconds);

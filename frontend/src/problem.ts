@@ -17,11 +17,14 @@ export function patience(answer: Response | null): number {
   return answer && [429, 503].includes(answer.status) && wait > 0 ? wait : 0;
 }
 
+/** Why one is asked to wait. */
+export const tooMuch = (answer: Response | null): string => (answer?.status === 503 ? "The desk is busy." : "Too many at once.");
+
 /** The reason a person can act on; `answer` is null when the desk could not be reached. */
 export async function reason(answer: Response | null): Promise<string> {
   if (!answer) return "The desk can't be reached. What you wrote is kept here.";
   const wait = patience(answer);
-  if (answer.status === 429 && wait) return `Too many at once. Try again in ${inWords(wait)}; what you wrote is kept here.`;
+  if (wait) return `${tooMuch(answer)} Try again in ${inWords(wait)}; what you wrote is kept here.`;
   const known = FALLBACK[answer.status];
   if (known) return known;
   if (answer.headers.get("Content-Type")?.includes("json")) {

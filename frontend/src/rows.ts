@@ -70,10 +70,16 @@ function press(event: PointerEvent): void {
   pressed = event.button === 0 && (event.target as Element).closest(".row") !== null;
 }
 
+interface Swap { ctx: { sourceElement?: Element; target?: Element; response?: { status: number } } }
+
 function swap(event: Event): void {
-  const { sourceElement, target } = (event as CustomEvent<{ ctx: { sourceElement?: Element; target?: Element } }>).detail.ctx;
-  // Who waits for news of the conversation that goes holds one of the six connections that a browser has.
-  if (target?.id === "conversation") document.querySelector("#news")?.dispatchEvent(new CustomEvent("htmx:abort"));
+  const { sourceElement, target, response } = (event as CustomEvent<Swap>).detail.ctx;
+  if (target?.id === "conversation") {
+    // What was refused changes nothing, not even the address.
+    if (response && response.status >= 400) { event.preventDefault(); return; }
+    // Who waits for news of the conversation that goes holds one of the six connections that a browser has.
+    document.querySelector("#news")?.dispatchEvent(new CustomEvent("htmx:abort"));
+  }
   if (!pressed || sourceElement?.id !== "rows") return;
   event.preventDefault();
   missed = true;

@@ -3,7 +3,7 @@
 // waits, what was written after it waits behind it, and then it goes by itself.
 import { clockFace, countDown } from "./countdown";
 import { clear, find, made, place, recorded, state } from "./log";
-import { patience, reason } from "./problem";
+import { patience, reason, tooMuch } from "./problem";
 import { say } from "./toast";
 import { call, member, visitor } from "./visit";
 import { dropWords, keepWords, newKey, readWords, type KeptLetter } from "./words";
@@ -49,6 +49,8 @@ let queue: Promise<void> = Promise.resolve();
 let held: Letter | null = null;
 /** Ends each wait for the desk early; those for as long as the desk asked for, only with the visit. */
 const resting = new Map<() => void, boolean>();
+/** Until when the desk wants not to be asked which conversation there is. */
+let quietUntil = 0;
 /** Seconds until the seals are looked for. */
 let sealsIn = 1;
 /** Another one with each visit: what still runs for the former one stops. */
@@ -180,7 +182,7 @@ async function poll(now: number): Promise<void> {
 /** Hold this letter, and what comes after it, until the desk may be asked again. */
 async function hold(letter: Letter, response: Response | null, failures: number): Promise<void> {
   const seconds = patience(response);
-  const why = response?.status === 503 ? "The desk is busy." : "Too many at once.";
+  const why = tooMuch(response);
   if (seconds) {
     const face = clockFace(seconds);
     state(letter.shown, "waiting", `${why} This is sent by itself in `, face, ".");
@@ -209,6 +211,7 @@ async function send(letter: Letter): Promise<void> {
 /** Which conversation there is: another window of the same visitor may have begun it. Gives the answer, null where there is none that says it. */
 async function ask(now: number): Promise<Response | null> {
   const response = await call("GET", BEGINS);
+  quietUntil = Date.now() + patience(response) * 1000;
   if (now !== turn || !response?.ok) return response;
   const said = (await response.json().catch(() => null)) as { thread: string | null; member: string } | null;
   if (now !== turn || !said) return null;
@@ -221,7 +224,7 @@ async function ask(now: number): Promise<Response | null> {
 
 /** Somebody comes back to a window without a conversation, which hears of none. */
 function returned(): void {
-  if (known && thread === null && document.visibilityState === "visible") void ask(turn);
+  if (known && thread === null && document.visibilityState === "visible" && Date.now() >= quietUntil) void ask(turn);
 }
 
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
@@ -323,7 +326,7 @@ export async function beginTalk(): Promise<void> {
   if (response?.status === 401) { over(); return; }
   if (!known) {
     const told = patience(response);
-    untold(told ? "Too many at once. Trying again soon." : "The desk can't be reached. Trying again.");
+    untold(told ? `${tooMuch(response)} Trying again soon.` : "The desk can't be reached. Trying again.");
     await (told ? rest(told, true) : rest(3));
     if (now === turn) void beginTalk();
     return;

@@ -193,6 +193,7 @@ def test_the_list_follows(stage: Stage) -> None:
     quiet(said, began)
     _the_list_stays_under_the_pointer(stage, agent)
     assert theirs.found + ours.found == []
+    ours.expected.add(503)
     _of_two_rows_opened_at_once_it_is_the_second(stage, agent)
     ours.found[:] = [each for each in ours.found if "ERR_FAILED" not in each and "Failed to fetch" not in each]
     assert theirs.found + ours.found == []
@@ -219,16 +220,19 @@ def _of_two_rows_opened_at_once_it_is_the_second(stage: Stage, agent: Page) -> N
     """Whichever answer comes first; and one that can't be had says so."""
     held = list[Route]()
     agent.route("**/c/*?view=open", lambda route: held.append(route))  # noqa: PLW0108 - a method can not be marked
-    for which in (1, 2, 3):
+    for number, which in enumerate((1, 2, 3, 3), 1):
         agent.locator(f"#row-{stage.threads[which]}").click()
-        while len(held) < which:
+        while len(held) < number:
             agent.wait_for_timeout(50)
-        if which == 2:
+        if number == 2:
             for route in held:
                 route.continue_()
                 agent.wait_for_timeout(400)
             expect(agent.locator(f"#conversation[data-thread='{stage.threads[2]}']")).to_be_visible()
-    held[2].abort()
+        if number == 3:
+            held[2].fulfill(status=503, headers={"retry-after": "7"})
+            expect(agent.locator("#toasts")).to_contain_text("The desk is busy. You can go on in")
+    held[3].abort()
     expect(agent.locator("#toasts")).to_contain_text("can't be reached")
     expect(agent.locator("#rows [aria-current]")).to_have_id(f"row-{stage.threads[2]}")
     expect(agent.locator("#said")).not_to_contain_text(agent.locator(f"#row-{stage.threads[3]} strong").inner_text())

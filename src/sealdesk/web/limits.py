@@ -140,21 +140,27 @@ class Limiter:
         full = self._shared.full
         for hit, (kind, _, _) in zip(hits, counted, strict=True):
             if known := full.find(hit.name):
-                mine = kind == "person" or await self._insists(limit, member)
-                raise _over(limit, "person" if mine else kind, known[0])
+                raise _over(limit, await self._whose(self._shared, limit, kind, member), known[0])
         for hit, (kind, item, _), count in zip(
             hits, counted, await self._shared.hit(*hits) if hits else [], strict=True
         ):
             if count.number > item.amount:
                 full.keep(hit.name, count)
-                raise _over(limit, kind, count)
+                raise _over(limit, await self._whose(self._shared, limit, kind, member), count)
 
-    async def _insists(self, limit: Limit, member: str | None) -> bool:
-        """Whether somebody was refused what others may have used up more often than they may try at all: that is theirs."""
-        if member is None or limit.person is None:
-            return False
-        tries = await self._storage.incr(f"{limit.name}/refused/{member}", limit.person.get_expiry())
-        return tries > limit.person.amount
+    @staticmethod
+    async def _whose(shared: Counters, limit: Limit, kind: str, member: str | None) -> str:
+        """The kind of count that is used up: a person's own, too, once they try more than they may where others used it up."""
+        if kind == "person" or member is None or limit.person is None:
+            return kind
+        hit = Hit(f"{limit.name}/refused/{member}", limit.person.get_expiry())
+        if shared.full.find(hit.name):
+            return "person"
+        (count,) = await shared.hit(hit)
+        if count.number <= limit.person.amount:
+            return kind
+        shared.full.keep(hit.name, count)
+        return "person"
 
     async def admit_address(self, limit: Limit, address: str) -> None:
         """Count a request by where it comes from, before anybody asks who sends it. Raises `TooMany`."""
