@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from sealdesk.threads import queries
 from sealdesk.threads.commands import post_message
 from sealdesk.threads.model import Draft
 from sealdesk.threads.queries import Cursor, Message
+from sealdesk.threads.redacted import Redaction
 from sealdesk.tickets.queries import conversations
 from sealdesk.unit import Key
 from sealdesk.web.headers import Expected
@@ -213,3 +215,11 @@ async def test_whoever_read_it_before_is_told(world: World) -> None:
             found = await queries.timeline(work, thread, cursor)
             changed = await queries.changed_in(work, thread, found.items)
         assert [(each.id, each.body) for each in changed] == [(message, None if act is redact else SECRET)]
+
+
+def test_a_note_turns_none_of_our_words() -> None:
+    """Whatever direction is left open in it (UAX 9)."""
+    for turn in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068":
+        shown = Redaction("masked", UUID(int=1), datetime.now(UTC), ("Ada",), "pii", f"as {turn}asked\u2069", None)
+        assert shown.sentence.endswith(" (as asked)")
+        assert shown.note == f"as {turn}asked\u2069", "on record it is what it was"

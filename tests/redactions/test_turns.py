@@ -120,6 +120,10 @@ async def test_what_is_erased_is_handed_out_to_nobody(world: World, monkeypatch:
     await demand_refused(world, acme.auditor, kept[acme.auditor])
     await builder(world).tidy()
     assert {(await found(world, by, export)).state for by, export in kept.items()} == {"expired"}
+    for by, export in kept.items():
+        async with world.desk.read(by) as work:
+            refused = await queries.refused(work, (await queries.export(work, export)).export)
+            assert isinstance(refused, ErasedSince), "and it says why to the end"
     assert list((world.folder / "blobs" / "exports").iterdir()) == []
 
 

@@ -207,3 +207,15 @@ async def test_of_what_is_not_permitted_the_path_says_in_which_conversation(refu
     scope: Any = {"method": "GET", "path": f"/c/{ID}", "query_string": f"x={uuid4()}".encode(), "client": None}
     exchange = Exchange(scope, cast("Any", None), cast("Any", None), cast("Any", None))
     assert probes.asked_ids(exchange, refusal) == (ID,)
+    exchange.actor, exchange.document = cast("Any", object()), f'{{"thread": "{uuid4()}"}}'.encode()
+    assert probes.asked_ids(exchange, refusal) == (ID,)
+
+
+@pytest.mark.parametrize("refusal", [NotPermitted(), TooMany()])
+async def test_or_the_frame_of_a_socket_does(refusal: Refusal) -> None:
+    scope: Any = {"method": "GET", "path": "/api/v1/live", "query_string": b"", "client": None}
+    exchange = Exchange(scope, cast("Any", None), cast("Any", None), cast("Any", None))
+    exchange.document = f'{{"type":"typing","thread":"{ID}"}}'.encode()
+    assert probes.asked_ids(exchange, refusal) == ()
+    exchange.actor = cast("Any", object())
+    assert probes.asked_ids(exchange, refusal) == (ID,)

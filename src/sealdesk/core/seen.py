@@ -10,6 +10,8 @@ UNSEEN: Final = re.compile(
 """What counts as printed and shows nothing by itself: fillers, the empty Braille cell, and what only varies the letter before it."""
 JOINERS: Final = str.maketrans("", "", "\u200c\u200d")
 """Takes out what joins letters or keeps them apart: part of names in several scripts, and seen by what it does to them."""
+TURNS: Final = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+"""Takes out what turns the direction of the text behind it (UAX 9), for what somebody wrote that stands within a sentence of ours."""
 _UNPRINTED: Final = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zs", "Zl", "Zp"})
 """Categories of characters that are blank, or marks on others."""
 

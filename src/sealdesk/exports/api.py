@@ -145,7 +145,7 @@ class ExportView(msgspec.Struct, frozen=True):
             if digests
             else None,
             f"/api/v1/exports/{found.id}/bundle" if found.state == "built" and not refused else None,
-            refused.detail if refused and found.state == "built" else None,
+            refused.detail if refused and found.state in ("built", "expired") else None,
         )
 
 

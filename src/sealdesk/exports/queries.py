@@ -142,11 +142,11 @@ async def demand_handable(work: Reading, export: Export) -> None:
     whomever; `RedactedSince` (409) for one that shows what its reader may read no more, where whoever reads originals gets it.
     """
     audiences.demand_readable(work.actor, Role(export.audience))
-    if export.state != "built":
+    if export.state not in ("built", "expired"):
         return
     if await work.value("select sec.erased_since($1)", export.id):
         raise ErasedSince
-    if work.actor.may(Permission.ORIGINAL_READ):
+    if export.state == "expired" or work.actor.may(Permission.ORIGINAL_READ):
         return
     if await work.value("select sec.redacted_since($1)", export.id):
         raise RedactedSince

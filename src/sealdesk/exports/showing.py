@@ -101,7 +101,7 @@ def export(shown: Shown, refused: Refusal | None) -> ExportView:
 def _problem(found: Export, refused: Refusal | None) -> str | None:
     if found.failure:
         return _PROBLEMS.get(found.failure, "The bundle could not be built. Ask for it again.")
-    return refused.detail if refused and found.state == "built" else None
+    return refused.detail if refused and found.state in ("built", "expired") else None
 
 
 def holdings(found: queries.Holdings) -> view.Holdings:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from sealdesk.core.seen import TURNS
 from sealdesk.ledger.read import ENTRY_COLUMNS, Stored
 from sealdesk.ledger.seal import Opened
 from sealdesk.unit import Reading
@@ -91,7 +92,7 @@ class Redaction:
     @property
     def sentence(self) -> str:
         """Who and why, as what stands in the message's place says it."""
-        why = REASONS.get(self.code, self.code) + (f" ({self.note})" if self.note else "")
+        why = REASONS.get(self.code, self.code) + (f" ({self.note.translate(TURNS)})" if self.note else "")
         if self.state == "erased":
             return f"Erased: asked for by {self.by[0]}, approved by {self.by[-1]}, on the basis of {why}"
         return f"{'Masked' if self.state == 'masked' else 'Withheld'} by {self.by[0]}: {why}"

@@ -27,7 +27,8 @@ def asked_ids(exchange: Exchange, refusal: Refusal) -> tuple[UUID, ...]:
     """The ids that the request asked for, each once, `MOST_IDS` at most; none where `refusal` says nothing about ids.
 
     Of a 400 the path does not count: it was found before, or nothing was looked up. Of a caller whom nobody knows, the path alone does, and
-    of a 403 or 429, where it is only asked in which conversation that was.
+    of a 403 or 429, where it is only asked in which conversation that was; or the document alone, where the path names nothing, as that
+    of a socket.
     """
     found = (each for text in _texts(exchange, refusal.status) for each in read_ids(text))
     return tuple(islice(dict.fromkeys(found), MOST_IDS))
@@ -36,9 +37,15 @@ def asked_ids(exchange: Exchange, refusal: Refusal) -> tuple[UUID, ...]:
 def _texts(exchange: Exchange, status: int) -> Iterator[str]:
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         yield from exchange.path.split("/")
-    if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) or exchange.actor is None:
+    if exchange.actor is None:
         return
     try:
+        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
+            if exchange.document and not any(map(read_ids, exchange.path.split("/"))):
+                yield from _leaves(decode_json(exchange.document))
+            return
+        if status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
+            return
         yield from _leaves(decode_fields(exchange.query, at_most=caps.QUERY_FIELDS))
         yield from _leaves(exchange.form)
         yield from _leaves(decode_json(exchange.document) if exchange.document else None)
