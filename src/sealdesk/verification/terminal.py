@@ -13,7 +13,7 @@ from sealdesk.core.db import Database, DatabaseUnfit
 from sealdesk.core.errors import StateConflict
 from sealdesk.core.faults import Fault
 from sealdesk.core.settings import Settings
-from sealdesk.ledger.fsck import Progress, Report, fsck
+from sealdesk.ledger.fsck import LogReport, Progress, Report, fsck
 from sealdesk.ledger.fsck.logs import snapshot
 from sealdesk.ledger.seal import Sealer
 from sealdesk.ledger.signer.client import SignerClient
@@ -74,7 +74,7 @@ signer_group.add_command(thaw_command)
 
 def as_text(report: Report) -> str:
     """The report for a person."""
-    lines = [_line(log.origin, log.size, log.waiting, sealed=log.difference is None) for log in report.logs]
+    lines = [_line(log) for log in report.logs]
     lines += [f"DIFFERS {difference.sentence()}" for difference in report.differences()]
     lines += [f"Not checked: {sentence}" for sentence in report.unchecked]
     lines.append("The record is whole." if report.clean else "The record is not whole.")
@@ -86,7 +86,13 @@ def as_document(report: Report) -> dict[str, object]:
     return {
         "clean": report.clean,
         "logs": [
-            {"origin": log.origin, "size": log.size, "root": log.root.hex(), "waiting": log.waiting}
+            {
+                "origin": log.origin,
+                "size": log.size,
+                "root": log.root.hex(),
+                "waiting": log.waiting,
+                "unsigned": log.unsigned,
+            }
             for log in report.logs
         ],
         "differences": [difference.members() for difference in report.differences()],
@@ -94,9 +100,11 @@ def as_document(report: Report) -> dict[str, object]:
     }
 
 
-def _line(origin: str, size: int, waiting: int, *, sealed: bool) -> str:
-    waits = f", {waiting:,} waiting" if waiting else ""
-    return f"{'ok' if sealed else 'good until'} {origin}: {size:,} entries{waits}"
+def _line(log: LogReport) -> str:
+    good = "good until" if log.difference else "ok"
+    waits = f", {log.waiting:,} waiting" if log.waiting else ""
+    unsigned = f", the last {log.unsigned:,} not signed yet" if log.unsigned else ""
+    return f"{good} {log.origin}: {log.size:,} entries{unsigned}{waits}"
 
 
 async def _fsck(settings: Settings, slug: str | None, *, content: bool) -> Report:

@@ -7,6 +7,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 import forger
+from scene import Scene, post
+from sealdesk.ledger import sequence
 from sealdesk.verification.terminal import fsck_command
 from world import World
 
@@ -24,6 +26,21 @@ async def test_a_whole_record_exits_with_0(drill: World) -> None:
     assert result.exit_code == 0
     assert result.output.splitlines()[-1] == "The record is whole."
     assert result.output.count("ok desk.test/ledger/") == 3
+
+
+async def test_what_is_not_signed_yet_is_said(drill: World, scene: Scene) -> None:
+    """As of a log that is frozen: whole it may be, and nobody vouches for its end."""
+    for number in range(2):
+        await post(drill, drill.acme.agent, scene.threads[0], f"not signed {number}")
+    assert ", 2 waiting" in (await run(drill)).output
+    assert await sequence.sequence(drill.sequencer, drill.acme.org) == 2
+    result = await run(drill)
+    assert result.exit_code == 0
+    assert result.output.count(", the last 2 not signed yet") == 1
+    logs = json.loads((await run(drill, "--json")).output)["logs"]
+    assert sorted(each["unsigned"] for each in logs) == [0, 0, 2]
+    await drill.seal()
+    assert "not signed" not in (await run(drill)).output
 
 
 async def test_a_difference_exits_with_1_and_is_named(drill: World) -> None:

@@ -16,6 +16,8 @@ class Checkpoints:
         self._rows: list[tuple[int, bytes, bytes]] = []
         self._read_to: int = size
         self._next: int = 0
+        self.covered: int = size
+        """The size of the newest one that holds."""
 
     async def begin(self) -> None:
         """Read the first of them."""
@@ -26,6 +28,7 @@ class Checkpoints:
         remembered = self._view.remembered
         while self._rows and self._next == size:
             await self._judge_row(*self._rows.pop(0), root)
+            self.covered = size
             if not self._rows:
                 await self._read()
             self._next = self._rows[0][0] if self._rows else 0

@@ -17,13 +17,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class LogReport:
-    """One log: its size and root (32 bytes) as re-derived, or the first difference, where size and root are how far it was good."""
+    """One log: its size and root (32 bytes) as re-derived, or the first difference, where size and root are how far it was good.
+
+    `waiting` entries are no leaves yet, and the last `unsigned` leaves are under no checkpoint yet.
+    """
 
     origin: str
     size: int
     root: bytes
     waiting: int
     difference: Difference | None = None
+    unsigned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

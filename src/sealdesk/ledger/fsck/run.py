@@ -63,7 +63,8 @@ async def check_log(view: View, tell: Tell | None = None) -> LogReport:
             await judge_published(view)
     except Differs as differs:
         return LogReport(view.origin, walk.tree.size, walk.tree.root(), 0, differs.difference)
-    return LogReport(view.origin, walk.tree.size, walk.tree.root(), waiting)
+    size = walk.tree.size
+    return LogReport(view.origin, size, walk.tree.root(), waiting, unsigned=size - walk.checkpoints.covered)
 
 
 async def check_growth(view: View, size: int, root: bytes) -> LogReport:
