@@ -8,17 +8,18 @@ import asyncio
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar, cast
 from uuid import UUID
 
 import asyncpg
 
+import forked
 import places
 from databases import clone
 from sealdesk.access.actor import Actor
@@ -76,7 +77,7 @@ class WakingSigner(SignerClient):
     def __init__(self, folder: Path) -> None:
         super().__init__(socket_path(folder))
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: BaseProcess | None = None
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
@@ -87,22 +88,20 @@ class WakingSigner(SignerClient):
 
     async def stop(self) -> None:
         """End it."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.is_alive():
             self._process.terminate()
-            await self._process.wait()
+            await asyncio.to_thread(self._process.join)
 
     async def _start(self) -> None:
-        source = str(Path(__file__).parent.parent / "src")
-        environ = {"SEALDESK_DATA": str(self._folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME, "PYTHONPATH": source}
-        command = [sys.executable, "-m", "sealdesk.ledger.signer"]
+        environ = {"SEALDESK_DATA": str(self._folder), "SEALDESK_LEDGER_NAME": LEDGER_NAME}
         fresh = [] if (self._folder / "signer").exists() else ["--init"]
-        self._process = await asyncio.create_subprocess_exec(*command, *fresh, env=os.environ | environ)
-        for _ in range(1200):  # a busy machine takes its time to import
+        self._process = await asyncio.to_thread(forked.start, os.environ | environ, *fresh)
+        for _ in range(1200):  # a busy machine takes its time
             try:
                 await super()._ask(wire.AskStatus(), wire.Status)
                 break
             except SignerUnavailable:
-                if self._process.returncode is not None:
+                if not self._process.is_alive():
                     raise
                 await asyncio.sleep(0.02)
 
