@@ -81,6 +81,8 @@ class Eyes:
 
     def _heard(self, said: ConsoleMessage) -> None:
         asked_for = any(f"status of {status}" in said.text for status in self.expected)
+        # A socket that was being opened when its session ended; of the handshake's 401 the browser says no more.
+        asked_for |= 401 in self.expected and "HTTP Authentication failed" in said.text
         if said.type in ("error", "warning") and not asked_for:
             self.found.append(f"console {said.type}: {said.text} ({said.location})")
 
