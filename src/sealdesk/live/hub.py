@@ -83,6 +83,7 @@ class Hub:
         """Somebody looks no longer."""
         room.guests.pop(guest, None)
         room.told.pop(guest, None)
+        room.known.pop(guest, None)
         if not room.guests:
             room.hearing.close()
             self._rooms.pop((room.org, room.thread), None)

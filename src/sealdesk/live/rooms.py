@@ -1,7 +1,7 @@
 """A conversation that somebody of this process looks at: who is there, here and in other processes, and how far it has gone."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -46,6 +46,8 @@ class Room:
     guests: dict[Guest, bool] = field(default_factory=dict["Guest", bool])
     told: dict[Guest, tuple[Who, ...]] = field(default_factory=dict["Guest", tuple[Who, ...]])
     heads: dict[str, int] = field(default_factory=dict[str, int])
+    known: dict[Guest, Mapping[str, int]] = field(default_factory=dict[Guest, Mapping[str, int]])
+    """How far each guest was told that it has gone, when they began to watch."""
     writing: dict[UUID, float] = field(default_factory=dict[UUID, float])
     elsewhere: dict[bytes, tuple[float, tuple[Attendant, ...]]] = field(
         default_factory=dict[bytes, tuple[float, tuple[Attendant, ...]]]
@@ -73,7 +75,8 @@ class Room:
         self.heads[kind] = seq
         text = encode(Bell(self.thread, kind, seq))
         for guest in self._who(staff=kind != "thread"):
-            guest.push(("bell", self.thread, kind), text)
+            if seq > self.known.get(guest, {}).get(kind, 0):
+                guest.push(("bell", self.thread, kind), text)
 
     def tell_present(self) -> None:
         """Say who is there now, to those for whom that is news: not even when somebody comes is told of whom one does not see."""

@@ -218,6 +218,7 @@ class Visit:
             read = await marks.marks(work, thread)
             kinds = ["thread", "ticket"] if self.staff else ["thread"]
             heads = {row["kind"]: row["seq"] for row in await work.rows(_HEADS, org, thread, kinds)}
+        room.known[self] = heads
         present = room.present(staff=self.staff, but=self.who.member)
         seq, ticket = heads.get("thread", 0), heads.get("ticket", 0) if self.staff else None
         self._answer(Watching(thread, seq, ticket, present, read))
