@@ -95,6 +95,7 @@ class Eyes:
 
     def look(self, page: Page, name: str) -> None:
         """Ask axe, and see that nothing is wider than the window, nor the desk taller; with a picture, at full counts or where wanted."""
+        page.wait_for_load_state()  # a click waits for the answer's first byte, which is no page yet
         if FULL or os.environ.get("SEALDESK_PICTURES"):
             PICTURES.mkdir(exist_ok=True)
             page.screenshot(path=PICTURES / f"{name}.png", caret="initial")

@@ -41,7 +41,7 @@ def test_signing_in_and_out(stage: Stage) -> None:
     page.wait_for_url("**/sign-in")
     page.goto("/")
     assert "/sign-in" in page.url
-    page.go_back()
+    page.go_back(wait_until="load")
     assert "Refund" not in page.content()
 
 
