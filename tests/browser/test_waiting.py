@@ -14,13 +14,18 @@ from sealdesk.core.counters import key_of
 
 pytestmark = pytest.mark.browser
 
-SECONDS = 6
+SECONDS = 8
 LISTEN = """() => {
   window.told = [];
   new MutationObserver(() => window.told.push(document.querySelector("#said").textContent))
     .observe(document.querySelector("#said"), {childList: true, characterData: true, subtree: true});
+  window.shown = [];
+  new MutationObserver(() => {
+    const clock = document.querySelector("[role=timer]")?.textContent;
+    if (clock && clock !== window.shown.at(-1)) window.shown.push(clock);
+  }).observe(document.body, {childList: true, characterData: true, subtree: true});
 }"""
-"""Keeps what the status line tells a screen reader from now on."""
+"""Keeps what the status line tells a screen reader from now on, and what the clock shows."""
 QUIET = "face => face.ariaLive"
 """Whatever is around the clock, its ticking is no news."""
 
@@ -36,12 +41,9 @@ def full(desk: RunningDesk, member: UUID) -> None:
 
 
 def counted(page: Page | Frame) -> list[str]:
-    """What the clock shows, from now until it is gone."""
-    shown = list[str]()
-    while found := page.locator("[role=timer]").all_text_contents():
-        if found != shown[-1:]:
-            shown += found
-        page.wait_for_timeout(50)
+    """What the clock has shown, once it is gone."""
+    expect(page.locator("[role=timer]")).to_have_count(0)
+    shown: list[str] = page.evaluate("window.shown")
     return shown
 
 
