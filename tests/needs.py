@@ -16,9 +16,13 @@ from typing import Any, NoReturn
 
 import pytest
 
+from counts import FULL
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = (ROOT / os.environ.get("SEALDESK_SHARED", "../shared")).resolve()
 MISSING = "missing component: "
+SHELL = "chromium-headless-shell"
+"""The same renderer, network and scripts with no window around them: two thirds of the work."""
 
 
 def program(*names: str) -> Path:
@@ -29,9 +33,10 @@ def program(*names: str) -> Path:
     _missing(names[0])
 
 
-def chromium() -> Path:
-    """The browser that the page tests drive."""
-    return program("chromium", "chromium-browser", "google-chrome")
+def chromium(*, whole: bool = FULL) -> Path:
+    """The browser that the page tests drive: without a window where there is such a one; `whole`, as people have it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return program(*names) if whole else program(SHELL, *names)
 
 
 def shared(name: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -165,6 +166,8 @@ def test_without_a_socket_the_page_asks_by_itself(stage: Stage) -> None:
 
 def test_the_list_follows(stage: Stage) -> None:
     """Whoever only has the list open sees a new conversation within a few seconds, and what was typed into the filter stays."""
+    asking = stage.desk.client(stage.requester)
+    stage = replace(stage, threads=[asking.open(f"One of the rows, {number}") for number in range(len(stage.threads))])
     theirs, ours = stage.open(stage.requester), stage.open(stage.agent)
     requester, agent = theirs.page(), ours.page()
     told, said = heard(agent), spoken(agent)

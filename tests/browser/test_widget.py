@@ -65,7 +65,7 @@ def browser() -> Iterator[Browser]:
     """Chromium as a person sets it who wants no cookies of third parties."""
     with sync_playwright() as playwright:
         flags = [*FLAGS, "--test-third-party-cookie-phaseout"]
-        made = playwright.chromium.launch(executable_path=str(needs.chromium()), args=flags)
+        made = playwright.chromium.launch(executable_path=str(needs.chromium(whole=True)), args=flags)
         yield made
         made.close()
 
