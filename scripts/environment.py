@@ -39,7 +39,9 @@ def main() -> None:
     print(f"Installing the locked {wanted} requirements into .venv ...", flush=True)
     # The lock names all there is, so nothing is left to be resolved.
     locked = str(ROOT / "requirements" / f"{wanted}.txt")
-    pip("--require-hashes", "--no-deps", "--only-binary=:all:", "--requirement", locked)
+    # A desk may run as a user who can't write here, so all of its own is compiled now; a developer's is when it is first used.
+    lazily = ["--no-compile"] if wanted == "dev" else []
+    pip("--require-hashes", "--no-deps", "--only-binary=:all:", *lazily, "--requirement", locked)
     if wanted == "dev":
         source = str(ROOT / "requirements" / "source.txt")
         pip("--require-hashes", "--no-deps", "--no-build-isolation", "--requirement", source)
