@@ -34,6 +34,10 @@ def test_a_stub_stands_in_the_messages_place(stage: Stage) -> None:
     agent.goto(address)
     auditor.goto(address)
     expect(auditor.locator("#items article", has_text=secret)).to_be_visible()
+    inbox = ours.page()
+    inbox.goto("/")
+    row = inbox.locator(f"#row-{address.rpartition('/')[2]}")
+    expect(row).to_contain_text(secret)
     redact(agent, secret, "as the customer asked")
     for page in (requester, agent):
         stub = page.locator("#items .stub")
@@ -42,6 +46,8 @@ def test_a_stub_stands_in_the_messages_place(stage: Stage) -> None:
         expect(page.locator("#items")).not_to_contain_text(secret)
         assert secret not in page.content()
         expect(page.locator("#items article")).to_have_count(2)
+    expect(row).to_contain_text(MASK, timeout=8_000)  # a bell, no turn of twenty seconds
+    expect(row).not_to_contain_text(secret)
     ours.look(agent, "redaction-stub")
     theirs.look(requester, "redaction-stub-portal-dark")
     original = auditor.locator("#items article", has_text=secret)

@@ -68,6 +68,8 @@ def test_a_reply_turns_from_recorded_to_sealed_without_a_reload(stage: Stage) ->
 def test_a_note_is_not_for_the_requester(stage: Stage) -> None:
     desk, home = stage.open(stage.agent), stage.open(stage.requester)
     agent, requester = desk.page(), home.page()
+    requests = home.page()
+    requests.goto("/")
     requester.goto(f"/c/{stage.threads[1]}")
     agent.goto(f"/c/{stage.threads[1]}")
     note = f"They have called twice. {uuid4().hex[:8]}"
@@ -81,6 +83,11 @@ def test_a_note_is_not_for_the_requester(stage: Stage) -> None:
     agent.keyboard.press("Control+Enter")
     expect(requester.locator("#items", has_text="We have sent a new link.")).to_be_visible(timeout=15_000)
     assert note not in requester.content()
+    # Their list follows too, every twenty seconds.
+    requests.evaluate("document.querySelector('#requests').dispatchEvent(new CustomEvent('poll'))")
+    expect(requests.locator(".request").first).to_contain_text("We have sent a new link.")
+    assert note not in requests.content()
+    home.look(requests, "requests-followed")
     requester.reload()
     assert note not in requester.content()
     home.look(requester, "request")
