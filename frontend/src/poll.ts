@@ -12,6 +12,8 @@ const lastOfId = new Map<string, number>();
 let active = Date.now();
 let live = false;
 let failures = 0;
+/** How often each of them failed in a row: another that is answered is no answer to what rang. */
+const failed = new Map<string, number>();
 /** Until when the desk wants to be left alone, and what is to be asked at once when that is over. */
 let quietUntil = 0;
 const owed = new Set<string>();
@@ -27,7 +29,8 @@ export const reached = (): boolean => failures === 0;
 const rung = (element: Element): boolean => live && element.id === "news";
 
 function pace(element: HTMLElement): number {
-  if (!rung(element)) return Number(element.dataset["poll"]);
+  // What rang and could not be had is asked for again as without a bell: none comes for it once more.
+  if (!rung(element) || failed.has(element.id)) return Number(element.dataset["poll"]);
   return element.getAttribute("hx-get")?.includes("&unsealed=yes") ? 1_000 : 15_000;
 }
 
@@ -41,7 +44,8 @@ function due(element: HTMLElement, now: number): boolean {
     return false;
   }
   const slow = every > 1000 && now - active > IDLE_AFTER ? every * 6 : every;
-  const patient = failures ? Math.max(slow, Math.min(SELDOM, TICK * 2 ** failures)) : slow;
+  const tries = Math.max(failures, failed.get(element.id) ?? 0);
+  const patient = tries ? Math.max(slow, Math.min(SELDOM, TICK * 2 ** tries)) : slow;
   return now - since >= patient && !element.classList.contains("htmx-request");
 }
 
@@ -67,7 +71,9 @@ interface Asked { ctx: { sourceElement?: Element; status?: string; response?: { 
 function told(event: Event): void {
   const { ctx } = (event as CustomEvent<Asked>).detail;
   if (!ctx?.sourceElement?.hasAttribute("data-poll") || ctx.status?.startsWith("error: AbortError")) return;
-  failures = ctx.response && ctx.response.status < 500 ? 0 : failures + 1;
+  const { id } = ctx.sourceElement;
+  if (ctx.response && ctx.response.status < 500) { failures = 0; failed.delete(id); }
+  else { failures += 1; failed.set(id, (failed.get(id) ?? 0) + 1); }
   quietUntil = Math.max(quietUntil, Date.now() + patience(ctx.response?.raw ?? null) * 1000);
 }
 

@@ -89,6 +89,8 @@ def test_it_works(stage: Stage) -> None:
     expect(agent.locator("#items article", has_text=text)).to_have_count(1)
     assert [url for url in asked if "/news?" in url]
     assert [url for url in asked if "wait=" in url] == []
+    ours.expected.add(502)
+    _a_read_that_fails_is_made_again(requester, agent)
     assert "considered" not in json.dumps(told)
     assert {each["type"] for each in told} >= {"ready", "watching", "bell", "typing"}
     # Whoever writes a burst of short answers says little of it: frames are counted.
@@ -102,6 +104,26 @@ def test_it_works(stage: Stage) -> None:
     expect(requester.locator("#live")).to_contain_text("Read by Ada Lindqvist")
     quiet(said, began)
     assert theirs.found + ours.found == []
+
+
+def _a_read_that_fails_is_made_again(requester: Page, agent: Page) -> None:
+    """Soon, though no bell rings twice: with a socket a page looks by itself every fifteen seconds only."""
+    failed = list[Route]()
+
+    def fail(route: Route) -> None:
+        failed.append(route)
+        if len(failed) < 3:
+            route.fulfill(status=502)
+        else:
+            route.continue_()
+
+    expect(agent.locator("#news:not([hx-get*=unsealed])")).to_have_count(1)  # while a seal is due it asks anyhow
+    agent.route("**/news?*", fail)
+    text = f"In spite of it {uuid4().hex[:6]}"
+    say(requester, text)
+    expect(agent.locator("#items article", has_text=text)).to_be_visible(timeout=8_000)
+    assert len(failed) >= 3
+    agent.unroute("**/news?*")
 
 
 def _no_bell_hurries_a_page_that_is_to_wait(agent: Page, ring: Callable[[], None]) -> None:
