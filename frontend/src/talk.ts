@@ -227,14 +227,22 @@ function returned(): void {
   if (known && thread === null && document.visibilityState === "visible" && Date.now() >= quietUntil) void ask(turn);
 }
 
+/** Post it where it belongs. Gives the answer, of the question where that is too. */
+async function post(letter: Letter, now: number): Promise<Response | null> {
+  const asked = letter.path || thread ? undefined : await ask(now);
+  if (asked === null || (asked && (!asked.ok || now !== turn))) return asked;
+  letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
+  keep();
+  return await call("POST", letter.path, { body: letter.body }, letter.key);
+}
+
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
-  let response = letter.path || thread ? undefined : await ask(now);
-  if (response === undefined || (response?.ok && now === turn)) {
-    letter.path ||= thread === null ? BEGINS : `/api/v1/threads/${thread}/messages`;
-    keep();
-    response = await call("POST", letter.path, { body: letter.body }, letter.key);
+  let response = await post(letter, now);
+  if (response?.status === 409 && letter.path === BEGINS && now === turn) {
+    letter.path = "";  // another window began it in the meantime
+    response = await post(letter, now);
   }
   if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {

@@ -394,19 +394,30 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
 
 
 def _two_windows_have_one_conversation(context: BrowserContext, page: Page) -> None:
-    """Though both were there before its first message."""
-    other = context.new_page()
+    """Though both were there before its first message, and the second is about to begin one when the first has begun it."""
+    other, stale = context.new_page(), list[str]()
     other.goto(page.url)
     other.evaluate("kept => Object.assign(sessionStorage, kept)", page.evaluate("({...sessionStorage})"))
     other.reload(wait_until="networkidle")
     page.get_by_label("Your message").fill("Kept in this tab")
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("log").locator(".state")).to_have_text(["sealed"])
+
+    def before(route: Route) -> None:
+        stale.append(route.request.method)
+        if route.request.method == "GET" and len(stale) == 1:
+            answer = route.fetch()
+            route.fulfill(response=answer, json={**answer.json(), "thread": None})
+        else:
+            route.continue_()
+
+    other.route("**/api/v1/widget/conversation", before)
     other.get_by_label("Your message").fill("From another")
     other.get_by_role("button", name="Send").click()
     for each in (page, other):
         expect(each.get_by_role("log").locator(".words")).to_have_text(["Kept in this tab", "From another"])
         expect(each.get_by_role("log").locator(".who")).to_have_text(["You", "You"])
+    assert stale == ["GET", "POST", "GET"]
     other.close()
 
 

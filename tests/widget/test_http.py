@@ -1,11 +1,13 @@
 """The widget's routes: what other sites may load, and no more; who is let in without a session, how often, and what is on record of it."""
 
+import asyncio
 import re
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from direct import Application, Caller, seat, serve
+from direct import Application, Caller, Reply, seat, serve
 from journey.test_all_routes import ID
 from sealdesk.members.rules import set_allowed_origins
 from sealdesk.record.refusals import settle
@@ -55,6 +57,32 @@ async def test_it_works(world: World) -> None:
     left = await visitor.ask("DELETE", "/api/v1/widget/visit", fields=fields)
     assert left.status == 204
     assert (await visitor.ask("GET", "/api/v1/widget/conversation", fields=fields)).status == 401
+
+
+async def test_two_windows_begin_one_conversation(world: World) -> None:
+    """Whichever comes second is told so, and has a key of its own for writing in the first one's; a repeat is none."""
+    site, address, fields = await framed(world), "/api/v1/widget/conversation", {"cookie": "", "x-csrf-token": ""}
+    application = serve(world, world.folder)
+    one, other = await entered(application, site), await entered(application, site)
+    keys = [uuid4().hex for _ in range(6)]
+
+    async def begin(number: int) -> Reply:
+        given = {**fields, "idempotency-key": keys[number]}
+        return await (one, other)[number % 2].ask("POST", address, document={"body": f"Hello {number}"}, fields=given)
+
+    answers = await asyncio.gather(*(begin(number) for number in range(6)))
+    assert sorted(each.status for each in answers) == [201, *[409] * 5]
+    first = next(number for number, each in enumerate(answers) if each.status == 201)
+    assert "write there" in answers[first - 1].json()["detail"]
+    again = await begin(first)
+    assert (again.status, again.json()) == (201, answers[first].json())
+    thread = answers[first].json()["id"]
+    assert (await other.ask("GET", address, fields=fields)).json()["thread"] == thread
+    late = {**fields, "idempotency-key": keys[first - 1]}
+    path = f"/api/v1/threads/{thread}/messages"
+    assert (await other.ask("POST", path, document={"body": "Hello too"}, fields=late)).status == 201
+    read = (await one.ask("GET", f"{path}?after=0", fields=fields)).json()["messages"]
+    assert [each["body"] for each in read] == [f"Hello {first}", "Hello too"]
 
 
 async def test_the_frame_and_the_script_differ_and_nothing_else(world: World) -> None:

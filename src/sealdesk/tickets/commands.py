@@ -23,8 +23,13 @@ async def open_request(
     async with desk.change(actor, key) as change:
         if change.replay:
             return await conversations.thread_of_entry(change, change.replay)
-        thread_id = await threads.open_in(change, subject, draft, channel, origin)
-        await begin_ticket(change, thread_id)
+        return await open_in(change, subject, draft, channel, origin)
+
+
+async def open_in(change: Change, subject: str, draft: Draft, channel: str, origin: Origin | None) -> UUID:
+    """The same inside a larger change."""
+    thread_id = await threads.open_in(change, subject, draft, channel, origin)
+    await begin_ticket(change, thread_id)
     return thread_id
 
 

@@ -132,7 +132,7 @@ async def show_conversation(desk: Desk, actor: Actor) -> ConversationView:
 async def begin_conversation(
     desk: Desk, actor: Actor, body: Json[Opening], key: Key, exchange: Exchange
 ) -> Answer[BegunView]:
-    """Begin a conversation with its first message. Lists show it beside a subject that says nothing of it."""
+    """Begin a conversation with its first message, where there is none yet. Lists show it beside a subject that says nothing of it."""
     thread = await commands.begin_conversation(desk, actor, body.body, key=key, origin=origin_of(exchange))
     return Answer(BegunView(thread), location=f"/api/v1/threads/{thread}/messages", status=201)
 

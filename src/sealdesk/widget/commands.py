@@ -13,7 +13,7 @@ from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.core import clock
 from sealdesk.core.counters import Hit
-from sealdesk.core.errors import BadRequest, SignedOut, TooMany, Tried
+from sealdesk.core.errors import BadRequest, SignedOut, StateConflict, TooMany, Tried
 from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Stream
 from sealdesk.people import events, guard
@@ -22,9 +22,10 @@ from sealdesk.people.emails import checked_email, normalise_email
 from sealdesk.people.names import checked_name
 from sealdesk.people.outbox import Mail, sealed
 from sealdesk.people.sessions import Visit
+from sealdesk.threads import queries as conversations
 from sealdesk.threads.events import Origin
 from sealdesk.threads.model import Draft
-from sealdesk.tickets.commands import open_request
+from sealdesk.tickets.commands import open_in
 from sealdesk.unit import Desk, Key
 from sealdesk.web.limits import address_bucket
 from sealdesk.web.tokens import new_token, token_hash
@@ -139,8 +140,18 @@ async def leave(desk: Desk, actor: Actor) -> None:
 
 
 async def begin_conversation(desk: Desk, actor: Actor, body: str, *, key: Key, origin: Origin) -> UUID:
-    """A conversation in the widget, with a ticket on it; gives its id. A repeat with the same key gives the first one's."""
-    return await open_request(desk, actor, SUBJECT, Draft(body), "widget", key=key, origin=origin)
+    """A conversation in the widget, with a ticket on it; gives its id. A repeat with the same key gives the first one's.
+
+    Raises `StateConflict` (409) for whoever has one, and be it since a moment ago, from another window.
+    """
+    async with desk.change(actor, key) as change:
+        if change.replay:
+            return await conversations.thread_of_entry(change, change.replay)
+        change.demand(Permission.THREAD_OPEN)
+        await change.lock(Stream("user", actor.member))  # of two windows at once, one comes second
+        if await queries.own_conversation(change):
+            raise StateConflict("You have a conversation here already: write there.")
+        return await open_in(change, SUBJECT, Draft(body), "widget", origin)
 
 
 async def _open(desk: Desk, widget: Widget, guest: Guest, visit: Visit, refused: str) -> Visiting:
