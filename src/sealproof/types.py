@@ -140,7 +140,7 @@ _ROWS = (
         "",
         1,
         flag=uuid,
-        about=enum("message", "subject"),
+        about=enum("message", "subject", "reason"),
         author=uuid,
         author_kind=AUTHOR,
         edition=positive,

@@ -12,7 +12,7 @@ from sealdesk.abuse.follower import Abuse
 from sealdesk.following import Following, advance
 from sealdesk.ledger import tail
 from sealdesk.ledger.read import Stored
-from sealdesk.threads import queries
+from sealdesk.threads import queries, states
 from sealdesk.threads.queries import Cursor
 from sealdesk.unit import Change
 from watching import THREAT, entries, flags, follow, opened, say
@@ -54,6 +54,27 @@ async def test_each_place_that_is_looked_at(world: World) -> None:
     ]
     assert len(await entries(world, "thread.escalated")) == 1
     assert len(await entries(world, "abuse.flagged")) == 2
+
+
+async def test_a_reason_is_looked_at(world: World) -> None:
+    """Of a change of a conversation, by whoever gives it; a follower's own escalation has none, and is no reason for another."""
+    thread, cast = await opened(world), world.acme
+    await states.change_state(world.desk, cast.agent, thread, "close", "other", "solved by telephone")
+    await states.change_state(world.desk, cast.requester, thread, "reopen", "other", "I will k1ll you tonight")
+    await states.change_participant(world.desk, cast.agent, thread, cast.stranger.member, "He said: kys", present=True)
+    for _ in range(3):
+        await follow(world)
+    found = await flags(world)
+    assert [(each.flag.about, each.flag.author_kind, each.flag.kinds, each.excerpt) for each in found] == [
+        ("reason", "agent", ("self-harm",), "He said: kys"),
+        ("reason", "customer", ("threat",), "I will k1ll you tonight"),
+    ]
+    flagged = await entries(world, "abuse.flagged")
+    assert {each["body"]["about"] for each in flagged} == {"reason"}
+    reopened, added = await entries(world, "thread.reopened", "participant.added")
+    assert [ref["id"] for each in flagged for ref in each["refs"]] == [reopened["id"], added["id"]]
+    assert [each["body"]["reason"] for each in await entries(world, "thread.escalated")] == ["safety"]
+    assert await differences(world) == []
 
 
 async def test_its_author_sees_nothing_of_it(world: World) -> None:

@@ -40,7 +40,7 @@ class RuleView(msgspec.Struct, frozen=True):
 
 
 class FlagView(msgspec.Struct, frozen=True):
-    """Something that was flagged: a `message` or `subject` of `thread`, or a `person`; `author` wrote it, or is who it is.
+    """Something that was flagged: a `message`, `subject` or `reason` of `thread`, or a `person`; `author` wrote it, or is who it is.
 
     `entry_id` is the entry that flags it, `evidence` the one that gave the cause (of a person, the newest refusal). `violation`, `count`
     and `threads` are of persons, `rules` and `excerpt` of texts.

@@ -15,7 +15,7 @@ Act = Literal["added", "removed", "restored", "on", "off"]
 
 
 def flagged(flag: UUID, thread: UUID, about: str, author: tuple[str, UUID], rules: Sequence[Rule], cause: Ref) -> Event:
-    """A message or subject met rules. It stands in the desk's own stream: whoever wrote it is not to learn of it."""
+    """A message, a subject or the reason of a change met rules. It stands in the desk's own stream: its author is not to learn of it."""
     told: list[JSON] = [{"lexicon": r.lexicon, "version": r.version, "term": r.term} for r in rules]
     kind, who = author
     body: dict[str, JSON] = {

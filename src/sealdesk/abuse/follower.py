@@ -1,4 +1,4 @@
-"""Looks at every message and subject, and counts refusals.
+"""Looks at every message, subject and reason of a conversation, and counts refusals.
 
 A match flags and escalates. It drops and hides nothing, and whoever it is about sees none of it.
 """
@@ -22,10 +22,11 @@ from sealdesk.core.ids import new_id
 from sealdesk.ledger.events import Recorded, Ref, Stream
 from sealdesk.ledger.read import Stored
 from sealdesk.threads.model import Thread
-from sealdesk.threads.states import Code, escalate_for_cause
+from sealdesk.threads.states import PAST, Code, escalate_for_cause
 from sealdesk.unit import Change
 
 MESSAGES = frozenset({"message.posted", "message.imported"})
+REASONS = frozenset({*(f"thread.{act}" for act in PAST.values()), "participant.added", "participant.removed"})
 SPREAD = timedelta(minutes=2)
 """How long after the last refusal that it counts an entry may stand: it is counted for a minute, and then written."""
 MOST_ENTRIES = 1000
@@ -53,17 +54,20 @@ class Abuse:
 
     name = "abuse"
     permission = Permission.ABUSE_RECORD
-    types = MESSAGES | {"thread.created"} | {type_ for type_, _ in PATIENCE}
+    types = MESSAGES | REASONS | {"thread.created"} | {type_ for type_, _ in PATIENCE}
 
     def __init__(self, find: Callable[[Look], tuple[Rule, ...] | None] | None = None) -> None:
         self._find = find or Watches().find
 
     async def handle(self, change: Change, entry: Stored) -> bool:
-        """Flag what a message or subject says, or whom something was refused to again and again."""
+        """Flag what a message, subject or reason says, or whom something was refused to again and again."""
         if entry.type in MESSAGES:
             return await self._look(change, entry, "message", "body")
         if entry.type == "thread.created":
             return await self._look(change, entry, "subject", "subject")
+        if entry.type in REASONS:
+            # What a follower escalated has none.
+            return "reason" in entry.commits and await self._look(change, entry, "reason", "reason")
         patience = PATIENCE.get((entry.type, entry.body["kind"]))
         if patience is None or entry.stream_kind != "user":
             return False

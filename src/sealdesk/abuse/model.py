@@ -12,7 +12,7 @@ from sealdesk.ledger.events import Stream
 from sealdesk.unit import Change, Reading
 
 Standing = Literal["open", "confirmed", "dismissed"]
-About = Literal["message", "subject", "person"]
+About = Literal["message", "subject", "reason", "person"]
 
 
 class Decided(StateConflict):
@@ -24,7 +24,7 @@ class Decided(StateConflict):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What waits for a decision: a message or a subject in a conversation, or a person. `author` wrote it, or is the person."""
+    """What waits for a decision: a message, a subject or a reason in a conversation, or a person. `author` wrote it, or is the person."""
 
     id: UUID
     about: About

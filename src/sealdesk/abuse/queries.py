@@ -18,7 +18,8 @@ from sealdesk.web.paging import TOP, Before
 PAGE = 25
 EXCERPT = 400
 """Characters of a flagged text that the queue shows."""
-_QUEUE = """select f.*, coalesce(m.name, c.name, '') as author_name, t.subject_commit, k.number, x.body_commit, e.entry as told
+_QUEUE = """select f.*, coalesce(m.name, c.name, '') as author_name, t.subject_commit, k.number, x.body_commit,
+  e.entry as told, v.entry as shown_by
 from app.flag f
 left join app.member m on m.org_id = f.org_id and m.member_id = f.author_id
 left join app.contact c on c.org_id = f.org_id and c.contact_id = f.author_id
@@ -26,6 +27,7 @@ left join app.thread t on t.org_id = f.org_id and t.thread_id = f.thread_id
 left join app.ticket k on k.org_id = f.org_id and k.thread_id = f.thread_id
 left join app.message x on x.org_id = f.org_id and x.thread_id = f.thread_id and x.entry_id = f.evidence
 join ledger.entry e on e.org_id = f.org_id and e.entry_id = f.entry_id
+left join ledger.entry v on v.org_id = f.org_id and v.entry_id = f.evidence and f.about = 'reason'
 where f.org_id = $1 and """
 _PAGE = _QUEUE + "f.standing = $2 and (f.at, f.flag_id) < ($3, $4) order by f.at desc, f.flag_id desc limit $5"
 
@@ -96,27 +98,37 @@ async def one(work: Reading, flag: UUID) -> Flagged:
 
 
 async def _shown(work: Reading, rows: Sequence[Row]) -> list[Flagged]:
-    wanted = [row[name] for row in rows for name in ("subject_commit", "body_commit") if row[name]]
+    flagged = [_flagged(row) for row in rows]
+    wanted = [each for each in (*flagged, *(row["subject_commit"] for row in rows)) if each]
     standing = await redacted.standing(work, (row["body_commit"] for row in rows if row["body_commit"]))
     opened = await work.open([*wanted, *(commit for each in standing.values() for commit in each.wanted)])
 
-    def text(row: Row, name: str) -> str | None:
-        if row[name] in standing:
-            return Redaction.of(standing[row[name]], opened, {}).preview  # as in every list
-        found = opened.get(row[name]) if row[name] else None
+    def text(commit: bytes | None) -> str | None:
+        if commit in standing:
+            return Redaction.of(standing[commit], opened, {}).preview  # as in every list
+        found = opened.get(commit) if commit else None
         return found.content.decode() if found else None
 
     return [
         Flagged(
             flag=Flag.of(row),
             author_name=row["author_name"],
-            subject=text(row, "subject_commit"),
+            subject=text(row["subject_commit"]),
             number=row["number"],
-            excerpt=_excerpt(text(row, "body_commit" if row["about"] == "message" else "subject_commit")),
+            excerpt=_excerpt(text(commit)),
             told=json.loads(row["told"])["body"],
         )
-        for row in rows
+        for row, commit in zip(rows, flagged, strict=True)
     ]
+
+
+def _flagged(row: Row) -> bytes | None:
+    """The commitment of the text that a flag is about; None of a person, or where its entry is out of reach."""
+    if row["about"] == "reason" and row["shown_by"]:
+        content = json.loads(row["shown_by"])["content"]
+        return next((bytes.fromhex(each["commit"]) for each in content if each["slot"] == "reason"), None)
+    commit = row["subject_commit"] if row["about"] == "subject" else row["body_commit"]
+    return cast("bytes | None", commit)
 
 
 def _excerpt(text: str | None) -> str | None:

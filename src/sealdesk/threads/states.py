@@ -23,7 +23,7 @@ Code = Literal["abuse", "legal", "privacy", "safety", "resolved", "duplicate", "
 MOST_REASON = 1000
 """Bytes of UTF-8 in a reason."""
 _BOTH: Final = ("thread", "ticket")
-_PAST: Final[dict[Act, str]] = {
+PAST: Final[dict[Act, str]] = {
     "lock": "locked",
     "unlock": "unlocked",
     "close": "closed",
@@ -180,7 +180,7 @@ async def candidates(work: Reading, thread_id: UUID) -> tuple[tuple[UUID, str], 
 
 async def _record(change: Change, thread: Thread, act: Act, code: Code, reason: str, before: State) -> None:
     refs = await _refs(change, thread.id, act)
-    change.record(events.state_changed(_PAST[act], thread.id, code, reason, change.actor, refs))
+    change.record(events.state_changed(PAST[act], thread.id, code, reason, change.actor, refs))
     after = before.after(act)
     if after.escalated != before.escalated:
         await _write_escalation(change, thread.id, standing=after.escalated)
