@@ -112,14 +112,17 @@ class Walker:
 
 
 def plan(town: Town, number: int, served: Sequence[tuple[str, Route]]) -> Iterator[Step]:
-    """`number` requests: for what each organisation wrote, then every route as often as any other, in an order that stays the same."""
+    """`number` requests: for what each organisation wrote and whom it has, then every route as often, in an order that stays the same."""
     chance = random.Random(20_261_126)
     one, two = town.tenants
     walkers = [Walker(chance, one, two), Walker(chance, two, one)]
     begun = [
-        Step(own, other, "admin", Draft("GET", f"/api/v1/threads/{thread}/messages"))
+        Step(own, other, "admin", Draft("GET", path))
         for own, other in ((one, two), (two, one))
-        for thread in sorted(own.ids_for("thread"))[:6]
+        for path in (
+            "/api/v1/members",
+            *(f"/api/v1/threads/{each}/messages" for each in sorted(own.ids_for("thread"))[:6]),
+        )
     ]
     yield from begun
     order = [served[index % len(served)] for index in range(number - len(begun))]

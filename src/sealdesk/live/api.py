@@ -1,5 +1,7 @@
-"""What goes with live sockets over HTTP: tickets, and read marks for whoever has no socket."""
+"""What goes with live sockets over HTTP: tickets, and what they tell for whoever has no socket."""
 
+from hashlib import sha256
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -10,10 +12,14 @@ from sealdesk.access.permissions import Permission
 from sealdesk.live import marks
 from sealdesk.live.frames import Mark, Seq
 from sealdesk.live.hub import Hub
+from sealdesk.live.observing import Attendance, attendance
 from sealdesk.live.policy import IN_THREAD, LIVE
+from sealdesk.threads.waiting import MOST_SECONDS
 from sealdesk.unit import Desk
 from sealdesk.web.answers import Answer
-from sealdesk.web.binding import Json
+from sealdesk.web.binding import Json, Query
+from sealdesk.web.exchange import Exchange
+from sealdesk.web.headers import etag, none_match
 from sealdesk.web.routes import get, post
 from sealdesk.web.schema import Input
 
@@ -65,4 +71,31 @@ async def mark_read(desk: Desk, hub: Hub, actor: Actor, thread: UUID, body: Json
     return Answer(None, status=204)
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (make_ticket, list_marks, mark_read)
+class Wait(Input, frozen=True):
+    """How many seconds to wait for something else than `If-None-Match` names."""
+
+    wait: Annotated[int, msgspec.Meta(ge=0, le=MOST_SECONDS)] = 0
+
+
+@get("/api/v1/threads/{thread:str}/live", permission=Permission.THREAD_READ)
+async def show_attendance(
+    desk: Desk, hub: Hub, actor: Actor, thread: UUID, query: Query[Wait], exchange: Exchange
+) -> Answer[Attendance]:
+    """Who is there, who writes and who has read how far, as a socket tells it.
+
+    Whoever asks is not there by that, and it keeps no session alive.
+    """
+    known = exchange.fields.get(b"if-none-match")
+
+    def is_news(found: Attendance) -> bool:
+        return known is None or not none_match(known, _tag(found))
+
+    found = await attendance(desk, hub, actor, thread, query.wait, is_news)
+    return Answer(found, etag=_tag(found))
+
+
+def _tag(found: Attendance) -> str:
+    return etag(sha256(msgspec.json.encode(found)).hexdigest()[:32])
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (make_ticket, list_marks, mark_read, show_attendance)

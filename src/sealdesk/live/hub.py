@@ -21,6 +21,10 @@ from sealdesk.unit import Desk
 
 LOOK_EVERY: Final = 5.0
 """Seconds after which all conversations that are looked at are asked for, so that a bell that was lost loses nothing."""
+ANSWERED: Final = 0.2
+"""Seconds within which the other processes have said who is there with them."""
+KEPT: Final = 30.0
+"""Seconds for which a room stays after a request: whoever asks again and again misses nothing in between."""
 Asked = tuple[UUID, str, UUID]
 log = structlog.get_logger("live")
 
@@ -66,6 +70,26 @@ class Hub:
 
     def enter(self, guest: Guest, org: UUID, thread: UUID, *, shown: bool) -> Room:
         """Have somebody in a conversation's room, who may look at it."""
+        room = self._room(org, thread)
+        room.guests[guest] = shown
+        self._changed(room)
+        return room
+
+    @asynccontextmanager
+    async def observing(self, guest: Guest, org: UUID, thread: UUID) -> AsyncGenerator[Room]:
+        """Have somebody hear what is told in a conversation's room, who may look at it, without being there."""
+        room = self._room(org, thread)
+        room.observers.add(guest)
+        try:
+            await asyncio.sleep(max(0.0, room.opened + ANSWERED - time.monotonic()))
+            yield room
+        finally:
+            room.observers.discard(guest)
+            room.told.pop(guest, None)
+            room.kept_until = time.monotonic() + KEPT
+            asyncio.get_running_loop().call_later(KEPT, self._close, room)
+
+    def _room(self, org: UUID, thread: UUID) -> Room:
         room = self._rooms.get((org, thread))
         if room is None:
             room = self._rooms[org, thread] = Room(org, thread, ExitStack())
@@ -75,18 +99,22 @@ class Hub:
                         self._desk.bells.hearing(org, (kind, thread), self._asking(org, kind, thread))
                     )
             self._say(Word("who", self._process, org, thread))
-        room.guests[guest] = shown
-        self._changed(room)
         return room
+
+    def _close(self, room: Room) -> None:
+        """Give a room up in which nobody is, and that nobody asks for any more."""
+        place = room.org, room.thread
+        empty = not room.guests and not room.observers and time.monotonic() >= room.kept_until
+        if empty and self._rooms.get(place) is room:
+            room.hearing.close()
+            del self._rooms[place]
 
     def leave(self, guest: Guest, room: Room) -> None:
         """Somebody looks no longer."""
         room.guests.pop(guest, None)
         room.told.pop(guest, None)
         room.known.pop(guest, None)
-        if not room.guests:
-            room.hearing.close()
-            self._rooms.pop((room.org, room.thread), None)
+        self._close(room)
         self._changed(room)
 
     def show(self, member: UUID, room: Room) -> None:

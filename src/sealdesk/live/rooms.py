@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -19,12 +20,12 @@ SOMEBODY: Final = Who(UUID(int=0), "Somebody of the desk", "desk")
 
 
 class Guest(Protocol):
-    """One socket, as a room knows it."""
+    """One socket, or one request that waits, as a room knows it."""
 
     who: Who
     staff: bool
 
-    def push(self, key: tuple[object, ...], text: str) -> None:
+    def push(self, key: tuple[object, ...], text: str, /) -> None:
         """Send `text` when its reader is ready; a newer one of the same key takes its place."""
         ...
 
@@ -44,11 +45,16 @@ class Room:
     thread: UUID
     hearing: ExitStack
     guests: dict[Guest, bool] = field(default_factory=dict["Guest", bool])
+    observers: set[Guest] = field(default_factory=set["Guest"])
+    """Who hears what is told and is not there: requests."""
     told: dict[Guest, tuple[Who, ...]] = field(default_factory=dict["Guest", tuple[Who, ...]])
     heads: dict[str, int] = field(default_factory=dict[str, int])
     known: dict[Guest, Mapping[str, int]] = field(default_factory=dict[Guest, Mapping[str, int]])
     """How far each guest was told that it has gone, when they began to watch."""
     writing: dict[UUID, float] = field(default_factory=dict[UUID, float])
+    writers: dict[UUID, tuple[Attendant, float]] = field(default_factory=dict[UUID, tuple[Attendant, float]])
+    opened: float = field(default_factory=time.monotonic)
+    kept_until: float = 0.0
     elsewhere: dict[bytes, tuple[float, tuple[Attendant, ...]]] = field(
         default_factory=dict[bytes, tuple[float, tuple[Attendant, ...]]]
     )
@@ -68,6 +74,17 @@ class Room:
         seen = (each.who for each in found.values() if (staff or each.shown) and each.who.member != but)
         return tuple(sorted(seen, key=lambda who: (who.name, who.member.bytes)))
 
+    def writes(self, *, staff: bool, but: UUID) -> tuple[Who, ...]:
+        """Who writes, for a reader."""
+        now = time.monotonic()
+        self.writers = {member: found for member, found in self.writers.items() if found[1] > now}
+        seen = {
+            each.who if staff or each.shown else SOMEBODY
+            for each, _ in self.writers.values()
+            if each.who.member != but and (staff or each.shown or each.who.side == "desk")
+        }
+        return tuple(sorted(seen, key=lambda who: (who.name, who.member.bytes)))
+
     def went_on(self, kind: str, seq: int) -> None:
         """Ring, unless that was rung before. Of the desk's own work requesters hear nothing, not even when."""
         if seq <= self.heads.get(kind, 0):
@@ -80,7 +97,7 @@ class Room:
 
     def tell_present(self) -> None:
         """Say who is there now, to those for whom that is news: not even when somebody comes is told of whom one does not see."""
-        for guest in self.guests:
+        for guest in chain(self.guests, self.observers):
             people = self.present(staff=guest.staff, but=guest.who.member)
             if people != self.told.get(guest, ()):
                 self.told[guest] = people
@@ -88,6 +105,9 @@ class Room:
 
     def tell_writes(self, writer: Attendant, *, on: bool) -> None:
         """Say who writes; to requesters, that somebody of the desk does, where they are not told who."""
+        self.writers.pop(writer.who.member, None)
+        if on:
+            self.writers[writer.who.member] = writer, time.monotonic() + TYPING_SECONDS
         member, unnamed = writer.who.member, writer.who.side == "desk" and self._unnamed(writer, on=on)
         named, somebody = encode(Writes(self.thread, writer.who, on)), encode(Writes(self.thread, SOMEBODY, on))
         for guest in self._who(staff=False, but=member):
@@ -115,4 +135,5 @@ class Room:
             guest.push(("read", self.thread, mark.member), text)
 
     def _who(self, *, staff: bool, but: UUID | None = None) -> Iterator[Guest]:
-        return (guest for guest in self.guests if (guest.staff or not staff) and guest.who.member != but)
+        everybody = chain(self.guests, self.observers)
+        return (guest for guest in everybody if (guest.staff or not staff) and guest.who.member != but)

@@ -9,12 +9,13 @@ from uuid import UUID
 import msgspec
 
 from sealdesk.access.actor import Actor
-from sealdesk.access.permissions import Permission, Role
+from sealdesk.access.permissions import Permission
 from sealdesk.core.errors import BadRequest, NotPermitted, OutsideReach, Overloaded, Refusal, SignedOut, TooMany
 from sealdesk.live import marks
-from sealdesk.live.frames import Frame, Lists, Ready, Refused, Ticket, Typing, Watch, Watching, Who, decode, encode
+from sealdesk.live.frames import Frame, Lists, Ready, Refused, Ticket, Typing, Watch, Watching, decode, encode
 from sealdesk.live.hub import Hub
 from sealdesk.live.listing import Listing
+from sealdesk.live.observing import who_is
 from sealdesk.live.policy import IN_THREAD, LIVE
 from sealdesk.live.rooms import Room
 from sealdesk.threads.model import Thread
@@ -87,7 +88,7 @@ class Visit:
 
     def __init__(self, hub: Hub, desk: Desk, kit: Kit, socket: Socket, actor: Actor) -> None:
         self.staff = actor.may(Permission.NOTE_READ)
-        self.who = Who(actor.member, actor.name, "customer" if actor.role is Role.REQUESTER else "desk")
+        self.who = who_is(actor)
         self._hub, self._desk, self._kit, self._socket, self._actor = hub, desk, kit, socket, actor
         self._rooms: dict[UUID, tuple[Room, ExitStack]] = {}
         self._waiting: dict[tuple[object, ...], str] = {}

@@ -9,7 +9,7 @@ from sealdesk.unit import Desk
 
 EVERY = 60.0
 MOST = 100_000
-POLLS = ("/news", "/progress", "/api/v1/live")
+POLLS = ("/news", "/progress", "/live")
 _WAITS = re.compile(rb"(?:^|&)wait=")
 
 

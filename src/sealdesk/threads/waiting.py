@@ -36,9 +36,15 @@ async def until_news(
     is_news: Callable[[FoundT], bool],
     *,
     look_every: float = LOOK_EVERY,
+    waken: Callable[[Callable[[], None]], None] | None = None,
 ) -> FoundT:
-    """What `look` finds as soon as it is news, and after `seconds` what it found last. Raises what `look` raises."""
+    """What `look` finds as soon as it is news, and after `seconds` what it found last. Raises what `look` raises.
+
+    `waken` is given what else than a bell can have it look again.
+    """
     async with _listening(desk, actor, thread) as heard:
+        if waken is not None and heard is not None:
+            waken(heard.set)
         end = time.monotonic() + min(seconds, MOST_SECONDS)
         found = await look()
         with _counted(actor) as may_wait:
