@@ -8,6 +8,8 @@ interface Told { type: string; status?: number; seconds?: number; thread?: strin
 
 const WRITES_FOR = 6_000;
 const SAY_EVERY = 3_000;
+/** Whoever writes on straight after an answer is said to, no sooner: frames are counted, and short answers come in bursts. */
+const SAY_ANEW = 2_000;
 /** Whoever steps through the list looks at none of what they pass; and nobody reads faster than so. */
 const SETTLED = 300;
 const WATCH_EVERY = 1_000;
@@ -34,6 +36,7 @@ let missed = false;
 let later = 0;
 let said = 0;
 let writing = false;
+let due = 0;
 let readUpTo = 0;
 let readAt = 0;
 let reading = 0;
@@ -170,6 +173,7 @@ function look(): void {
   watched = now?.thread ?? "";
   readUpTo = 0;
   writing = false;
+  clearTimeout(due);
   writers.clear();
   marks.clear();
   present = [];
@@ -232,16 +236,19 @@ function open(): void {
 }
 
 /** A public answer is being written: said now and then, and taken back when it is sent or emptied. A note is nobody's business. */
-function typing(event: Event): void {
-  const form = (event.target as Element).closest<HTMLFormElement>("#composer");
+function typing(): void {
+  clearTimeout(due);
+  const form = document.querySelector<HTMLFormElement>("#composer");
   const text = form?.querySelector("textarea")?.value.trim();
   if (!form || !asked || asked !== watched || new FormData(form).get("visibility") === "internal") return;
   const now = Date.now();
-  if (text && now - said > SAY_EVERY) {
+  const left = said + (writing ? SAY_EVERY : SAY_ANEW) - now;
+  if (text && left <= 0) {
     said = now;
     writing = true;
     send({ type: "typing", thread: watched });
-  } else if (!text && writing) {
+  } else if (text && !writing) due = window.setTimeout(typing, left);
+  else if (!text && writing) {
     writing = false;
     send({ type: "typing", thread: watched, on: false });
   }
@@ -279,7 +286,7 @@ export function startLive(): void {
   if (!document.body.dataset["member"]) return;
   look();
   document.addEventListener("htmx:after:settle", () => { look(); markRead(); tell(); });
-  document.addEventListener("input", typing);
+  document.addEventListener("input", (event) => { if ((event.target as Element).closest("#composer")) typing(); });
   document.addEventListener("visibilitychange", seen);
   addEventListener("pagehide", () => socket?.close(1000));
   addEventListener("offline", wentOff);

@@ -74,6 +74,10 @@ def test_it_works(stage: Stage) -> None:
     say(agent, "A considered answer")
     expect(requester.locator("#items article", has_text="A considered answer")).to_be_visible()
     expect(agent.locator("#live")).to_contain_text("Read by Robin Vale")
+    # Who writes on straight after an answer is seen to: also by one letter and a pause.
+    agent.locator("#composer-body").press_sequentially("A")
+    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is writing…", timeout=4_000)
+    agent.fill("#composer-body", "")
     expect(requester.locator("#live")).to_have_text("Ada Lindqvist is here")
     assert tall(requester) == height > 0, "nothing jumps"
     theirs.look(requester, "live-portal")
