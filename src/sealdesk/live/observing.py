@@ -15,7 +15,7 @@ from sealdesk.unit import Desk
 
 
 class Attendance(msgspec.Struct, frozen=True):
-    """A conversation as it is now: who is there, who writes (over six seconds after the last word of it), and who has read how far."""
+    """A conversation as it is now: who is there, who writes (for six seconds after they last did), and who has read how far."""
 
     present: tuple[Who, ...]
     writing: tuple[Who, ...]
