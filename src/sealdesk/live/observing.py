@@ -1,5 +1,6 @@
 """Who is there, who writes and who has read, for whoever has no socket: asked again and again, or waited for."""
 
+import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import msgspec
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.live import marks
-from sealdesk.live.frames import Mark, Who
+from sealdesk.live.frames import TYPING_SECONDS, Mark, Who
 from sealdesk.live.hub import Hub
 from sealdesk.threads import waiting
 from sealdesk.unit import Desk
@@ -57,6 +58,9 @@ async def attendance(
             async with desk.read(actor) as work:
                 read = await marks.marks(work, thread)
             present = room.present(staff=observer.staff, but=actor.member)
-            return Attendance(present, room.writes(staff=observer.staff, but=actor.member), read)
+            writing = room.writes(staff=observer.staff, but=actor.member)
+            if writing:  # that it is over is told by nobody
+                asyncio.get_running_loop().call_later(TYPING_SECONDS, observer.push)
+            return Attendance(present, writing, read)
 
         return await waiting.until_news(desk, actor, thread, seconds, look, is_news, waken=observer.waken)
