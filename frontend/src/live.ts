@@ -170,10 +170,9 @@ function look(): void {
     send({ type: "list", on: listening });
   }
   if ((now?.thread ?? "") === watched) return;
+  stopped();
   watched = now?.thread ?? "";
   readUpTo = 0;
-  writing = false;
-  clearTimeout(due);
   writers.clear();
   marks.clear();
   present = [];
@@ -235,12 +234,20 @@ function open(): void {
   made.addEventListener("close", (event) => { if (socket === made) closed(event, opened); });
 }
 
+/** Whoever goes elsewhere writes no longer. */
+function stopped(): void {
+  clearTimeout(due);
+  if (writing) send({ type: "typing", thread: asked, on: false });
+  writing = false;
+}
+
 /** A public answer is being written: said now and then, and taken back when it is sent or emptied. A note is nobody's business. */
 function typing(): void {
   clearTimeout(due);
   const form = document.querySelector<HTMLFormElement>("#composer");
   const text = form?.querySelector("textarea")?.value.trim();
-  if (!form || !asked || asked !== watched || new FormData(form).get("visibility") === "internal") return;
+  if (!form || !asked || asked !== watched) return;
+  if (new FormData(form).get("visibility") === "internal") { stopped(); return; }
   const now = Date.now();
   const left = said + (writing ? SAY_EVERY : SAY_ANEW) - now;
   if (text && left <= 0) {
@@ -248,10 +255,7 @@ function typing(): void {
     writing = true;
     send({ type: "typing", thread: watched });
   } else if (text && !writing) due = window.setTimeout(typing, left);
-  else if (!text && writing) {
-    writing = false;
-    send({ type: "typing", thread: watched, on: false });
-  }
+  else if (!text) stopped();
 }
 
 function seen(): void {
@@ -288,7 +292,7 @@ export function startLive(): void {
   document.addEventListener("htmx:after:settle", () => { look(); markRead(); tell(); });
   document.addEventListener("input", (event) => { if ((event.target as Element).closest("#composer")) typing(); });
   document.addEventListener("visibilitychange", seen);
-  addEventListener("pagehide", () => socket?.close(1000));
+  addEventListener("pagehide", () => { stopped(); socket?.close(1000); });
   addEventListener("offline", wentOff);
   addEventListener("online", returned);
   addEventListener("pageshow", look);

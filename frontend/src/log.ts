@@ -51,6 +51,11 @@ export function find(id: string): HTMLElement | null {
   return list.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
 }
 
+/** What is shown is of a conversation that is over for the reader: what comes now stands behind it. */
+export function leaveBehind(): void {
+  for (const shown of list.querySelectorAll<HTMLElement>("[data-seq]")) shown.dataset["seq"] = "0";
+}
+
 /** Nothing is shown any more. */
 export function clear(): void {
   start.hidden = false;

@@ -2,7 +2,7 @@
 // not sent and why; it is tried again under the same key, so it is never there twice. While the desk can't be reached or asks to wait, it
 // waits, what was written after it waits behind it, and then it goes by itself.
 import { clockFace, countDown } from "./countdown";
-import { clear, find, made, place, recorded, state } from "./log";
+import { clear, find, leaveBehind, made, place, recorded, state } from "./log";
 import { patience, reason, tooMuch } from "./problem";
 import { say } from "./toast";
 import { call, member, visitor } from "./visit";
@@ -156,8 +156,10 @@ async function poll(now: number): Promise<void> {
   polling = now;
   let failures = 0;
   while (now === turn && thread) {
+    const asked = thread;
     const page = await read(cursor, failures ? 0 : WAIT);
     if (now !== turn) break;
+    if (asked !== thread) continue;
     if (page instanceof Response && page.status === 401) { over(); return; }
     if (page === null || page instanceof Response) {
       failures += 1;
@@ -177,6 +179,7 @@ async function poll(now: number): Promise<void> {
     cursor = page.cursor;
     if (page.messages.some((message) => message.receipt.state !== "sealed") && unsealed === null) { unsealed = before; void seal(now); }
   }
+  if (polling === now) polling = 0;
 }
 
 /** Hold this letter, and what comes after it, until the desk may be asked again. */
@@ -236,14 +239,20 @@ async function post(letter: Letter, now: number): Promise<Response | null> {
   return await call("POST", letter.path, { body: letter.body }, letter.key);
 }
 
+/** Whether it is to be asked anew where it belongs: another window began a conversation meanwhile, or this one is theirs no longer. */
+function belongsElsewhere(letter: Letter, response: Response): boolean {
+  const gone = response.status === 404 && letter.path !== "" && letter.path !== BEGINS;
+  if (gone) { thread = unsealed = null; first = ""; cursor = "0"; leaveBehind(); }
+  if (!gone && !(response.status === 409 && letter.path === BEGINS)) return false;
+  letter.path = "";
+  return true;
+}
+
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
   let response = await post(letter, now);
-  if (response?.status === 409 && letter.path === BEGINS && now === turn) {
-    letter.path = "";  // another window began it in the meantime
-    response = await post(letter, now);
-  }
+  if (response && now === turn && belongsElsewhere(letter, response)) response = await post(letter, now);
   if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {
     if (response.status < 500 && response.status !== 401) letter.path = "";  // it was looked at, and is not there

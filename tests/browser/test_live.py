@@ -74,11 +74,7 @@ def test_it_works(stage: Stage) -> None:
     say(agent, "A considered answer")
     expect(requester.locator("#items article", has_text="A considered answer")).to_be_visible()
     expect(agent.locator("#live")).to_contain_text("Read by Robin Vale")
-    # Who writes on straight after an answer is seen to: also by one letter and a pause.
-    agent.locator("#composer-body").press_sequentially("A")
-    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is writing…", timeout=4_000)
-    agent.fill("#composer-body", "")
-    expect(requester.locator("#live")).to_have_text("Ada Lindqvist is here")
+    _who_writes_on_is_seen_to(requester, agent)
     assert tall(requester) == height > 0, "nothing jumps"
     theirs.look(requester, "live-portal")
     ours.look(agent, "live-desk")
@@ -108,6 +104,22 @@ def test_it_works(stage: Stage) -> None:
     expect(requester.locator("#live")).to_contain_text("Read by Ada Lindqvist")
     quiet(said, began)
     assert theirs.found + ours.found == []
+
+
+def _who_writes_on_is_seen_to(requester: Page, agent: Page) -> None:
+    """Straight after an answer, also by one letter and a pause; and no longer, once they empty it or turn to a note."""
+    line = requester.locator("#live")
+    for stop in (
+        lambda: agent.fill("#composer-body", ""),
+        lambda: agent.locator("#composer input[value=internal] + span").click(),
+    ):
+        expect(line).to_have_text("Ada Lindqvist is here")
+        agent.locator("#composer-body").press_sequentially("A")
+        expect(line).to_have_text("Ada Lindqvist is writing…")
+        stop()
+        expect(line).to_have_text("Ada Lindqvist is here", timeout=4_000)
+    agent.locator("#composer input[value=public] + span").click()
+    agent.fill("#composer-body", "")
 
 
 def _a_read_that_fails_is_made_again(requester: Page, agent: Page) -> None:

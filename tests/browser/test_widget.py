@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.policy import default
 from typing import Literal
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import (
@@ -386,9 +387,10 @@ def test_by_itself_it_outlasts_a_reload(street: Street) -> None:
     # The window waits for news, and is told that it waits in vain.
     expect(page.get_by_label("Your e-mail address")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Your visit has ended.")).to_be_visible()
-    assert page.locator("#words").input_value() == "Too late"
     look(eyes, page, "widget-ask")
     _what_waits_outlasts_the_visit(street, page)
+    eyes.expected.add(404)
+    _who_takes_part_no_longer_begins_anew(street, page)
     assert [what for what in problems(street, eyes) if "net::ERR_FAILED" not in what] == []
     context.close()
 
@@ -423,6 +425,7 @@ def _two_windows_have_one_conversation(context: BrowserContext, page: Page) -> N
 
 def _what_waits_outlasts_the_visit(street: Street, page: Page) -> None:
     """For the same visitor, also where the page comes anew and only then hears that the visit has ended."""
+    assert page.locator("#words").input_value() == "Too late"
     messages = re.compile(r"/api/v1/threads/.*/messages")
     page.route(messages, lambda route: route.abort())
     _come_back(street, page)
@@ -435,6 +438,27 @@ def _what_waits_outlasts_the_visit(street: Street, page: Page) -> None:
     _come_back(street, page)
     expect(page.get_by_role("log").locator(".words").last).to_have_text("Too late")
     expect(page.get_by_role("log").locator(".state").last).to_have_text("sealed")
+
+
+def _who_takes_part_no_longer_begins_anew(street: Street, page: Page) -> None:
+    """With what they write next, in the open window."""
+    former, agent = newest(street.desk), street.desk.client(street.agent)
+    place = f"/api/v1/threads/{former}/participants"
+    (visitor,) = street.desk.sql("select opener_id from app.thread where thread_id = $1", UUID(former))
+    gone = {"member": str(visitor["opener_id"]), "present": False, "reason": "their wish"}
+    assert agent.act("POST", place, json=gone).status_code in (200, 204)
+    expect(page.get_by_text("This conversation is no longer here.")).to_be_visible()
+    for text in ("Somebody there?", "Hello?"):
+        page.get_by_label("Your message").fill(text)
+        page.get_by_role("button", name="Send").click()
+    log = page.get_by_role("log")
+    expect(log.locator(".state").last).to_have_text("sealed")
+    expect(page.get_by_text("This conversation is no longer here.")).to_be_hidden()
+    assert newest(street.desk) != former
+    read = agent.get(f"/api/v1/threads/{newest(street.desk)}/messages").json()["messages"]
+    assert (
+        [each["body"] for each in read] == log.locator(".words").all_inner_texts()[-2:] == ["Somebody there?", "Hello?"]
+    )
 
 
 def _come_back(street: Street, page: Page) -> None:

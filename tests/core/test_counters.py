@@ -42,7 +42,8 @@ async def main():
     database = Database.of_credentials(Path(sys.argv[1]))
     counters = Counters(database)
     if url := os.environ.get("SEALDESK_VALKEY_URL"):
-        counters.valkey = ValkeyCounts(url, "desk.test")
+        # Eighty tries of eight processes at once: on a busy machine an answer takes longer than a desk would wait for it.
+        counters.valkey = ValkeyCounts(url, "desk.test", patience=20)
     limiter = Limiter(ProcessCounters(), shared=counters)
     sign_in = Limit("sign-in", per_address="20/minute")
     posting = Limit(

@@ -59,11 +59,11 @@ def checked_url(text: str) -> str:
     return text
 
 
-def client_of(url: str, *, silence: float = PATIENCE) -> Valkey:
-    """A client that tries nothing twice; `silence` is for how many seconds a connection may say nothing that was waited for."""
+def client_of(url: str, *, patience: float = PATIENCE, silence: float | None = None) -> Valkey:
+    """A client that tries nothing twice; `patience` are the seconds for a connection, `silence` those for what is waited for on it."""
     tls: dict[str, Any] = {"ssl_check_hostname": True} if urlsplit(url).scheme in _TLS else {}
     return Valkey.from_url(
-        url, socket_timeout=silence, socket_connect_timeout=PATIENCE, retry=Retry(NoBackoff(), 0), **tls
+        url, socket_timeout=silence or patience, socket_connect_timeout=patience, retry=Retry(NoBackoff(), 0), **tls
     )
 
 
@@ -75,8 +75,9 @@ def prefix_of(name: str) -> bytes:
 class ValkeyCounts:
     """Counts of the desk `name`. Keys are hashes: neither addresses nor accounts are stored."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._client = client_of(url)
+    def __init__(self, url: str, name: str, *, patience: float = PATIENCE) -> None:
+        self._client = client_of(url, patience=patience)
+        self._patience = patience
         self._hit = self._client.register_script(_HIT)
         self._prefix = prefix_of(name)
         self._away_until = 0.0
@@ -89,7 +90,7 @@ class ValkeyCounts:
             raise ValkeyAway
         arguments = [number for amount, each in zip(amounts, seconds, strict=True) for number in (amount, each * 1000)]
         try:
-            async with asyncio.timeout(2 * PATIENCE):
+            async with asyncio.timeout(2 * self._patience):
                 answer = cast(
                     "list[int]",
                     await self._hit(keys=[self._prefix + key.hex().encode() for key in keys], args=arguments),
