@@ -52,8 +52,8 @@ export function find(id: string): HTMLElement | null {
 }
 
 /** What is shown is of a conversation that is over for the reader: what comes now stands behind it. */
-export function leaveBehind(): void {
-  for (const shown of list.querySelectorAll<HTMLElement>("[data-seq]")) shown.dataset["seq"] = "0";
+export function leaveBehind(sent: HTMLElement[]): void {
+  for (const shown of [...list.querySelectorAll<HTMLElement>("[data-seq]"), ...sent]) shown.dataset["seq"] = "0";
 }
 
 /** Nothing is shown any more. */

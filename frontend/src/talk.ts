@@ -239,11 +239,23 @@ async function post(letter: Letter, now: number): Promise<Response | null> {
   return await call("POST", letter.path, { body: letter.body }, letter.key);
 }
 
+/** The visitor takes part in this conversation no longer: what comes now is of another one. */
+function leave(): void {
+  const over = letters.filter((each) => each.accepted);
+  letters = letters.filter((each) => !each.accepted);
+  thread = unsealed = null;
+  first = "";
+  cursor = "0";
+  aside.clear();
+  leaveBehind(over.map((each) => each.shown));
+}
+
 /** Whether it is to be asked anew where it belongs: another window began a conversation meanwhile, or this one is theirs no longer. */
-function belongsElsewhere(letter: Letter, response: Response): boolean {
+function belongsElsewhere(letter: Letter, response: Response, tried: boolean): boolean {
   const gone = response.status === 404 && letter.path !== "" && letter.path !== BEGINS;
-  if (gone) { thread = unsealed = null; first = ""; cursor = "0"; leaveBehind(); }
-  if (!gone && !(response.status === 409 && letter.path === BEGINS)) return false;
+  if (gone) leave();
+  // What was sent before and got no answer may stand there already: whoever wrote it decides.
+  if (gone ? tried : response.status !== 409 || letter.path !== BEGINS) return false;
   letter.path = "";
   return true;
 }
@@ -251,14 +263,18 @@ function belongsElsewhere(letter: Letter, response: Response): boolean {
 /** Try to send it. Gives what the desk answered, which is already told where waiting doesn't help. */
 async function attempt(letter: Letter, now: number): Promise<Response | null> {
   state(letter.shown, "sending…");
+  const tried = letter.path !== "";
   let response = await post(letter, now);
-  if (response && now === turn && belongsElsewhere(letter, response)) response = await post(letter, now);
+  for (let turns = 0; turns < 3 && response && now === turn && belongsElsewhere(letter, response, tried); turns += 1) {
+    response = await post(letter, now);
+  }
   if (now !== turn || response === null || patience(response)) return response;
   if (!response.ok) {
     if (response.status < 500 && response.status !== 401) letter.path = "";  // it was looked at, and is not there
     keep();
     takeAside();
-    const why = response.status === 401 ? "The visit is over." : await reason(response);
+    const lost = response.status === 404 && tried;
+    const why = response.status === 401 ? "The visit is over." : lost ? "This may have arrived before the conversation was closed to you." : await reason(response);
     state(letter.shown, "not sent", why);
     say(`Not sent. ${why}`);
     if (response.status === 401) over();

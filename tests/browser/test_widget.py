@@ -442,11 +442,7 @@ def _what_waits_outlasts_the_visit(street: Street, page: Page) -> None:
 
 def _who_takes_part_no_longer_begins_anew(street: Street, page: Page) -> None:
     """With what they write next, in the open window."""
-    former, agent = newest(street.desk), street.desk.client(street.agent)
-    place = f"/api/v1/threads/{former}/participants"
-    (visitor,) = street.desk.sql("select opener_id from app.thread where thread_id = $1", UUID(former))
-    gone = {"member": str(visitor["opener_id"]), "present": False, "reason": "their wish"}
-    assert agent.act("POST", place, json=gone).status_code in (200, 204)
+    former, agent = _taken_out(street), street.desk.client(street.agent)
     expect(page.get_by_text("This conversation is no longer here.")).to_be_visible()
     for text in ("Somebody there?", "Hello?"):
         page.get_by_label("Your message").fill(text)
@@ -459,6 +455,39 @@ def _who_takes_part_no_longer_begins_anew(street: Street, page: Page) -> None:
     assert (
         [each["body"] for each in read] == log.locator(".words").all_inner_texts()[-2:] == ["Somebody there?", "Hello?"]
     )
+    _what_may_have_arrived_is_sent_nowhere_else(street, page)
+
+
+def _taken_out(street: Street) -> str:
+    """The newest conversation, of which its visitor is taken out."""
+    thread = newest(street.desk)
+    (visitor,) = street.desk.sql("select opener_id from app.thread where thread_id = $1", UUID(thread))
+    gone = {"member": str(visitor["opener_id"]), "present": False, "reason": "their wish"}
+    place = f"/api/v1/threads/{thread}/participants"
+    assert street.desk.client(street.agent).act("POST", place, json=gone).status_code in (200, 204)
+    return thread
+
+
+def _what_may_have_arrived_is_sent_nowhere_else(street: Street, page: Page) -> None:
+    """The desk took it, no answer came, and the conversation is theirs no longer: only they have it sent once more."""
+    log, pattern, taken = page.get_by_role("log"), "**/api/v1/threads/*/messages", list[int]()
+
+    def lose(route: Route) -> None:
+        taken.append(route.fetch().status)
+        route.abort()
+
+    page.route(pattern, lose)
+    page.get_by_label("Your message").fill("Did this arrive?")
+    page.get_by_role("button", name="Send").click()
+    while not taken:
+        page.wait_for_timeout(50)
+    former = _taken_out(street)
+    page.unroute(pattern)
+    expect(log.locator(".message").last).to_contain_text("This may have arrived")
+    assert (taken[0], newest(street.desk)) == (201, former)
+    page.get_by_role("button", name="Try again").click()
+    expect(log.locator(".state").last).to_have_text("sealed")
+    assert newest(street.desk) != former
 
 
 def _come_back(street: Street, page: Page) -> None:

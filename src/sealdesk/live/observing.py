@@ -9,7 +9,7 @@ import msgspec
 from sealdesk.access.actor import Actor
 from sealdesk.access.permissions import Permission, Role
 from sealdesk.live import marks
-from sealdesk.live.frames import TYPING_SECONDS, Mark, Who
+from sealdesk.live.frames import Mark, Who
 from sealdesk.live.hub import Hub
 from sealdesk.threads import waiting
 from sealdesk.unit import Desk
@@ -60,7 +60,7 @@ async def attendance(
             present = room.present(staff=observer.staff, but=actor.member)
             writing = room.writes(staff=observer.staff, but=actor.member)
             if writing:  # that it is over is told by nobody
-                asyncio.get_running_loop().call_later(TYPING_SECONDS, observer.push)
+                asyncio.get_running_loop().call_later(max(0.0, room.quiet_in()) + 0.05, observer.push)
             return Attendance(present, writing, read)
 
         return await waiting.until_news(desk, actor, thread, seconds, look, is_news, waken=observer.waken)

@@ -85,6 +85,10 @@ class Room:
         }
         return tuple(sorted(seen, key=lambda who: (who.name, who.member.bytes)))
 
+    def quiet_in(self) -> float:
+        """Seconds until the next of them writes no longer, unless that is renewed."""
+        return min((until for _, until in self.writers.values()), default=0.0) - time.monotonic()
+
     def went_on(self, kind: str, seq: int) -> None:
         """Ring, unless that was rung before. Of the desk's own work requesters hear nothing, not even when."""
         if seq <= self.heads.get(kind, 0):
