@@ -132,9 +132,9 @@ async function seal(now: number): Promise<void> {
   for (sealsIn = 1; ; sealsIn = Math.min(SELDOM, sealsIn * 2)) {
     await rest(sealsIn);
     if (now !== turn || unsealed === null) return;
-    const from = unsealed, until = cursor;
+    const from = unsealed, until = cursor, asked = thread;
     const page = await read(from, 0);
-    if (now !== turn) return;
+    if (now !== turn || asked !== thread) return;
     if (page === null || page instanceof Response) { await rest(patience(page), true); continue; }
     page.messages.forEach(take);
     if (!page.messages.every((message) => message.receipt.state === "sealed") || unsealed !== from) continue;
