@@ -90,6 +90,7 @@ async def test_a_session_in_use_is_noted_once_a_minute_and_not_by_polling(world:
 
     before = await grow_idle()
     await presence.seen(agent, "/c/1/news")
+    await presence.seen(agent, "/api/v1/threads/1/live")
     await presence.seen(agent, "/api/v1/threads/1/messages", b"after=3&wait=20")
     assert await last() == before
     # A program that waits uses its token, and that is on its page.

@@ -12,6 +12,7 @@ from sealdesk.live import marks
 from sealdesk.live.frames import Mark, Who
 from sealdesk.live.hub import Hub
 from sealdesk.threads import waiting
+from sealdesk.threads.model import Thread
 from sealdesk.unit import Desk
 
 
@@ -51,7 +52,7 @@ async def attendance(
     """A conversation as it is once that is news, or after so many seconds. `OutsideReach` (404)."""
     observer = Observer(actor)
     async with desk.read(actor) as work:
-        await marks.marks(work, thread)  # nobody has a room opened that they may not look into
+        await work.find(Thread, thread, Permission.THREAD_READ)  # nobody has a room opened that they may not look into
     async with hub.observing(observer, actor.org, thread) as room:
 
         async def look() -> Attendance:

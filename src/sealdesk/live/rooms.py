@@ -51,7 +51,6 @@ class Room:
     heads: dict[str, int] = field(default_factory=dict[str, int])
     known: dict[Guest, Mapping[str, int]] = field(default_factory=dict[Guest, Mapping[str, int]])
     """How far each guest was told that it has gone, when they began to watch."""
-    writing: dict[UUID, float] = field(default_factory=dict[UUID, float])
     writers: dict[UUID, tuple[Attendant, float]] = field(default_factory=dict[UUID, tuple[Attendant, float]])
     opened: float = field(default_factory=time.monotonic)
     kept_until: float = 0.0
@@ -109,10 +108,11 @@ class Room:
 
     def tell_writes(self, writer: Attendant, *, on: bool) -> None:
         """Say who writes; to requesters, that somebody of the desk does, where they are not told who."""
-        self.writers.pop(writer.who.member, None)
+        member = writer.who.member
+        self.writers.pop(member, None)
         if on:
-            self.writers[writer.who.member] = writer, time.monotonic() + TYPING_SECONDS
-        member, unnamed = writer.who.member, writer.who.side == "desk" and self._unnamed(writer, on=on)
+            self.writers[member] = writer, time.monotonic() + TYPING_SECONDS
+        unnamed = writer.who.side == "desk" and self._unnamed(writer, on=on)
         named, somebody = encode(Writes(self.thread, writer.who, on)), encode(Writes(self.thread, SOMEBODY, on))
         for guest in self._who(staff=False, but=member):
             if guest.staff or writer.shown:
@@ -125,12 +125,10 @@ class Room:
 
         The first answer makes its author known, and ends what was said of them before.
         """
+        if on:
+            return not writer.shown
         now = time.monotonic()
-        if on and not writer.shown:
-            self.writing[writer.who.member] = now + TYPING_SECONDS
-            return True
-        self.writing.pop(writer.who.member, None)
-        return not on and all(until < now for until in self.writing.values())
+        return all(until < now or each.shown or each.who.side != "desk" for each, until in self.writers.values())
 
     def tell_read(self, mark: Mark, *, shown: bool) -> None:
         """Say who has read how far."""
